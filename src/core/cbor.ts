@@ -1,0 +1,270 @@
+/**
+ * Deterministic CBOR (RFC 8949 section 4.2.1), the subset that Quorate speaks: integers within ±(2^53 - 1), byte and text
+ * strings, arrays, maps with integer or text keys, false, true, null. No floats, tags, indefinite lengths, undefined.
+ *
+ * The decoder accepts exactly what the encoder would have written: a document that was signed as bytes has one value and
+ * one encoding, so two members can never read it differently. It never allocates for a declared length before it has
+ * checked that the bytes are there, and it counts elements and depth as well as bytes (FAULTS B1 to B3). The only error
+ * that it throws is CborError. Maps are `Map`s: a `__proto__` key is just a key.
+ *
+ * COSE needs one tag or none; we write none (RFC 9052 section 2 allows the untagged form where the context is known).
+ */
+import { compareBytes, fromUtf8, utf8 } from './bytes.ts'
+import { QuorateError } from './errors.ts'
+
+export type CborKey = number | string
+export type CborMap = ReadonlyMap<CborKey, CborValue>
+export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[] | CborMap
+
+/** The bytes are not the deterministic CBOR that they should be. */
+export class CborError extends QuorateError {
+  constructor(message: string, detail = {}) {
+    super('CborError', 'ERR_CBOR', message, { details: detail })
+  }
+}
+
+export interface CborLimits {
+  /** Deepest nesting of arrays and maps. Default 16. */
+  readonly depthMax?: number
+  /** Items in all arrays and maps together (a map entry counts two). Default 65,536. */
+  readonly itemsMax?: number
+}
+
+const UINT = 0
+const NEGATIVE = 1
+const BYTES = 2
+const TEXT = 3
+const ARRAY = 4
+const MAP = 5
+const SIMPLE = 7
+
+export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
+  const writer = new Writer()
+  writer.value(value)
+  return writer.finish()
+}
+
+export function decodeCbor(bytes: Uint8Array, limits: CborLimits = {}): CborValue {
+  const reader = new Reader(bytes, limits.depthMax ?? 16, limits.itemsMax ?? 65_536)
+  const value = reader.value(0)
+  reader.end()
+  return value
+}
+
+class Writer {
+  #buffer = new Uint8Array(256)
+  #view = new DataView(this.#buffer.buffer)
+  #length = 0
+
+  value(value: CborValue): void {
+    if (typeof value === 'number') {
+      if (!Number.isSafeInteger(value)) throw new CborError(`${value} is not an integer within ±(2^53 - 1)`)
+      if (value >= 0) this.#head(UINT, value)
+      else this.#head(NEGATIVE, -1 - value)
+    } else if (typeof value === 'string') {
+      if (!value.isWellFormed()) throw new CborError('text with a lone surrogate has no UTF-8 form')
+      const bytes = utf8(value)
+      this.#head(TEXT, bytes.byteLength)
+      this.#raw(bytes)
+    } else if (value instanceof Uint8Array) {
+      this.#head(BYTES, value.byteLength)
+      this.#raw(value)
+    } else if (value === null) this.#head(SIMPLE, 22)
+    else if (typeof value === 'boolean') this.#head(SIMPLE, value ? 21 : 20)
+    else if (value instanceof Map) this.#map(value as CborMap)
+    else if (Array.isArray(value)) {
+      this.#head(ARRAY, value.length)
+      for (const item of value as readonly CborValue[]) this.value(item)
+    } else throw new CborError(`no CBOR form for a value of type ${typeof value}`)
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#buffer.slice(0, this.#length)
+  }
+
+  #map(map: CborMap): void {
+    const entries: { key: Uint8Array; value: CborValue }[] = []
+    for (const [key, value] of map) entries.push({ key: encodeCbor(key), value })
+    entries.sort((a, b) => compareBytes(a.key, b.key))
+    this.#head(MAP, entries.length)
+    for (const { key, value } of entries) {
+      this.#raw(key)
+      this.value(value)
+    }
+  }
+
+  #head(major: number, argument: number): void {
+    this.#reserve(9)
+    const type = major << 5
+    if (argument < 24) this.#buffer[this.#length++] = type | argument
+    else if (argument < 0x100) {
+      this.#buffer[this.#length++] = type | 24
+      this.#buffer[this.#length++] = argument
+    } else if (argument < 0x10000) {
+      this.#buffer[this.#length++] = type | 25
+      this.#view.setUint16(this.#length, argument)
+      this.#length += 2
+    } else if (argument < 0x1_0000_0000) {
+      this.#buffer[this.#length++] = type | 26
+      this.#view.setUint32(this.#length, argument)
+      this.#length += 4
+    } else {
+      this.#buffer[this.#length++] = type | 27
+      this.#view.setBigUint64(this.#length, BigInt(argument))
+      this.#length += 8
+    }
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.byteLength)
+    this.#buffer.set(bytes, this.#length)
+    this.#length += bytes.byteLength
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#buffer.byteLength) return
+    const grown = new Uint8Array(Math.max(this.#buffer.byteLength * 2, this.#length + more))
+    grown.set(this.#buffer.subarray(0, this.#length))
+    this.#buffer = grown
+    this.#view = new DataView(grown.buffer)
+  }
+}
+
+class Reader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #depthMax: number
+  #itemsLeft: number
+  #at = 0
+
+  constructor(bytes: Uint8Array, depthMax: number, itemsMax: number) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#depthMax = depthMax
+    this.#itemsLeft = itemsMax
+  }
+
+  end(): void {
+    if (this.#at !== this.#bytes.byteLength) this.#fail(`${this.#bytes.byteLength - this.#at} bytes follow the value`)
+  }
+
+  value(depth: number): CborValue {
+    const initial = this.#byte()
+    const major = initial >> 5
+    const info = initial & 31
+    if (major === SIMPLE) {
+      if (info === 20) return false
+      if (info === 21) return true
+      if (info === 22) return null
+      return this.#fail(`simple value or float ${info} is not allowed`)
+    }
+    if (major === 6) return this.#fail('tags are not allowed')
+    const argument = this.#argument(info)
+    switch (major) {
+      case UINT:
+        return argument
+      case NEGATIVE:
+        if (argument === Number.MAX_SAFE_INTEGER) return this.#fail('integer below -(2^53 - 1)')
+        return -1 - argument
+      case BYTES:
+        return this.#take(argument).slice()
+      case TEXT:
+        return this.#text(argument)
+      case ARRAY:
+        return this.#array(argument, depth)
+      default:
+        return this.#map(argument, depth)
+    }
+  }
+
+  #array(count: number, depth: number): CborValue[] {
+    this.#enter(count, depth)
+    const items: CborValue[] = []
+    for (let i = 0; i < count; i++) items.push(this.value(depth + 1))
+    return items
+  }
+
+  #map(count: number, depth: number): CborMap {
+    this.#enter(count * 2, depth)
+    const map = new Map<CborKey, CborValue>()
+    let previous: Uint8Array | undefined
+    for (let i = 0; i < count; i++) {
+      const start = this.#at
+      const key = this.value(depth + 1)
+      if (typeof key !== 'number' && typeof key !== 'string') return this.#fail('map key is not an integer or a text')
+      const encoded = this.#bytes.subarray(start, this.#at)
+      if (previous !== undefined && compareBytes(previous, encoded) >= 0) {
+        return this.#fail('map keys are repeated or not in deterministic order')
+      }
+      previous = encoded
+      map.set(key, this.value(depth + 1))
+    }
+    return map
+  }
+
+  /** Checked before anything is allocated: each item takes at least one byte. */
+  #enter(items: number, depth: number): void {
+    if (depth >= this.#depthMax) this.#fail(`nested deeper than ${this.#depthMax}`)
+    if (items > this.#bytes.byteLength - this.#at) this.#fail('more items declared than bytes are left')
+    if (items > this.#itemsLeft) this.#fail('too many items')
+    this.#itemsLeft -= items
+  }
+
+  #text(length: number): string {
+    const bytes = this.#take(length)
+    try {
+      return fromUtf8(bytes)
+    } catch {
+      return this.#fail('text is not valid UTF-8')
+    }
+  }
+
+  #argument(info: number): number {
+    if (info < 24) return info
+    if (info === 24) return this.#minimal(this.#byte(), 24)
+    if (info === 25) {
+      this.#need(2)
+      const value = this.#view.getUint16(this.#at)
+      this.#at += 2
+      return this.#minimal(value, 0x100)
+    }
+    if (info === 26) {
+      this.#need(4)
+      const value = this.#view.getUint32(this.#at)
+      this.#at += 4
+      return this.#minimal(value, 0x10000)
+    }
+    if (info === 27) {
+      this.#need(8)
+      const value = this.#view.getBigUint64(this.#at)
+      this.#at += 8
+      if (value > BigInt(Number.MAX_SAFE_INTEGER)) return this.#fail('integer or length above 2^53 - 1')
+      return this.#minimal(Number(value), 0x1_0000_0000)
+    }
+    return this.#fail('indefinite or reserved length')
+  }
+
+  #minimal(value: number, least: number): number {
+    return value >= least ? value : this.#fail('integer or length is not in its shortest form')
+  }
+
+  #take(length: number): Uint8Array {
+    this.#need(length)
+    const bytes = this.#bytes.subarray(this.#at, this.#at + length)
+    this.#at += length
+    return bytes
+  }
+
+  #byte(): number {
+    this.#need(1)
+    return this.#bytes[this.#at++]!
+  }
+
+  #need(length: number): void {
+    if (length > this.#bytes.byteLength - this.#at) this.#fail('ends in the middle of a value')
+  }
+
+  #fail(reason: string): never {
+    throw new CborError(`not deterministic CBOR: ${reason} (at byte ${this.#at})`, { at: this.#at })
+  }
+}
