@@ -29,7 +29,13 @@ export class QuorateError extends Error {
   }
 
   /** The shape in which errors cross a socket or reach `--json`. */
-  toJSON(): { name: string; code: string; message: string; details: Readonly<Record<string, unknown>>; nextStep?: string } {
+  toJSON(): {
+    name: string
+    code: string
+    message: string
+    details: Readonly<Record<string, unknown>>
+    nextStep?: string
+  } {
     return {
       name: this.name,
       code: this.code,

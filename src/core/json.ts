@@ -40,7 +40,7 @@ function write(value: unknown, path: string, depth: number): string {
   if (Array.isArray(value)) return `[${value.map((item, i) => write(item, `${path}/${i}`, depth + 1)).join(',')}]`
   if (typeof value === 'object' && isPlain(value)) {
     const members = Object.entries(value)
-      .sort(([a], [b]) => compareText(a, b))
+      .toSorted(([a], [b]) => compareText(a, b))
       .map(([key, item]) => `${write(key, path, depth)}:${write(item, `${path}/${key}`, depth + 1)}`)
     return `{${members.join(',')}}`
   }

@@ -1,0 +1,188 @@
+/**
+ * What a program that embeds Quorate sees: one node, its facts, its events, its requests. `createNode` makes one.
+ */
+import type { JsonValue } from '../core/json.ts'
+
+export interface NodeInit {
+  /** A founding or join token (one line of text). Not needed in roster mode, nor once the data directory holds it. */
+  readonly token?: string
+  /** The signed genesis; needed when the token only pins it and no peer has it, and in roster mode. */
+  readonly genesis?: Uint8Array
+  /** Where key, log and certificate live. Made when absent (mode 0700). One process at a time. */
+  readonly dataDir: string
+  /** Multiaddrs. Default `/ip4/0.0.0.0/tcp/0`. */
+  readonly listen?: readonly string[]
+  readonly discovery?: DiscoveryInit
+  /** Timing preset; overrides the genesis' own. */
+  readonly timing?: 'lan' | 'wan' | 'edge'
+  /** A pino-like logger. Default: silent. */
+  readonly logger?: Logger
+}
+
+export interface DiscoveryInit {
+  /** Default true. `interfaces`: names or addresses; default all that can multicast. */
+  readonly mdns?: boolean | { readonly interfaces?: readonly string[] }
+  /** Multiaddrs (`/ip4/…/tcp/…`, `/dns4/…/tcp/…`, with or without `/p2p/…`) or `host:port`. */
+  readonly seeds?: readonly string[]
+}
+
+export interface Logger {
+  debug(details: object, message: string): void
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+export type StageName = 'listening' | 'discovered' | 'authenticated' | 'founded' | 'elected' | 'replicated' | 'ready'
+
+export interface LeaderInfo {
+  readonly peerId: string
+  readonly term: number
+}
+
+export interface MemberInfo {
+  readonly peerId: string
+  readonly storeId: string
+  readonly seat: number | undefined
+  readonly role: 'voter' | 'learner' | 'observer'
+  readonly connected: boolean
+  readonly self: boolean
+  readonly leader: boolean
+}
+
+export interface ConfigVersion {
+  /** From 1: the initial config. */
+  readonly version: number
+  /** Hex of SHA-256 over the previous hash and the canonical JSON text. */
+  readonly hash: string
+  readonly value: JsonValue
+}
+
+export interface ConfigHistoryEntry extends ConfigVersion {
+  readonly previousHash: string
+  /** PeerId of the node that proposed it, or `genesis`. */
+  readonly author: string
+  readonly reason: string
+  /** Wall time of the proposer, ms since the epoch. */
+  readonly at: number
+  readonly term: number
+}
+
+export interface ReadyInfo {
+  readonly leader: string
+  readonly term: number
+  readonly configVersion: number
+  readonly configHash: string
+  /** Since the node was started. */
+  readonly ms: number
+}
+
+/** The body of `status --json`. */
+export interface NodeStatus {
+  readonly node: string
+  readonly domain: string
+  readonly cluster: string | null
+  readonly name: string
+  readonly mode: 'roster' | 'seats' | 'pool'
+  readonly stage: StageName
+  readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader' | 'learner' | null
+  readonly term: number
+  readonly leader: string | null
+  readonly writable: boolean
+  readonly members: readonly MemberInfo[]
+  readonly config: { readonly version: number; readonly hash: string } | null
+  readonly safety: { readonly foundingSize: number; readonly incarnationsSeen: number; readonly splitNeeds: number }
+  /** What is missing before the next stage, in sentences; empty when ready. */
+  readonly waitingFor: readonly string[]
+  readonly addresses: readonly string[]
+  readonly uptimeMs: number
+}
+
+/** Every event carries `at` (epoch ms, fractional), `node`, `cluster` (or null) and `attempt` (boot counter) beside these. */
+export type NodeEvent =
+  | { readonly event: 'listening'; readonly addresses: readonly string[] }
+  | {
+      readonly event: 'stage'
+      readonly stage: StageName
+      readonly status: 'start' | 'done' | 'failed'
+      /** Since the node was started. */
+      readonly ms: number
+      readonly error?: { readonly name: string; readonly code: string; readonly message: string }
+      /** Facts of the stage, for example the certificate's term or the config's hash. */
+      readonly detail?: Readonly<Record<string, unknown>>
+    }
+  | {
+      readonly event: 'peer'
+      readonly peer: string
+      readonly status: 'discovered' | 'authenticated' | 'disconnected' | 'refused'
+      readonly source?: string
+      readonly seat?: number
+      readonly code?: string
+      readonly detail?: string
+    }
+  | { readonly event: 'leader'; readonly term: number; readonly leader: string | null }
+  | { readonly event: 'writable'; readonly term: number }
+  | ({ readonly event: 'ready' } & ReadyInfo)
+  | {
+      readonly event: 'config'
+      readonly version: number
+      readonly hash: string
+      readonly author: string
+      readonly reason: string
+    }
+  | { readonly event: 'member'; readonly peer: string; readonly role: MemberInfo['role'] | 'removed' }
+  | { readonly event: 'waiting'; readonly waitingFor: readonly string[] }
+  | { readonly event: 'alarm'; readonly code: string; readonly detail: string }
+  | {
+      readonly event: 'stopped'
+      readonly reason: string
+      readonly error?: { readonly name: string; readonly code: string; readonly message: string }
+    }
+
+export type StampedNodeEvent = NodeEvent & {
+  readonly at: number
+  readonly node: string
+  readonly cluster: string | null
+  readonly attempt: number
+}
+
+/** Dispatched as `CustomEvent<StampedNodeEvent>` under the name in `event`, and all of them under `*`. */
+export type NodeEventName = NodeEvent['event'] | '*'
+
+export interface QuorateNode {
+  readonly peerId: string
+  /** Hex. */
+  readonly domainId: string
+  /** Hex; undefined until founded. */
+  readonly clusterId: string | undefined
+  readonly leader: LeaderInfo | undefined
+  /** Resolves when this node has a leader and the committed config; rejects when the node stops, with its reason. */
+  ready(options?: CallOptions): Promise<ReadyInfo>
+  status(): NodeStatus
+  members(): readonly MemberInfo[]
+  readonly config: {
+    /** What this node has applied; undefined before the first. */
+    get(): ConfigVersion | undefined
+    /** Compare-and-set, forwarded to the leader. Errors: ConfigConflictError, NoQuorumError, InvalidConfigError. */
+    set(
+      value: JsonValue,
+      options: CallOptions & { readonly ifVersion?: number; readonly reason?: string }
+    ): Promise<ConfigVersion>
+    history(): readonly ConfigHistoryEntry[]
+  }
+  /** Hands leadership to a voter (PeerId), or to the most caught-up one; resolves when the new leader is known. */
+  transfer(options?: CallOptions & { readonly to?: string }): Promise<LeaderInfo>
+  /** Gives up membership (a committed removal), then stops. Refused when it would lose quorum. */
+  leave(options?: CallOptions): Promise<void>
+  /** Hands leadership over, says goodbye, syncs, closes. Idempotent. */
+  stop(options?: CallOptions): Promise<void>
+  /** Resolves when the node has stopped; rejects when it stopped because of an error (SeatConflictError, StorageFailedError, …). */
+  readonly stopped: Promise<void>
+  addEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void
+  removeEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void
+  [Symbol.asyncDispose](): Promise<void>
+}

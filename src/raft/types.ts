@@ -1,0 +1,180 @@
+/**
+ * The boundary of the consensus core on one screen: what it is told (`RaftInput`), what it asks for (`RaftEffects`).
+ * `index.ts` explains the protocol; `messages.ts` holds what travels between members.
+ */
+import type { Random } from '../core/random.ts'
+import type { RaftMessage } from './messages.ts'
+
+/** Names one incarnation of a member; opaque here. Votes and progress are keyed by it, so a wiped disk is another node. */
+export type NodeId = string
+
+export type EntryType = 'noop' | 'membership' | 'command'
+
+export interface Entry {
+  /** From 1, without gaps. */
+  readonly index: number
+  readonly term: number
+  readonly type: EntryType
+  /** Opaque for `command` and `noop` (the founding leader's no-op carries the initial config); an encoded Membership otherwise. */
+  readonly data: Uint8Array
+}
+
+/** One atomic record (RAFT-HOLES 1): term and vote are never written apart. */
+export interface HardState {
+  readonly term: number
+  readonly votedFor: NodeId | undefined
+}
+
+/** Who decides. `outgoing` is empty unless the group is in a joint configuration (dissertation, section 4.3). Lists are sorted. */
+export interface Membership {
+  readonly voters: readonly NodeId[]
+  readonly outgoing: readonly NodeId[]
+  readonly learners: readonly NodeId[]
+  /** Voters of `outgoing` that become learners when the joint configuration is left. */
+  readonly learnersNext: readonly NodeId[]
+  /** The leader leaves the joint configuration by itself once the entry that entered it has committed. */
+  readonly autoLeave: boolean
+}
+
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+
+export interface RaftTiming {
+  readonly heartbeatMs: number
+  /** A follower that has heard nothing for this long suspects the leader; also the CheckQuorum window. */
+  readonly electionTimeoutMs: number
+  /** Rank i campaigns i steps after rank 0. Larger than one delay plus one write. */
+  readonly rankStepMs: number
+  /** Upper bound of the small random addition to every campaign delay. */
+  readonly jitterMs: number
+}
+
+export interface RaftInit {
+  readonly self: NodeId
+  /** The membership at `log start`; membership entries in the log take effect on top of it. */
+  readonly membership: Membership
+  /** What storage recovered. */
+  readonly hardState: HardState
+  readonly entries: readonly Entry[]
+  readonly timing: RaftTiming
+  /** `staggered`: rank stagger and closed-connection signal. `classic`: the paper's uniform random timeouts. Default `staggered`. */
+  readonly mode?: 'staggered' | 'classic'
+  /** Default true. Switchable so that outside suites can drive the core. */
+  readonly preVote?: boolean
+  /** Default true. */
+  readonly checkQuorum?: boolean
+  readonly random: Random
+  readonly limits?: Partial<RaftLimits>
+}
+
+export interface RaftLimits {
+  /** Bytes of entry data in one append message. */
+  readonly appendBytesMax: number
+  /** Entries in one append message. */
+  readonly appendEntriesMax: number
+  /** Append messages in flight to one follower. */
+  readonly inflightMax: number
+  /** Proposals accepted and not yet committed. */
+  readonly uncommittedBytesMax: number
+}
+
+export type RaftInput =
+  /** Time has passed; sent when `deadline` is reached. Harmless when early or late. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'message'; readonly from: NodeId; readonly message: RaftMessage }
+  /** An authenticated connection to this peer exists, or the last one closed: our own evidence, never somebody's word. */
+  | { readonly type: 'connected'; readonly peer: NodeId }
+  | { readonly type: 'disconnected'; readonly peer: NodeId }
+  /** Write `write` and all before it are durable. */
+  | { readonly type: 'persisted'; readonly write: number }
+  /** `ref` names the request in `outcomes`; each ref gets exactly one outcome unless the process ends. */
+  | { readonly type: 'propose'; readonly ref: number; readonly data: Uint8Array }
+  | { readonly type: 'change-membership'; readonly ref: number; readonly change: MembershipChange }
+  | { readonly type: 'read'; readonly ref: number }
+  /** To the named voter, or to the most caught-up one. */
+  | { readonly type: 'transfer'; readonly ref: number; readonly to?: NodeId }
+
+/** The wanted lists; the core works out the joint steps. */
+export interface MembershipChange {
+  readonly voters: readonly NodeId[]
+  readonly learners: readonly NodeId[]
+}
+
+export interface Envelope {
+  readonly to: NodeId
+  readonly message: RaftMessage
+}
+
+export interface RaftWrite {
+  /** Rising by one from 1 in each process life. */
+  readonly id: number
+  readonly hardState?: HardState
+  /** Contiguous; replaces everything from `entries[0].index` on. */
+  readonly entries?: readonly Entry[]
+}
+
+/** How a request ended. `dropped`: never entered a log (safe to retry). `unknown`: was in the log of a leader that lost its office; it may yet commit. */
+export type Outcome =
+  | { readonly type: 'committed'; readonly ref: number; readonly index: number; readonly term: number }
+  | { readonly type: 'readable'; readonly ref: number; readonly index: number }
+  | { readonly type: 'transferred'; readonly ref: number; readonly to: NodeId }
+  | { readonly type: 'refused'; readonly ref: number; readonly code: RefusalCode; readonly detail: string }
+  | { readonly type: 'dropped'; readonly ref: number; readonly leader: NodeId | undefined }
+  | { readonly type: 'unknown'; readonly ref: number }
+
+export type RefusalCode =
+  | 'not-leader'
+  | 'no-own-term-commit'
+  | 'change-in-progress'
+  | 'would-lose-quorum'
+  | 'not-caught-up'
+  | 'busy'
+  | 'transfer-failed'
+  | 'invalid-change'
+
+/** Facts for people, metrics and tests; nothing in the protocol depends on them. */
+export type RaftEvent =
+  | { readonly type: 'role'; readonly role: Role; readonly term: number; readonly reason: string }
+  | { readonly type: 'leader'; readonly term: number; readonly leader: NodeId | undefined }
+  /** On the leader: the first entry of its term has committed. */
+  | { readonly type: 'writable'; readonly term: number }
+  | {
+      readonly type: 'membership'
+      readonly membership: Membership
+      readonly index: number
+      readonly committed: boolean
+    }
+  | { readonly type: 'no-quorum'; readonly term: number; readonly heardFrom: readonly NodeId[] }
+
+export interface RaftEffects {
+  /** At most one a step; hand to storage in order. */
+  readonly write: RaftWrite | undefined
+  /** May leave at once. */
+  readonly send: readonly Envelope[]
+  /** Must not leave before every write up to and including `sendAfterWrite` is durable. */
+  readonly sendAfter: readonly Envelope[]
+  readonly sendAfterWrite: number
+  /** Newly committed and locally durable, in order, each exactly once in a process life. */
+  readonly committed: readonly Entry[]
+  readonly outcomes: readonly Outcome[]
+  readonly events: readonly RaftEvent[]
+  /** Call `step({ type: 'tick' }, now)` when this time is reached; undefined when nothing is awaited. */
+  readonly deadline: number | undefined
+}
+
+/** What status shows. A copy, not a window. */
+export interface RaftStatus {
+  readonly role: Role
+  readonly term: number
+  readonly leader: NodeId | undefined
+  readonly writable: boolean
+  readonly commitIndex: number
+  readonly lastIndex: number
+  readonly membership: Membership
+  /** On the leader: how far each other member is. */
+  readonly progress: readonly {
+    readonly id: NodeId
+    readonly match: number
+    readonly active: boolean
+    readonly state: string
+  }[]
+}

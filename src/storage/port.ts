@@ -1,0 +1,48 @@
+/**
+ * What the rest of Quorate asks of a disk.
+ *
+ * A store holds named cells (last value wins: vote, founding state, certificate, boot counter) and one log of entries. A
+ * batch is atomic: after a crash either all of it is there or none. `write` resolves when the batch is durable (synced),
+ * and in the order of the calls; batches that are queued while a sync runs share the next one (group commit). A failed
+ * write or sync is final: the store refuses everything afterwards, because what the disk holds is no longer known (fsyncgate).
+ */
+
+/** A log entry as bytes on disk: `type` is a small number that the log's owner chooses. */
+export interface StoredEntry {
+  /** From 1, without gaps. */
+  readonly index: number
+  readonly term: number
+  readonly type: number
+  readonly data: Uint8Array
+}
+
+export interface WriteBatch {
+  /** Name: 1 to 32 characters of a-z, 0-9, `-`, `.`. */
+  readonly cells?: readonly { readonly name: string; readonly value: Uint8Array }[]
+  /** Contiguous; the first index is at most one past the end of the log. Everything from there on is replaced. */
+  readonly entries?: readonly StoredEntry[]
+}
+
+export interface Recovered {
+  readonly cells: ReadonlyMap<string, Uint8Array>
+  readonly entries: readonly StoredEntry[]
+  /** Bytes of a torn, never acknowledged tail that were cut, for the log line. */
+  readonly tornBytes: number
+}
+
+/** Whose store this is; a file that belongs to somebody else is refused (FAULTS D5). */
+export interface StoreOwner {
+  /** 32 bytes. */
+  readonly domainId: Uint8Array
+  /** Text form of the node's PeerId. */
+  readonly peerId: string
+  /** 16 random bytes, made when the data directory was born. */
+  readonly storeId: Uint8Array
+}
+
+export interface Storage {
+  readonly recovered: Recovered
+  write(batch: WriteBatch): Promise<void>
+  /** Waits for what is queued. Idempotent. */
+  close(): Promise<void>
+}
