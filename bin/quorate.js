@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+// The door of the command. It runs on any Node.js that can read it, so that an old one gets a sentence instead of a stack
+// trace: no static imports, no syntax younger than dynamic import. Everything else is in src/cli/main.ts.
+
+function tooOld(version) {
+  const parts = version.split('.').map(Number)
+  return parts[0] < 22 || (parts[0] === 22 && parts[1] < 12)
+}
+
+function fail(message) {
+  process.stderr.write(message + '\n')
+  process.exitCode = 1
+}
+
+function notBuilt(error) {
+  return error && error.code === 'ERR_MODULE_NOT_FOUND' && /dist.cli.main\.js/.test(error.message)
+}
+
+if (tooOld(process.versions.node)) {
+  fail('quorate needs Node.js 22.12 or newer; this is ' + process.version)
+} else {
+  import('node:module')
+    .then(function (module) {
+      module.enableCompileCache()
+      return import('../dist/cli/main.js')
+    })
+    .catch(function (error) {
+      fail(
+        notBuilt(error)
+          ? 'quorate: dist is missing; run `npm run build` first'
+          : (error && error.stack) || String(error)
+      )
+    })
+}
