@@ -1,0 +1,127 @@
+/** The state machine: `applyCommand(state, entry)` is deterministic and total, and never changes the state that it is given. */
+import { utf8 } from '../core/bytes.ts'
+import { canonicalJson, NotJsonError } from '../core/json.ts'
+import type { JsonValue } from '../core/json.ts'
+import { chainHash, configDigest, NO_HASH } from './chain.ts'
+import { decodeCommand } from './command.ts'
+import { InvalidConfigError } from './errors.ts'
+import {
+  ANSWERS_MAX,
+  CONFIG_BYTES_MAX,
+  HEADERS_MAX,
+  HISTORY_LETTERS_MAX,
+  HISTORY_VERSIONS_MAX,
+  PROBLEMS_MAX
+} from './limits.ts'
+import type { ApplyResult, ConfigHeader, ConfigProblem, ConfigRecord, ConfigSet, ConfigState } from './types.ts'
+import type { ValidateConfig } from './types.ts'
+
+/** Structurally an `Entry` of the log. */
+export interface AppliedEntry {
+  readonly index: number
+  readonly term: number
+  readonly data: Uint8Array
+}
+
+export interface Applied {
+  readonly state: ConfigState
+  readonly result: ApplyResult
+  /** The request had been answered before; `result` is that answer and the state has not changed. */
+  readonly repeated: boolean
+}
+
+/**
+ * Version 1, which every member has from the genesis. Throws InvalidConfigError when `text` is not canonical JSON or too
+ * large: such a genesis is refused when it is read.
+ */
+export function initialConfig(text: string): ConfigState {
+  const read = readText(text)
+  if (read.type === 'invalid') throw new InvalidConfigError(read.problems)
+  if (read.type === 'too-large') throw new InvalidConfigError([tooLargeProblem(read.bytes)])
+  const digest = configDigest(text)
+  const fields = { version: 1, previousHash: NO_HASH, digest, author: 'genesis', reason: 'initial config', at: 0 }
+  const current = { ...fields, hash: chainHash(fields), index: 0, term: 0, value: read.value, text }
+  return { current, history: [current], older: [], answered: [] }
+}
+
+export function applyCommand(state: ConfigState, entry: AppliedEntry, validate: ValidateConfig): Applied {
+  const decoded = decodeCommand(entry.data)
+  if (decoded.type === 'malformed') return { state, result: decoded, repeated: false }
+  const { command } = decoded
+  const before = state.answered.find(({ requestId }) => requestId === command.requestId)
+  if (before !== undefined) return { state, result: before.result, repeated: true }
+  const verdict = judgeCommand(state, command, validate)
+  if (verdict.type !== 'accepted') return { state: remember(state, command, verdict), result: verdict, repeated: false }
+  const next = append(state, nextRecord(state, entry, command, verdict.value))
+  const result: ApplyResult = { type: 'set', version: next.current.version, hash: next.current.hash }
+  return { state: remember(next, command, result), result, repeated: false }
+}
+
+export type Verdict = { readonly type: 'accepted'; readonly value: JsonValue } | Exclude<ApplyResult, { type: 'set' }>
+
+/** What `applyCommand` would say of it now. A leader asks before it appends, so that a mistake costs no log entry. */
+export function judgeCommand(state: ConfigState, command: ConfigSet, validate: ValidateConfig): Verdict {
+  const actual = state.current.version
+  if (command.ifVersion !== undefined && command.ifVersion !== actual) {
+    return { type: 'conflict', expected: command.ifVersion, actual }
+  }
+  const read = readText(command.text)
+  if (read.type !== 'accepted') return read
+  const problems = validate(read.value)
+  return problems.length === 0 ? read : { type: 'invalid', problems: problems.slice(0, PROBLEMS_MAX) }
+}
+
+/** The record of a version that is still kept in full. */
+export const recordAt = (state: ConfigState, version: number): ConfigRecord | undefined =>
+  state.history.find((record) => record.version === version)
+
+function readText(text: string): Exclude<Verdict, { type: 'conflict' | 'malformed' }> {
+  const bytes = utf8(text).byteLength
+  if (bytes > CONFIG_BYTES_MAX) return { type: 'too-large', bytes, bytesMax: CONFIG_BYTES_MAX }
+  try {
+    const value = JSON.parse(text) as JsonValue
+    if (canonicalJson(value) === text) return { type: 'accepted', value }
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof NotJsonError)) throw error
+  }
+  return { type: 'invalid', problems: [{ pointer: '', message: 'The text is not canonical JSON (RFC 8785).' }] }
+}
+
+function tooLargeProblem(bytes: number): ConfigProblem {
+  return { pointer: '', message: `The config has ${bytes} bytes; at most ${CONFIG_BYTES_MAX} are allowed.` }
+}
+
+function nextRecord(state: ConfigState, entry: AppliedEntry, command: ConfigSet, value: JsonValue): ConfigRecord {
+  const fields = {
+    version: state.current.version + 1,
+    previousHash: state.current.hash,
+    digest: configDigest(command.text),
+    author: command.author,
+    reason: command.reason,
+    at: command.at
+  }
+  return { ...fields, hash: chainHash(fields), index: entry.index, term: entry.term, value, text: command.text }
+}
+
+function append(state: ConfigState, record: ConfigRecord): ConfigState {
+  const history = [...state.history, record]
+  const older = [...state.older]
+  let letters = 0
+  for (const kept of history) letters += kept.text.length
+  // The new version always stays, however large: history never empties.
+  while (history.length > 1 && (history.length > HISTORY_VERSIONS_MAX || letters > HISTORY_LETTERS_MAX)) {
+    const oldest = history.shift()!
+    letters -= oldest.text.length
+    older.push(headerOf(oldest))
+  }
+  return { ...state, current: record, history, older: older.slice(-HEADERS_MAX) }
+}
+
+function headerOf(record: ConfigRecord): ConfigHeader {
+  const { version, hash, previousHash, digest, author, reason, at, index, term } = record
+  return { version, hash, previousHash, digest, author, reason, at, index, term }
+}
+
+function remember(state: ConfigState, { requestId }: ConfigSet, result: ApplyResult): ConfigState {
+  return { ...state, answered: [...state.answered.slice(1 - ANSWERS_MAX), { requestId, result }] }
+}
