@@ -25,8 +25,9 @@ export interface Transport {
   /** Multiaddr texts with /p2p, once started. */
   addresses(): readonly string[]
   /**
-   * Resolves when a session with some peer behind these addresses is open, or was already. Rejects with a QuorateError:
-   * DialFailedError (nobody answered), AdmissionRefusedError (they or we refused), or the signal's reason.
+   * Resolves when a session with some peer behind these addresses is open, or was already. Addresses are tried in the given
+   * order, freshest first. Rejects with a QuorateError: DialFailedError (nobody answered), AdmissionRefusedError (they or we
+   * refused), TransportStoppedError, or with the signal's reason.
    */
   dial(
     target: { readonly peerId: string | undefined; readonly addresses: readonly string[] },
@@ -37,4 +38,72 @@ export interface Transport {
   /** Cuts the session, if any. */
   disconnect(peerId: string, reason: string): Promise<void>
   stop(): Promise<void>
+}
+
+/** Totals since the start. */
+export interface TransportCounters {
+  readonly sessionsOpened: number
+  readonly sessionsClosed: number
+  readonly framesSent: number
+  readonly framesReceived: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** `send` returned false: no session, or its buffer was full. */
+  readonly framesDropped: number
+  /** Streams reset because of oversized, trickling or malformed bytes. */
+  readonly streamsReset: number
+  readonly refusedByUs: number
+  readonly refusedByThem: number
+  /** Inbound connections turned away by the budget for strangers. */
+  readonly strangersTurnedAway: number
+}
+
+/** A transport that counts. Both of ours do. */
+export interface MeasuredTransport extends Transport {
+  counters(): TransportCounters
+}
+
+/** Caps and deadlines; every one has a default (`defaultTransportLimits`). */
+export interface TransportLimits {
+  /** Largest consensus frame, in bytes. Default 4 MiB. */
+  readonly frameBytesMax: number
+  /** Largest hello or verdict, in bytes. Default 64 KiB. */
+  readonly admissionBytesMax: number
+  /** From the end of the secure handshake to the end of admission. Default 5,000. */
+  readonly admissionDeadlineMs: number
+  /** From the first byte of a frame to its last, plus its length at `frameBytesPerSecondMin`. Default 10,000. */
+  readonly frameDeadlineMs: number
+  /** Slowest peer that may still finish a large frame. Default 64 KiB/s. */
+  readonly frameBytesPerSecondMin: number
+  /** Frames waiting for a slow peer, in bytes; more are dropped. Default 8 MiB. */
+  readonly sendBufferBytesMax: number
+  /** For one address of a dial, including admission. Default 6,000. */
+  readonly addressDialTimeoutMs: number
+  /** TCP connect alone, within the former. Default 1,000: enough for a LAN; raise it for a WAN. */
+  readonly connectTimeoutMs: number
+  /** The next address is tried beside the last one after this long without an answer (RFC 8305). Default 250. */
+  readonly dialStaggerMs: number
+  /** Answer time for the link that should survive a double dial. Default 1,000. */
+  readonly probeTimeoutMs: number
+  /** Connections that have not been admitted yet: in all, and from one host. Defaults 128 and 32. */
+  readonly strangersMax: number
+  readonly strangersPerHostMax: number
+  /** Admitted connections. Default 1,024. */
+  readonly connectionsMax: number
+}
+
+export const defaultTransportLimits: TransportLimits = {
+  frameBytesMax: 4 * 1024 * 1024,
+  admissionBytesMax: 64 * 1024,
+  admissionDeadlineMs: 5_000,
+  frameDeadlineMs: 10_000,
+  frameBytesPerSecondMin: 64 * 1024,
+  sendBufferBytesMax: 8 * 1024 * 1024,
+  addressDialTimeoutMs: 6_000,
+  connectTimeoutMs: 1_000,
+  dialStaggerMs: 250,
+  probeTimeoutMs: 1_000,
+  strangersMax: 128,
+  strangersPerHostMax: 32,
+  connectionsMax: 1_024
 }
