@@ -63,6 +63,10 @@ export interface RaftInit {
   /** Default true. */
   readonly checkQuorum?: boolean
   readonly random: Random
+  /** Data of the no-op of a leader that is elected with an empty log: how a new cluster gets its initial config. Default empty. */
+  readonly firstEntryData?: Uint8Array
+  /** Campaign rank until a leader has assigned one. Default: the place among the sorted voters. */
+  readonly rank?: number
   readonly limits?: Partial<RaftLimits>
 }
 
@@ -144,6 +148,8 @@ export type RaftEvent =
       readonly committed: boolean
     }
   | { readonly type: 'no-quorum'; readonly term: number; readonly heardFrom: readonly NodeId[] }
+  /** A peer did what no correct member with its disk intact does; the message was ignored. Worth an alarm. */
+  | { readonly type: 'anomaly'; readonly from: NodeId; readonly detail: string }
 
 export interface RaftEffects {
   /** At most one a step; hand to storage in order. */
