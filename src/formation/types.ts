@@ -14,13 +14,13 @@ export type IncarnationId = string
 export interface Claim {
   readonly incarnation: IncarnationId
   readonly peerId: string
-  /** 1 to N. */
+  /** 1 to N; 0 in pool mode, where claims name no seat and a member's place in the founding set becomes its seat. */
   readonly seat: number
   /** The signed document; its hash stands for it. */
   readonly bytes: Uint8Array
 }
 
-/** A proposed or accepted founding set: one claim for each seat, sorted by seat. */
+/** A proposed or accepted founding set: N claims, one for each seat, sorted by seat (in pool mode by incarnation). */
 export interface FoundingSet {
   readonly claims: readonly Claim[]
 }
@@ -32,7 +32,11 @@ export interface Acceptance {
   readonly signature: Uint8Array
 }
 
-/** N acceptances of one set in one term. `clusterId` is the hash of its body. */
+/**
+ * N acceptances of one set in one term, sorted by incarnation. What is agreed exactly once is the *set*: two certificates of
+ * one founding may differ in term and signers (a leader that died right after the last signature). So `clusterId` must be
+ * derived from (domainId, generation, set) alone, never from term or acceptances.
+ */
 export interface FoundingCertificate {
   readonly term: number
   readonly set: FoundingSet
@@ -73,6 +77,8 @@ export type FormationInput =
   | { readonly type: 'founder-disconnected'; readonly incarnation: IncarnationId }
   | { readonly type: 'message'; readonly from: IncarnationId; readonly message: FormationMessage }
   | { readonly type: 'persisted'; readonly write: number }
+  /** A certificate that came by another way (the hello of a session, a file beside the key). Verified here. */
+  | { readonly type: 'certificate-seen'; readonly certificate: FoundingCertificate }
   /** The answer to a `sign` effect. */
   | { readonly type: 'signed'; readonly term: number; readonly payload: Uint8Array; readonly signature: Uint8Array }
 
@@ -113,6 +119,15 @@ export type FormationEvent =
       readonly own: boolean
     }
   | { readonly type: 'formed'; readonly term: number }
+  /** A valid certificate of a set other than the latched one: 2N incarnations were alive. An alarm for people. */
+  | { readonly type: 'rival-certificate'; readonly certificate: FoundingCertificate }
+
+export interface Formation {
+  /** Once, before any step. A restored certificate is reported here as `formed`. */
+  start(now: number): FormationEffects
+  step(input: FormationInput, now: number): FormationEffects
+  status(): FormationStatus
+}
 
 export interface FormationStatus {
   readonly stage: 'gathering' | 'electing' | 'agreeing' | 'formed' | 'conflict'
