@@ -1,3 +1,4 @@
+/** The one hash. */
 import { createHash } from 'node:crypto'
 
 /** SHA-256 (FIPS 180-4) of the parts, one after the other. The only hash that names anything in Quorate. */
