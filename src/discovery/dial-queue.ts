@@ -1,0 +1,139 @@
+/**
+ * The second half of the dial planner: who of the targets that may be dialled is dialled now, within the caps, and when to
+ * look again.
+ *
+ * Seeds without a PeerId need care, because the peer behind them usually becomes known by another way as well:
+ * - a seed rests while a peer that proved to sit at its address is connected, or is itself about to be dialled there;
+ * - a peer waits for the dial of a seed that sits at one of its addresses (it most likely is this peer);
+ * - a seed waits for a peer's dial at its address only for a moment, because anybody can claim an address.
+ */
+import { compareText } from '../core/bytes.ts'
+import { createTokenBucket } from './dial-policy.ts'
+import type { DialPolicy } from './dial-policy.ts'
+import { dialAddresses, hasAddress, heardAt } from './dial-targets.ts'
+import type { Target } from './dial-targets.ts'
+import type { DialPlan, DialTarget } from './port.ts'
+
+export interface DialQueue {
+  /** Marks the chosen targets as in flight. */
+  plan(
+    targets: ReadonlyMap<string, Target>,
+    ownAddresses: ReadonlySet<string>,
+    now: number
+  ): Pick<DialPlan, 'dials' | 'deadline'>
+}
+
+/** How long a seed waits for a peer that is being dialled at the same address. */
+const CLAIMED_MS = 1_000
+/** After so many failures a peer no longer stands for the seed at which it once answered. */
+const STANDS_FOR_SEED_ATTEMPTS = 3
+
+/** What is going on now, gathered in one pass. */
+interface Scene {
+  inFlight: number
+  /** Addresses of seeds in flight. */
+  readonly seedsInFlight: Set<string>
+  /** Addresses that peers in flight try, whoever told us. */
+  readonly claimed: Set<string>
+  /** Addresses at which a peer answered that stands for whatever seed is there. */
+  readonly proven: Set<string>
+}
+
+interface Candidate {
+  readonly target: Target
+  readonly dueAt: number
+}
+
+export function createDialQueue(policy: DialPolicy): DialQueue {
+  const bucket = createTokenBucket(policy.burst, policy.perSecond)
+  const hintSlots = policy.concurrentMax - policy.concurrentReserved
+  const slotsOf = (target: Target): number => (target.wanted ? policy.concurrentMax : hintSlots)
+
+  const gather = (targets: ReadonlyMap<string, Target>, now: number): Scene => {
+    const scene: Scene = { inFlight: 0, seedsInFlight: new Set(), claimed: new Set(), proven: new Set() }
+    for (const target of targets.values()) {
+      if (target.inFlight) {
+        scene.inFlight += 1
+        if (target.peerId === undefined) scene.seedsInFlight.add(target.key)
+        else for (const address of target.lastDialled) scene.claimed.add(address)
+      }
+      if (target.proven.size > 0 && standsForSeeds(target, now)) {
+        for (const address of target.proven.keys()) scene.proven.add(address)
+      }
+    }
+    return scene
+  }
+
+  const standsForSeeds = (target: Target, now: number): boolean =>
+    target.connectedAt !== undefined ||
+    target.inFlight ||
+    (target.attempts < STANDS_FOR_SEED_ATTEMPTS && target.refusals === 0 && hasAddress(target, policy, now))
+
+  /** Undefined: not before something else happens. */
+  const dueAt = (target: Target, scene: Scene, own: ReadonlySet<string>, now: number): number | undefined => {
+    if (target.inFlight || target.connectedAt !== undefined || !hasAddress(target, policy, now)) return undefined
+    if (target.peerId === undefined) {
+      if (scene.proven.has(target.key) || own.has(target.key)) return undefined
+      return scene.claimed.has(target.key) ? target.nextAt + CLAIMED_MS : target.nextAt
+    }
+    if (scene.seedsInFlight.size > 0) {
+      const addresses = dialAddresses(target, policy, now)
+      if (addresses.some((address) => scene.seedsInFlight.has(address))) return undefined
+    }
+    return target.nextAt
+  }
+
+  const order = (a: Candidate, b: Candidate, now: number): number => {
+    const overdue = (candidate: Candidate): number => Number(now - candidate.dueAt > policy.overdueMs)
+    return (
+      Number(b.target.wanted) - Number(a.target.wanted) ||
+      overdue(b) - overdue(a) ||
+      (overdue(a) === 1 ? a.dueAt - b.dueAt : 0) ||
+      heardAt(b.target, policy, now) - heardAt(a.target, policy, now) ||
+      compareText(a.target.key, b.target.key)
+    )
+  }
+
+  const dial = (target: Target, now: number): DialTarget => {
+    target.inFlight = true
+    target.lastDialAt = now
+    target.lastDialled = dialAddresses(target, policy, now)
+    return { key: target.key, peerId: target.peerId, addresses: target.lastDialled }
+  }
+
+  return {
+    plan(targets, ownAddresses, now) {
+      const scene = gather(targets, now)
+      const dials: DialTarget[] = []
+      let deadline = Infinity
+      const due: Candidate[] = []
+      for (const target of targets.values()) {
+        // While all slots are taken no time passes that helps: the next outcome wakes us.
+        if (scene.inFlight >= slotsOf(target)) continue
+        const at = dueAt(target, scene, ownAddresses, now)
+        if (at === undefined) continue
+        if (at <= now) due.push({ target, dueAt: at })
+        else deadline = Math.min(deadline, target.wanted ? at : Math.max(at, bucket.readyAt(now)))
+      }
+      for (const { target } of due.toSorted((a, b) => order(a, b, now))) {
+        if (scene.inFlight >= slotsOf(target)) continue
+        // An earlier dial of this round may stand in the way by now.
+        const again = dueAt(target, scene, ownAddresses, now)
+        if (again === undefined) continue
+        if (again > now) {
+          deadline = Math.min(deadline, again)
+          continue
+        }
+        if (!target.wanted && !bucket.take(now)) {
+          deadline = Math.min(deadline, bucket.readyAt(now))
+          continue
+        }
+        dials.push(dial(target, now))
+        scene.inFlight += 1
+        if (target.peerId === undefined) scene.seedsInFlight.add(target.key)
+        else for (const address of target.lastDialled) scene.claimed.add(address)
+      }
+      return { dials, deadline: deadline === Infinity ? undefined : deadline }
+    }
+  }
+}
