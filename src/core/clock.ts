@@ -11,6 +11,8 @@ export interface Clock {
   wallNow(): number
   /** Calls `fn` once, not before `delayMs` has passed. A referenced timer: it keeps the process alive. */
   setTimer(delayMs: number, fn: () => void): Timer
+  /** Calls `fn` once, after the input and output that is ready now has been handled. */
+  afterIo(fn: () => void): void
 }
 
 export interface Timer {
@@ -28,6 +30,9 @@ export const systemClock: Clock = {
     // Node fires up to 1 ms early and rounds fractions down; a deadline must never be early.
     const handle = setTimeout(fn, Math.min(DELAY_MS_MAX, Math.max(0, Math.ceil(delayMs))))
     return { cancel: () => clearTimeout(handle) }
+  },
+  afterIo(fn) {
+    setImmediate(fn)
   }
 }
 

@@ -1,0 +1,144 @@
+/**
+ * The driver: what turns a replica's decisions into deeds, and deeds into its next inputs.
+ *
+ * One rule above all: persist, then send, then apply. A frame that rests on a write waits in `#waiting` until the store has
+ * synced it; what may leave at once leaves at once, beside the running write (the leader's appends travel while its own disk
+ * works). A write that fails is a crash: nothing more is stepped, sent or promised, and the node stops with the error.
+ *
+ * A timer that fires late says that this process stood still: the sockets may hold the very heartbeat whose absence the tick
+ * would report. So a late tick first lets the pending input in.
+ *
+ * The driver owns no clock, disk, socket or key; it is handed them, and hands in `now`.
+ */
+import { type Clock, type Timer } from '../core/clock.ts'
+import type { Replica } from '../replica/index.ts'
+import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
+import type { Storage } from '../storage/port.ts'
+
+export interface DriverInit {
+  readonly replica: Replica
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly send: (peerId: string, frame: Uint8Array) => void
+  readonly sign: (payload: Uint8Array) => Promise<Uint8Array>
+  readonly onEvent: (event: ReplicaEvent) => void
+  readonly onOutcome: (outcome: ClientOutcome) => void
+  /** Called once; nothing is stepped after it. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** A tick that comes this much after its deadline was held up. */
+const LATE_MS = 5
+
+export class Driver {
+  readonly #init: DriverInit
+  readonly #inputs: ReplicaInput[] = []
+  /** By rising `after`: writes are numbered in the order of the steps. */
+  #waiting: { readonly after: number; readonly to: string; readonly frame: Uint8Array }[] = []
+  #durable = 0
+  #stepping = false
+  #stopped = false
+  #timer: Timer | undefined
+  #timerAt = Infinity
+
+  constructor(init: DriverInit) {
+    this.#init = init
+  }
+
+  start(): void {
+    this.#stepping = true
+    this.#carryOut(this.#init.replica.start(this.#init.clock.now()))
+    this.#stepping = false
+    this.#drain()
+  }
+
+  /** Never re-enters a step: an input that arises while one is carried out waits for its turn. */
+  input(input: ReplicaInput): void {
+    if (this.#stopped) return
+    this.#inputs.push(input)
+    if (!this.#stepping) this.#drain()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#inputs.length = 0
+    this.#waiting = []
+  }
+
+  #drain(): void {
+    this.#stepping = true
+    try {
+      for (let input = this.#inputs.shift(); input !== undefined && !this.#stopped; input = this.#inputs.shift()) {
+        this.#carryOut(this.#init.replica.step(input, this.#init.clock.now()))
+      }
+    } catch (error) {
+      // The core never throws on input; this is a bug, and its state can no longer be trusted.
+      this.#fail(error)
+    } finally {
+      this.#stepping = false
+    }
+  }
+
+  #carryOut(effects: ReplicaEffects): void {
+    for (const { id, batch } of effects.writes) this.#persist(id, batch)
+    for (const { to, frame, after } of effects.sends) {
+      if (after <= this.#durable) this.#init.send(to, frame)
+      else this.#waiting.push({ after, to, frame })
+    }
+    for (const { term, payload } of effects.sign) this.#sign(term, payload)
+    for (const event of effects.events) this.#init.onEvent(event)
+    for (const outcome of effects.outcomes) this.#init.onOutcome(outcome)
+    this.#arm(effects.deadline)
+  }
+
+  #persist(id: number, batch: Parameters<Storage['write']>[0]): void {
+    this.#init.storage.write(batch).then(
+      () => {
+        if (this.#stopped) return
+        this.#durable = id
+        this.#release(id)
+        this.input({ type: 'persisted', write: id })
+      },
+      (error: unknown) => this.#fail(error)
+    )
+  }
+
+  #release(durable: number): void {
+    let ready = 0
+    while (ready < this.#waiting.length && this.#waiting[ready]!.after <= durable) {
+      const { to, frame } = this.#waiting[ready]!
+      this.#init.send(to, frame)
+      ready++
+    }
+    if (ready > 0) this.#waiting = this.#waiting.slice(ready)
+  }
+
+  #sign(term: number, payload: Uint8Array): void {
+    this.#init.sign(payload).then(
+      (signature) => this.input({ type: 'signed', term, payload, signature }),
+      (error: unknown) => this.#fail(error)
+    )
+  }
+
+  #arm(deadline: number | undefined): void {
+    const at = deadline ?? Infinity
+    if (at === this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAt = at
+    if (at === Infinity) return
+    const { clock } = this.#init
+    this.#timer = clock.setTimer(at - clock.now(), () => {
+      this.#timerAt = Infinity
+      if (clock.now() - at > LATE_MS) clock.afterIo(() => this.input({ type: 'tick' }))
+      else this.input({ type: 'tick' })
+    })
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return
+    this.stop()
+    this.#init.onFatal(error)
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The frames that travel on a session, one CBOR array each: [scope, generation, kind, …body].
+ *
+ * `scope` says what the frame belongs to: the domainId before a cluster exists (formation, peer exchange), the clusterId
+ * from then on (consensus, requests). A frame of another scope or generation is refused before its body is looked at, so an
+ * old cluster's votes can never count in a new one (FAULTS O6, invariant 21). The sender is the session's peer; a frame
+ * does not name it, so it cannot lie about it. docs/PROTOCOL.md has the CDDL.
+ */
+import { equalBytes } from '../core/bytes.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { QuorateError } from '../core/errors.ts'
+import type { Claim } from '../formation/types.ts'
+import { decodeFormationMessage, encodeFormationMessage, type FormationMessage } from '../formation/messages.ts'
+import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../raft/messages.ts'
+
+/** Signed address records in one peer-exchange frame. */
+export const PEER_RECORDS_MAX = 32
+const RECORD_BYTES_MAX = 2_048
+const REQUEST_ID_BYTES = 16
+const COMMAND_BYTES_MAX = 512 * 1_024
+const TEXT_MAX = 512
+/** Claims and signatures of a certificate, entries of an append: far above any legal frame, far below a flood. */
+const ITEMS_MAX = 65_536
+
+export type ForwardedOperation =
+  | { readonly op: 'command'; readonly data: Uint8Array }
+  | { readonly op: 'transfer'; readonly to: string | undefined }
+  | { readonly op: 'leave' }
+
+export type Frame =
+  | { readonly kind: 'formation'; readonly message: FormationMessage }
+  | { readonly kind: 'raft'; readonly message: RaftMessage }
+  | { readonly kind: 'peers'; readonly records: readonly Uint8Array[] }
+  | { readonly kind: 'forward'; readonly requestId: Uint8Array; readonly operation: ForwardedOperation }
+  /** `retry`: the request entered no log, ask again (of `leader`, when known). A command has no `done`: its author sees it applied. */
+  | {
+      readonly kind: 'answer'
+      readonly requestId: Uint8Array
+      readonly status: 'done' | 'retry' | 'refused'
+      readonly leader: string | undefined
+      readonly code: string
+      readonly detail: string
+    }
+
+/** A frame that an admitted peer should not have sent: another scope, an unknown kind, a body out of bounds. */
+export class FrameError extends QuorateError {
+  constructor(message: string, cause?: unknown) {
+    super('FrameError', 'ERR_FRAME', message, { cause })
+  }
+}
+
+export interface FrameScope {
+  readonly domainId: Uint8Array
+  /** Undefined until founded: every cluster frame is then early or foreign. */
+  readonly clusterId: Uint8Array | undefined
+  readonly generation: number
+  readonly readClaim: (bytes: Uint8Array) => Claim | undefined
+}
+
+const KINDS = ['formation', 'raft', 'peers', 'forward', 'answer'] as const
+const STATUSES = ['done', 'retry', 'refused'] as const
+
+const scopeOf = (kind: Frame['kind'], scope: FrameScope): Uint8Array | undefined =>
+  kind === 'formation' || kind === 'peers' ? scope.domainId : scope.clusterId
+
+export function encodeFrame(frame: Frame, scope: FrameScope): Uint8Array {
+  const id = scopeOf(frame.kind, scope)
+  if (id === undefined) throw new FrameError(`a ${frame.kind} frame before the cluster is founded`)
+  return encodeCbor([id, scope.generation, KINDS.indexOf(frame.kind), encodeBody(frame)])
+}
+
+function encodeBody(frame: Frame): CborValue {
+  switch (frame.kind) {
+    case 'formation':
+      return encodeFormationMessage(frame.message)
+    case 'raft':
+      return encodeRaftMessage(frame.message)
+    case 'peers':
+      return frame.records
+    case 'forward':
+      return [frame.requestId, frame.operation.op, argumentOf(frame.operation)]
+    case 'answer':
+      return [
+        frame.requestId,
+        STATUSES.indexOf(frame.status),
+        frame.leader ?? null,
+        frame.code.slice(0, TEXT_MAX),
+        frame.detail.slice(0, TEXT_MAX)
+      ]
+  }
+}
+
+function argumentOf(operation: ForwardedOperation): CborValue {
+  switch (operation.op) {
+    case 'command':
+      return operation.data
+    case 'transfer':
+      return operation.to ?? null
+    case 'leave':
+      return null
+  }
+}
+
+/** Throws FrameError and nothing else. */
+export function decodeFrame(bytes: Uint8Array, scope: FrameScope): Frame {
+  try {
+    return decode(bytes, scope)
+  } catch (error) {
+    if (error instanceof FrameError) throw error
+    if (error instanceof QuorateError) throw new FrameError(`frame refused: ${error.message}`, error)
+    throw error
+  }
+}
+
+function decode(bytes: Uint8Array, scope: FrameScope): Frame {
+  const [id, generation, kindNumber, body] = fields(decodeCbor(bytes, { itemsMax: ITEMS_MAX }), 4, 'frame')
+  const kind = KINDS[kindNumber as number]
+  if (kind === undefined) throw new FrameError(`unknown frame kind ${String(kindNumber)}`)
+  if (generation !== scope.generation) {
+    throw new FrameError(`frame of generation ${String(generation)}; this node is in ${scope.generation}`)
+  }
+  const expected = scopeOf(kind, scope)
+  if (expected === undefined) throw new FrameError(`a ${kind} frame before this node's cluster is founded`)
+  if (!(id instanceof Uint8Array) || !equalBytes(id, expected))
+    throw new FrameError(`a ${kind} frame of another cluster`)
+  return decodeBody(kind, body as CborValue, scope)
+}
+
+function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Frame {
+  switch (kind) {
+    case 'formation':
+      return { kind, message: decodeFormationMessage(body, scope.readClaim) }
+    case 'raft':
+      return { kind, message: decodeRaftMessage(body) }
+    case 'peers':
+      return { kind, records: recordList(body) }
+    case 'forward': {
+      const [requestId, op, argument] = fields(body, 3, 'forward')
+      return { kind, requestId: requestIdOf(requestId), operation: operationOf(op, argument) }
+    }
+    case 'answer': {
+      const [requestId, statusNumber, leader, code, detail] = fields(body, 5, 'answer')
+      const status = STATUSES[statusNumber as number]
+      if (status === undefined) throw new FrameError('answer without a known status')
+      return {
+        kind,
+        requestId: requestIdOf(requestId),
+        status,
+        leader: leader === null ? undefined : text(leader),
+        code: text(code),
+        detail: text(detail)
+      }
+    }
+  }
+}
+
+function fields(value: CborValue, count: number, what: string): readonly CborValue[] {
+  if (!Array.isArray(value) || value.length !== count) throw new FrameError(`${what} is not an array of ${count}`)
+  return value as readonly CborValue[]
+}
+
+function recordList(body: CborValue): readonly Uint8Array[] {
+  if (!Array.isArray(body) || body.length > PEER_RECORDS_MAX) {
+    throw new FrameError(`peers is not an array of at most ${PEER_RECORDS_MAX}`)
+  }
+  return (body as readonly CborValue[]).map((record) => {
+    if (!(record instanceof Uint8Array) || record.byteLength > RECORD_BYTES_MAX) {
+      throw new FrameError(`an address record is not a byte string of at most ${RECORD_BYTES_MAX}`)
+    }
+    return record
+  })
+}
+
+function operationOf(op: CborValue | undefined, argument: CborValue | undefined): ForwardedOperation {
+  if (op === 'command' && argument instanceof Uint8Array && argument.byteLength <= COMMAND_BYTES_MAX) {
+    return { op, data: argument }
+  }
+  if (op === 'transfer') return { op, to: argument === null ? undefined : text(argument) }
+  if (op === 'leave' && argument === null) return { op }
+  throw new FrameError('forward of an unknown operation or with a wrong argument')
+}
+
+function requestIdOf(value: CborValue | undefined): Uint8Array {
+  if (value instanceof Uint8Array && value.byteLength === REQUEST_ID_BYTES) return value
+  throw new FrameError(`a request id is not ${REQUEST_ID_BYTES} bytes`)
+}
+
+function text(value: CborValue | undefined): string {
+  if (typeof value === 'string' && value.length <= TEXT_MAX) return value
+  throw new FrameError(`not a text of at most ${TEXT_MAX}`)
+}

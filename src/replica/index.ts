@@ -1,0 +1,32 @@
+/**
+ * The replica: everything of a node that decides, as one deterministic object.
+ *
+ * It composes three protocols. *Formation* (src/formation) agrees once who founds the cluster. When its certificate is
+ * durable, *consensus* (src/raft) starts with the certificate's members as voters, and its first entry carries the initial
+ * config. Committed entries drive the *config* (src/replicated-config). Around them stand peer exchange (a member tells a
+ * newcomer the signed addresses of the others, so that finding one is enough) and requests (what callers of this node
+ * asked, tried again until they are answered once).
+ *
+ * The replica is told what happened (`ReplicaInput`) and answers with what to do (`ReplicaEffects`). It has no clock, socket,
+ * disk, key or chance of its own, so the object that runs in production is the object that is simulated. Rules that it keeps
+ * for all of them:
+ *
+ * - *Only admitted peers are heard.* A frame enters only with the PeerId of a session; the incarnation that it counts for is
+ *   the one that admission proved for that session, never something that the frame says.
+ * - *Nothing is said that is not durable.* Every write of a protocol becomes one batch with a rising id, and what rests on
+ *   it carries that id in `after`; the driver sends it when the batch is synced.
+ * - *Order.* Writes leave in the order of their ids; events and frames in the order in which they arose. Whatever goes to
+ *   several peers goes in the order of their PeerIds.
+ *
+ * A node that holds a certificate without being in it (its disk was replaced, or its seat was taken by an earlier
+ * incarnation) runs consensus without a vote: it can follow once a leader adds it, and never campaigns.
+ *
+ * Left out: reads through the leader and membership changes by operators, beyond `leave` (they arrive with the operations
+ * that need them).
+ */
+export * from './types.ts'
+export { Replica } from './replica.ts'
+export type { ReplicaInit, ReplicaStatus } from './replica.ts'
+export { FORMATION_CELL, VOTE_CELL, StoredStateError } from './durable.ts'
+export { FrameError, decodeFrame, encodeFrame } from './frames.ts'
+export type { Frame, FrameScope } from './frames.ts'

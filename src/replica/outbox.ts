@@ -1,0 +1,83 @@
+/**
+ * Collects what one step asks for, and keeps the books between the protocols' own write numbers and the replica's: each
+ * protocol counts its writes from 1; the store sees one row of batches.
+ */
+import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaSend } from './types.ts'
+
+export type WriteOwner = 'formation' | 'raft'
+
+interface OpenWrite {
+  readonly id: number
+  readonly owner: WriteOwner
+  readonly inner: number
+}
+
+export class Outbox {
+  /** Not yet durable, in order. */
+  readonly #open: OpenWrite[] = []
+  #lastId = 0
+  #writes: { id: number; batch: DurableBatch }[] = []
+  #sends: ReplicaSend[] = []
+  #sign: { term: number; payload: Uint8Array }[] = []
+  #outcomes: ClientOutcome[] = []
+  #events: ReplicaEvent[] = []
+
+  write(owner: WriteOwner, inner: number, batch: DurableBatch): void {
+    const id = ++this.#lastId
+    this.#open.push({ id, owner, inner })
+    this.#writes.push({ id, batch })
+  }
+
+  /** What has to be durable before something that rests on write `inner` of `owner` may leave; 0: it is already. */
+  after(owner: WriteOwner, inner: number): number {
+    for (let i = this.#open.length - 1; i >= 0; i--) {
+      const write = this.#open[i]!
+      if (write.owner === owner && write.inner <= inner) return write.id
+    }
+    return 0
+  }
+
+  /** Write `id` and all before it are durable: which write of which protocol does that complete? The last of each is enough. */
+  durable(id: number): readonly { readonly owner: WriteOwner; readonly inner: number }[] {
+    const done = new Map<WriteOwner, number>()
+    while (this.#open.length > 0 && this.#open[0]!.id <= id) {
+      const write = this.#open.shift()!
+      done.set(write.owner, write.inner)
+    }
+    return [...done].map(([owner, inner]) => ({ owner, inner }))
+  }
+
+  send(to: string, frame: Uint8Array, after: number): void {
+    this.#sends.push({ to, frame, after })
+  }
+
+  sign(term: number, payload: Uint8Array): void {
+    this.#sign.push({ term, payload })
+  }
+
+  outcome(outcome: ClientOutcome): void {
+    this.#outcomes.push(outcome)
+  }
+
+  event(event: ReplicaEvent): void {
+    this.#events.push(event)
+  }
+
+  /** Hands over what has gathered and starts anew. */
+  flush(deadline: number | undefined): ReplicaEffects {
+    const effects: ReplicaEffects = {
+      writes: this.#writes,
+      sends: this.#sends,
+      sign: this.#sign,
+      outcomes: this.#outcomes,
+      events: this.#events,
+      deadline
+    }
+    this.#writes = []
+    this.#sends = []
+    this.#sign = []
+    this.#outcomes = []
+    this.#events = []
+    return effects
+  }
+}

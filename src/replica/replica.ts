@@ -1,0 +1,505 @@
+/** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
+import { compareText, equalBytes, toHex, utf8 } from '../core/bytes.ts'
+import { invariant } from '../core/invariant.ts'
+import type { Random } from '../core/random.ts'
+import { createFormation } from '../formation/index.ts'
+import type {
+  Claim,
+  Formation,
+  FormationCrypto,
+  FormationEffects,
+  FormationEvent,
+  FormationState,
+  FormationStatus,
+  FoundingCertificate
+} from '../formation/types.ts'
+import { encodeFormationState } from '../formation/state.ts'
+import type { Admitted } from '../membership/admission.ts'
+import { createRaft, type Raft } from '../raft/index.ts'
+import type {
+  Entry,
+  HardState,
+  Membership,
+  RaftEffects,
+  RaftEvent,
+  RaftInput,
+  RaftStatus,
+  RaftTiming
+} from '../raft/types.ts'
+import {
+  applyCommand,
+  type ConfigState,
+  decodeCommand,
+  initialConfig,
+  type ValidateConfig
+} from '../replicated-config/index.ts'
+import { encodeHardState, FORMATION_CELL, storeEntry, VOTE_CELL } from './durable.ts'
+import { decodeFrame, encodeFrame, type Frame, type FrameError, type FrameScope, PEER_RECORDS_MAX } from './frames.ts'
+import { Outbox } from './outbox.ts'
+import { peerIdOf, RequestDesk } from './requests.ts'
+import type { ReplicaEffects, ReplicaInput } from './types.ts'
+
+export interface ReplicaInit {
+  /** This node's own claim: its incarnation, PeerId and seat. */
+  readonly self: Claim
+  readonly domainId: Uint8Array
+  readonly generation: number
+  readonly foundingSize: number
+  /** Canonical JSON of the genesis' config: what the first entry of the log carries. */
+  readonly initialConfigText: string
+  readonly validateConfig: ValidateConfig
+  /** What the store held. */
+  readonly formationState: FormationState
+  readonly hardState: HardState
+  readonly entries: readonly Entry[]
+  readonly crypto: FormationCrypto
+  /** Names the cluster of a certificate. */
+  readonly clusterIdOf: (certificate: FoundingCertificate) => Uint8Array
+  /** The certificate as a document, to be kept beside the key. */
+  readonly certificateDocument: (certificate: FoundingCertificate) => Uint8Array
+  /** Verifies a signed address record; undefined when it does not hold. */
+  readonly readAddressRecord: (
+    bytes: Uint8Array
+  ) => { readonly peerId: string; readonly addresses: readonly string[]; readonly sequence: number } | undefined
+  readonly raftTiming: RaftTiming
+  readonly formationTiming: { readonly rankStepMs: number; readonly campaignTimeoutMs: number }
+  readonly random: Random
+}
+
+export interface ReplicaStatus {
+  readonly formation: FormationStatus
+  readonly raft: RaftStatus | undefined
+  readonly clusterId: string | undefined
+  /** Undefined until the first entry of the log has committed here. */
+  readonly config: ConfigState | undefined
+  /** The founding certificate's claims, by seat. */
+  readonly founders: readonly Claim[]
+  /** This incarnation is in the certificate. */
+  readonly member: boolean
+  /** By PeerId. */
+  readonly sessions: readonly Admitted[]
+  readonly requestsPending: number
+}
+
+/** Frames of consensus that arrive between a certificate and its latch; more are lost, as on any network. */
+const EARLY_FRAMES_MAX = 64
+
+export class Replica {
+  readonly #init: ReplicaInit
+  readonly #formation: Formation
+  readonly #outbox = new Outbox()
+  readonly #requests: RequestDesk
+  readonly #sessions = new Map<string, Admitted>()
+  /** Newest sequence of an address record that was passed on, by PeerId: a record is news once. */
+  readonly #recordSequences = new Map<string, number>()
+  #early: { readonly from: string; readonly frame: Uint8Array }[] = []
+  #certificate: FoundingCertificate | undefined
+  #clusterId: Uint8Array | undefined
+  #raft: Raft | undefined
+  #config: ConfigState | undefined
+  #leader: string | undefined
+  #term = 0
+  #members = new Map<string, 'voter' | 'learner'>()
+  #formationDeadline: number | undefined
+  #raftDeadline: number | undefined
+
+  constructor(init: ReplicaInit) {
+    this.#init = init
+    this.#formation = createFormation({
+      self: init.self,
+      foundingSize: init.foundingSize,
+      state: init.formationState,
+      crypto: init.crypto,
+      ...init.formationTiming
+    })
+    this.#requests = new RequestDesk({
+      selfPeerId: init.self.peerId,
+      leader: () => ({ peerId: this.#leader, term: this.#term }),
+      raftStatus: () => this.#raft?.status(),
+      toRaft: (input, now) => this.#toRaft(input, now),
+      send: (peerId, frame) => this.#send(peerId, frame, 0),
+      incarnationOf: (peerId) =>
+        peerId === init.self.peerId ? init.self.incarnation : this.#sessions.get(peerId)?.incarnation,
+      voterOf: (peerId) => this.#raft?.status().membership.voters.find((id) => peerIdOf(id) === peerId),
+      outcome: (outcome) => this.#outbox.outcome(outcome)
+    })
+  }
+
+  /** Once, before the first step. */
+  start(now: number): ReplicaEffects {
+    this.#fromFormation(this.#formation.start(now), now)
+    return this.#flush()
+  }
+
+  step(input: ReplicaInput, now: number): ReplicaEffects {
+    switch (input.type) {
+      case 'tick':
+        if (isDue(this.#formationDeadline, now)) this.#fromFormation(this.#formation.step({ type: 'tick' }, now), now)
+        if (isDue(this.#raftDeadline, now)) this.#toRaft({ type: 'tick' }, now)
+        break
+      case 'session-open':
+        this.#openSession(input.peer, now)
+        break
+      case 'session-close':
+        this.#closeSession(input.peerId, now)
+        break
+      case 'frame':
+        this.#receive(input.from, input.frame, now)
+        break
+      case 'persisted':
+        this.#persisted(input.write, now)
+        break
+      case 'signed':
+        this.#fromFormation(this.#formation.step(input, now), now)
+        break
+      case 'request':
+        this.#requests.accept(input.request, now)
+        break
+      case 'cancel':
+        this.#requests.cancel(input.requestId)
+        break
+    }
+    this.#requests.pump(now)
+    return this.#flush()
+  }
+
+  status(): ReplicaStatus {
+    return {
+      formation: this.#formation.status(),
+      raft: this.#raft?.status(),
+      clusterId: this.#clusterId === undefined ? undefined : toHex(this.#clusterId),
+      config: this.#config,
+      founders: this.#certificate?.set.claims ?? [],
+      member: this.#isMember(),
+      sessions: this.#peers(),
+      requestsPending: this.#requests.size
+    }
+  }
+
+  // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #openSession(peer: Admitted, now: number): void {
+    if (this.#sessions.has(peer.peerId)) this.#closeSession(peer.peerId, now)
+    this.#introduce(peer)
+    this.#sessions.set(peer.peerId, peer)
+    if (peer.claim !== undefined) {
+      this.#fromFormation(this.#formation.step({ type: 'founder-connected', claim: peer.claim }, now), now)
+    }
+    this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
+  }
+
+  #closeSession(peerId: string, now: number): void {
+    const peer = this.#sessions.get(peerId)
+    if (peer === undefined) return
+    this.#sessions.delete(peerId)
+    if (peer.claim !== undefined) {
+      this.#fromFormation(
+        this.#formation.step({ type: 'founder-disconnected', incarnation: peer.incarnation }, now),
+        now
+      )
+    }
+    this.#toRaft({ type: 'disconnected', peer: peer.incarnation }, now)
+  }
+
+  /** Tells the newcomer where the others are, and the others where the newcomer is: finding one member is enough (R-DSC-4). */
+  #introduce(newcomer: Admitted): void {
+    const others = this.#peers().filter(({ peerId }) => peerId !== newcomer.peerId)
+    const records = others.flatMap(({ addressRecord }) => addressRecord ?? []).slice(0, PEER_RECORDS_MAX)
+    if (records.length > 0) this.#send(newcomer.peerId, { kind: 'peers', records }, 0)
+    if (newcomer.addressRecord === undefined) return
+    for (const { peerId } of others.slice(0, PEER_RECORDS_MAX)) {
+      this.#send(peerId, { kind: 'peers', records: [newcomer.addressRecord] }, 0)
+    }
+  }
+
+  #peers(): readonly Admitted[] {
+    return [...this.#sessions.values()].toSorted((a, b) => compareText(a.peerId, b.peerId))
+  }
+
+  /** The peer whose present session belongs to this very incarnation. */
+  #peerOf(incarnation: string): string | undefined {
+    const peerId = peerIdOf(incarnation)
+    return this.#sessions.get(peerId)?.incarnation === incarnation ? peerId : undefined
+  }
+
+  // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #scope(): FrameScope {
+    const { domainId, generation, crypto } = this.#init
+    return { domainId, generation, clusterId: this.#clusterId, readClaim: crypto.readClaim }
+  }
+
+  #send(peerId: string, frame: Frame, after: number): void {
+    if (this.#sessions.has(peerId)) this.#outbox.send(peerId, encodeFrame(frame, this.#scope()), after)
+  }
+
+  #sendTo(incarnation: string, frame: Frame, after: number): void {
+    const peerId = this.#peerOf(incarnation)
+    if (peerId !== undefined) this.#send(peerId, frame, after)
+  }
+
+  #receive(from: string, bytes: Uint8Array, now: number): void {
+    const sender = this.#sessions.get(from)
+    if (sender === undefined) return
+    let frame: Frame
+    try {
+      frame = decodeFrame(bytes, this.#scope())
+    } catch (error) {
+      const { name, message } = error as FrameError
+      invariant(name === 'FrameError', () => `decodeFrame threw ${name}: ${message}`)
+      if (this.#mayBeEarly()) this.#early.push({ from, frame: bytes })
+      else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: message })
+      return
+    }
+    switch (frame.kind) {
+      case 'formation':
+        if (sender.claim === undefined) return
+        this.#fromFormation(
+          this.#formation.step({ type: 'message', from: sender.incarnation, message: frame.message }, now),
+          now
+        )
+        return
+      case 'raft':
+        this.#toRaft({ type: 'message', from: sender.incarnation, message: frame.message }, now)
+        return
+      case 'peers':
+        this.#learnPeers(frame.records)
+        return
+      case 'forward':
+        this.#requests.forward(from, frame.requestId, frame.operation, now)
+        return
+      case 'answer':
+        this.#requests.answered(from, frame, now)
+        return
+    }
+  }
+
+  /** A founder that has latched a moment before us already speaks of the cluster; its frames wait for our own latch. */
+  #mayBeEarly(): boolean {
+    return this.#clusterId === undefined && this.#early.length < EARLY_FRAMES_MAX
+  }
+
+  #learnPeers(records: readonly Uint8Array[]): void {
+    for (const bytes of records) {
+      const record = this.#init.readAddressRecord(bytes)
+      if (record === undefined || record.peerId === this.#init.self.peerId) continue
+      if (record.sequence <= (this.#recordSequences.get(record.peerId) ?? -1)) continue
+      this.#recordSequences.set(record.peerId, record.sequence)
+      this.#outbox.event({ type: 'hint', peerId: record.peerId, addresses: record.addresses })
+    }
+  }
+
+  // ── Formation ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #fromFormation(effects: FormationEffects, now: number): void {
+    this.#formationDeadline = effects.deadline
+    if (effects.write !== undefined) {
+      const value = encodeFormationState(effects.write.state)
+      this.#outbox.write('formation', effects.write.id, { cells: [{ name: FORMATION_CELL, value }] })
+    }
+    const after = this.#outbox.after('formation', effects.sendAfterWrite)
+    for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'formation', message }, 0)
+    for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'formation', message }, after)
+    if (effects.sign !== undefined) this.#outbox.sign(effects.sign.term, effects.sign.payload)
+    for (const event of effects.events) this.#fromFormationEvent(event)
+    if (effects.formed !== undefined) this.#found(effects.formed, now)
+  }
+
+  #fromFormationEvent(event: FormationEvent): void {
+    switch (event.type) {
+      case 'founder-seen':
+        this.#outbox.event(event)
+        return
+      case 'campaign':
+        this.#outbox.event({
+          type: 'campaign',
+          phase: 'founding',
+          term: event.term,
+          reason: 'all founders are present'
+        })
+        return
+      case 'elected':
+        this.#outbox.event({ type: 'founding-leader', term: event.term, votes: event.votes })
+        return
+      case 'seat-conflict': {
+        const [a, b] = event.claims
+        this.#outbox.event({ type: 'seat-conflict', seat: event.seat, peerIds: [a.peerId, b.peerId], own: event.own })
+        return
+      }
+      case 'rival-certificate':
+        this.#outbox.event({
+          type: 'alarm',
+          code: 'rival-cluster',
+          detail: `another cluster of this genesis exists, founded in term ${event.certificate.term} by ${event.certificate.set.claims.map(({ peerId }) => peerId).join(', ')}`
+        })
+        return
+      case 'accepted':
+      case 'formed':
+        return
+    }
+  }
+
+  /** The latch is durable: from here on a majority of the certificate's members decides. */
+  #found(certificate: FoundingCertificate, now: number): void {
+    invariant(this.#raft === undefined, 'founded twice')
+    const { self, raftTiming, random, hardState, entries, initialConfigText } = this.#init
+    this.#certificate = certificate
+    this.#clusterId = this.#init.clusterIdOf(certificate)
+    const voters = certificate.set.claims.map(({ incarnation }) => incarnation).toSorted(compareText)
+    this.#raft = createRaft({
+      self: self.incarnation,
+      membership: { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      hardState,
+      entries,
+      timing: raftTiming,
+      random: random.fork('raft'),
+      firstEntryData: utf8(initialConfigText)
+    })
+    this.#outbox.event({
+      type: 'founded',
+      clusterId: toHex(this.#clusterId),
+      term: certificate.term,
+      certificate: this.#init.certificateDocument(certificate),
+      member: this.#isMember()
+    })
+    this.#fromRaft(this.#raft.start(now), now)
+    for (const peer of this.#peers()) this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
+    const early = this.#early
+    this.#early = []
+    for (const { from, frame } of early) this.#receive(from, frame, now)
+  }
+
+  #isMember(): boolean {
+    return this.#certificate?.set.claims.some(({ incarnation }) => incarnation === this.#init.self.incarnation) ?? false
+  }
+
+  // ── Consensus ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #toRaft(input: RaftInput, now: number): void {
+    if (this.#raft !== undefined) this.#fromRaft(this.#raft.step(input, now), now)
+  }
+
+  #fromRaft(effects: RaftEffects, now: number): void {
+    this.#raftDeadline = effects.deadline
+    const { write } = effects
+    if (write !== undefined) {
+      this.#outbox.write('raft', write.id, {
+        ...(write.hardState === undefined
+          ? {}
+          : { cells: [{ name: VOTE_CELL, value: encodeHardState(write.hardState) }] }),
+        ...(write.entries === undefined ? {} : { entries: write.entries.map(storeEntry) })
+      })
+    }
+    const after = this.#outbox.after('raft', effects.sendAfterWrite)
+    for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'raft', message }, 0)
+    for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'raft', message }, after)
+    for (const event of effects.events) this.#fromRaftEvent(event)
+    for (const entry of effects.committed) this.#apply(entry)
+    for (const outcome of effects.outcomes) this.#requests.settled(outcome, now)
+  }
+
+  #fromRaftEvent(event: RaftEvent): void {
+    switch (event.type) {
+      case 'role':
+        this.#outbox.event(event)
+        return
+      case 'leader':
+        this.#leader = event.leader === undefined ? undefined : peerIdOf(event.leader)
+        this.#term = event.term
+        this.#outbox.event({ type: 'leader', term: event.term, leader: this.#leader })
+        return
+      case 'writable':
+        this.#outbox.event(event)
+        return
+      case 'membership':
+        if (event.committed) this.#reportMembers(event.membership)
+        return
+      case 'no-quorum':
+        this.#outbox.event({ ...event, heardFrom: event.heardFrom.map(peerIdOf) })
+        return
+    }
+  }
+
+  #reportMembers(membership: Membership): void {
+    const next = new Map<string, 'voter' | 'learner'>()
+    for (const id of membership.voters) next.set(peerIdOf(id), 'voter')
+    for (const id of membership.learners) if (!next.has(peerIdOf(id))) next.set(peerIdOf(id), 'learner')
+    for (const [peerId, role] of next) {
+      if (this.#members.get(peerId) !== role) this.#outbox.event({ type: 'member', peerId, role })
+    }
+    for (const peerId of this.#members.keys()) {
+      if (!next.has(peerId)) this.#outbox.event({ type: 'member', peerId, role: 'removed' })
+    }
+    this.#members = next
+  }
+
+  #apply(entry: Entry): void {
+    switch (entry.type) {
+      case 'membership':
+        return
+      case 'noop':
+        if (entry.data.byteLength > 0 && this.#config === undefined) this.#applyInitialConfig(entry.data)
+        return
+      case 'command':
+        this.#applyCommand(entry)
+        return
+    }
+  }
+
+  #applyCommand(entry: Entry): void {
+    if (this.#config === undefined) {
+      const detail = `entry ${entry.index} is a command before the initial config`
+      this.#outbox.event({ type: 'alarm', code: 'log-order', detail })
+      return
+    }
+    const { state, result, repeated } = applyCommand(this.#config, entry, this.#init.validateConfig)
+    this.#config = state
+    if (result.type === 'set' && !repeated) this.#reportConfig(state)
+    if (this.#requests.size === 0) return
+    const decoded = decodeCommand(entry.data)
+    if (decoded.type === 'command' && this.#requests.applied(decoded.command.requestId)) {
+      this.#outbox.outcome({ type: 'applied', requestId: decoded.command.requestId, result })
+    }
+  }
+
+  /** The same bytes stand in the genesis that every member verified; a leader that wrote others is broken or hostile. */
+  #applyInitialConfig(data: Uint8Array): void {
+    const expected = this.#init.initialConfigText
+    const state = initialConfig(expected)
+    if (!equalBytes(data, utf8(expected))) {
+      this.#outbox.event({
+        type: 'alarm',
+        code: 'initial-config-differs',
+        detail: 'the first entry of the log does not carry the config of the genesis; the genesis holds'
+      })
+    }
+    this.#config = state
+    this.#reportConfig(state)
+  }
+
+  #reportConfig({ current }: ConfigState): void {
+    const { version, hash, author, reason } = current
+    this.#outbox.event({ type: 'config', version, hash, author, reason })
+  }
+
+  // ── The store ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #persisted(write: number, now: number): void {
+    for (const { owner, inner } of this.#outbox.durable(write)) {
+      if (owner === 'raft') this.#toRaft({ type: 'persisted', write: inner }, now)
+      else this.#fromFormation(this.#formation.step({ type: 'persisted', write: inner }, now), now)
+    }
+  }
+
+  #flush(): ReplicaEffects {
+    return this.#outbox.flush(earliest(this.#formationDeadline, this.#raftDeadline, this.#requests.deadline()))
+  }
+}
+
+const isDue = (deadline: number | undefined, now: number): boolean => deadline !== undefined && deadline <= now
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  let first: number | undefined
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time
+  return first
+}

@@ -1,0 +1,315 @@
+/**
+ * What callers asked of this node, and what peers asked through it, until each is answered once.
+ *
+ * A request is tried where it can succeed: by our own consensus core when we lead, by the leader when somebody else does,
+ * later when nobody does. It keeps one id for its whole life, so a retry after a lost answer can never apply twice. A command
+ * is finished when this node has applied it, wherever it was proposed; the other requests when the leader says so.
+ *
+ * Refused for good is only what would be refused again: an unknown voter, a change that loses the quorum. Everything else
+ * (no leader, a leader that lost its office, a full log) is tried until the caller gives up, because silence is never absence.
+ */
+import { fromHex, toHex } from '../core/bytes.ts'
+import { invariant } from '../core/invariant.ts'
+import type { Outcome, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
+import type { ForwardedOperation, Frame } from './frames.ts'
+import type { ClientOutcome, ClientRequest } from './types.ts'
+
+/** Requests of this node that wait for an outcome. Beyond it callers are told `busy`. */
+export const PENDING_MAX = 4_096
+/** Requests of one kind that peers have in our core at one time. */
+export const FORWARDED_MAX = 16_384
+/** An answer that has not come after this long is presumed lost. */
+export const RETRY_MS = 1_000
+/** After a leader said that it could not take it. */
+export const RETRY_SOON_MS = 20
+
+interface Pending {
+  readonly request: ClientRequest
+  /** Set while our own core has it. */
+  ref: number | undefined
+  /** Who was asked last, in which term. */
+  asked: string | undefined
+  askedTerm: number
+  /** Ask the same one again at this time. */
+  retryAt: number
+}
+
+/** What the desk needs of the replica around it. */
+export interface RequestSurroundings {
+  readonly selfPeerId: string
+  /** PeerId and term of the leader, when known. */
+  leader(): { readonly peerId: string | undefined; readonly term: number }
+  raftStatus(): RaftStatus | undefined
+  toRaft(input: RaftInput, now: number): void
+  send(peerId: string, frame: Frame): void
+  /** The incarnation behind a peer's session, or our own. */
+  incarnationOf(peerId: string): string | undefined
+  /** The incarnation of a voter, by PeerId. */
+  voterOf(peerId: string): string | undefined
+  outcome(outcome: ClientOutcome): void
+}
+
+export class RequestDesk {
+  readonly #around: RequestSurroundings
+  /** In the callers' order on this node: nothing that the network can shuffle. */
+  readonly #pending = new Map<string, Pending>()
+  readonly #byRef = new Map<number, Pending>()
+  /** What peers asked us to do, by our core's ref. */
+  readonly #forwarded = new Map<
+    number,
+    { readonly peerId: string; readonly requestId: Uint8Array; readonly op: string }
+  >()
+  #lastRef = 0
+
+  constructor(around: RequestSurroundings) {
+    this.#around = around
+  }
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  accept(request: ClientRequest, now: number): void {
+    if (this.#pending.has(request.requestId)) return
+    if (this.#pending.size >= PENDING_MAX) {
+      const detail = `${PENDING_MAX} requests are waiting on this node already`
+      this.#around.outcome({ type: 'refused', requestId: request.requestId, code: 'busy', detail })
+      return
+    }
+    this.#pending.set(request.requestId, { request, ref: undefined, asked: undefined, askedTerm: 0, retryAt: now })
+  }
+
+  cancel(requestId: string): void {
+    this.#remove(requestId)
+  }
+
+  /** A command was applied here. True when a caller of this node waited for it. */
+  applied(requestId: string): boolean {
+    return this.#remove(requestId) !== undefined
+  }
+
+  /** Tries whatever can be tried now. */
+  pump(now: number): void {
+    if (this.#pending.size === 0) return
+    const { peerId: leader, term } = this.#around.leader()
+    if (leader === undefined) return
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.ref !== undefined || !this.#pending.has(pending.request.requestId)) continue
+      const asked = pending.asked === leader && pending.askedTerm === term
+      if (asked && now < pending.retryAt) continue
+      pending.asked = leader
+      pending.askedTerm = term
+      pending.retryAt = now + RETRY_MS
+      if (leader === this.#around.selfPeerId) this.#propose(pending, now)
+      else this.#around.send(leader, forwardFrame(pending.request))
+    }
+  }
+
+  /** The earliest time at which `pump` has something to do without any other input. */
+  deadline(): number | undefined {
+    if (this.#around.leader().peerId === undefined) return undefined
+    let next: number | undefined
+    for (const { ref, retryAt } of this.#pending.values()) {
+      if (ref === undefined && (next === undefined || retryAt < next)) next = retryAt
+    }
+    return next
+  }
+
+  /** A peer asks us, whom it believes to lead. */
+  forward(peerId: string, requestId: Uint8Array, operation: ForwardedOperation, now: number): void {
+    const { peerId: leader } = this.#around.leader()
+    const id = toHex(requestId)
+    if (leader !== this.#around.selfPeerId || this.#forwarded.size >= FORWARDED_MAX) {
+      this.#answer(peerId, requestId, 'retry', leader, leader === this.#around.selfPeerId ? 'busy' : 'not-leader', '')
+      return
+    }
+    // A repeat of what our core still works on: the first one's outcome answers both.
+    for (const known of this.#forwarded.values()) {
+      if (known.peerId === peerId && toHex(known.requestId) === id) return
+    }
+    const input = this.#inputOf(operation, this.#around.incarnationOf(peerId))
+    if (typeof input === 'string') {
+      this.#answer(peerId, requestId, 'refused', leader, 'invalid-change', input)
+      return
+    }
+    this.#forwarded.set(input.ref, { peerId, requestId, op: operation.op })
+    this.#around.toRaft(input, now)
+  }
+
+  /** The leader answers what we forwarded. */
+  answered(peerId: string, frame: Extract<Frame, { kind: 'answer' }>, now: number): void {
+    const requestId = toHex(frame.requestId)
+    const pending = this.#pending.get(requestId)
+    // Only whom we asked may answer: any other member could make a caller believe in a hand-over that never was.
+    if (pending === undefined || pending.asked !== peerId || pending.ref !== undefined) return
+    switch (frame.status) {
+      case 'done':
+        if (pending.request.type === 'command') return
+        this.#remove(requestId)
+        this.#around.outcome({ type: 'done', requestId, leader: frame.leader })
+        return
+      case 'refused':
+        this.#remove(requestId)
+        this.#around.outcome({ type: 'refused', requestId, code: frame.code, detail: frame.detail })
+        return
+      case 'retry':
+        pending.retryAt = now + RETRY_SOON_MS
+        return
+    }
+  }
+
+  /** Our core is done with a ref. */
+  settled(outcome: Outcome, now: number): void {
+    const own = this.#byRef.get(outcome.ref)
+    if (own !== undefined) {
+      this.#byRef.delete(outcome.ref)
+      own.ref = undefined
+      this.#settledOwn(own, outcome, now)
+      return
+    }
+    const forwarded = this.#forwarded.get(outcome.ref)
+    if (forwarded === undefined) return
+    this.#forwarded.delete(outcome.ref)
+    this.#settledForward(forwarded, outcome)
+  }
+
+  #settledOwn(pending: Pending, outcome: Outcome, now: number): void {
+    const { requestId, type } = pending.request
+    switch (outcome.type) {
+      case 'committed':
+        // A command is answered by its own application, which follows or has just been.
+        if (type !== 'command') this.#finish(requestId, this.#around.selfPeerId)
+        return
+      case 'transferred':
+        this.#finish(requestId, peerIdOf(outcome.to))
+        return
+      case 'refused':
+        if (!isFinal(outcome.code)) pending.retryAt = now + RETRY_SOON_MS
+        else if (this.#remove(requestId)) {
+          this.#around.outcome({ type: 'refused', requestId, code: outcome.code, detail: outcome.detail })
+        }
+        return
+      case 'dropped':
+      case 'unknown':
+        pending.retryAt = now + RETRY_SOON_MS
+        return
+      case 'readable':
+        invariant(false, 'nobody asked for a read')
+    }
+  }
+
+  #settledForward(forwarded: { peerId: string; requestId: Uint8Array; op: string }, outcome: Outcome): void {
+    const { peerId, requestId, op } = forwarded
+    const leader = this.#around.leader().peerId
+    switch (outcome.type) {
+      case 'committed':
+        if (op !== 'command') this.#answer(peerId, requestId, 'done', leader, '', '')
+        return
+      case 'transferred':
+        this.#answer(peerId, requestId, 'done', peerIdOf(outcome.to), '', '')
+        return
+      case 'refused':
+        this.#answer(
+          peerId,
+          requestId,
+          isFinal(outcome.code) ? 'refused' : 'retry',
+          leader,
+          outcome.code,
+          outcome.detail
+        )
+        return
+      case 'dropped':
+      case 'unknown':
+        this.#answer(peerId, requestId, 'retry', leader, outcome.type, '')
+        return
+      case 'readable':
+        invariant(false, 'nobody asked for a read')
+    }
+  }
+
+  #propose(pending: Pending, now: number): void {
+    const { requestId } = pending.request
+    const input = this.#inputOf(operationOf(pending.request), this.#around.incarnationOf(this.#around.selfPeerId))
+    if (typeof input === 'string') {
+      this.#remove(requestId)
+      this.#around.outcome({ type: 'refused', requestId, code: 'invalid-change', detail: input })
+      return
+    }
+    pending.ref = input.ref
+    this.#byRef.set(input.ref, pending)
+    this.#around.toRaft(input, now)
+  }
+
+  /** What our core is told, or a sentence on why it cannot be. `subject` is the incarnation that asks. */
+  #inputOf(operation: ForwardedOperation, subject: string | undefined): Extract<RaftInput, { ref: number }> | string {
+    const ref = ++this.#lastRef
+    switch (operation.op) {
+      case 'command':
+        return { type: 'propose', ref, data: operation.data }
+      case 'transfer': {
+        if (operation.to === undefined) return { type: 'transfer', ref }
+        const to = this.#around.voterOf(operation.to)
+        return to === undefined ? `${operation.to} is not a voter of this cluster` : { type: 'transfer', ref, to }
+      }
+      case 'leave': {
+        const membership = this.#around.raftStatus()?.membership
+        if (membership === undefined || subject === undefined) return 'there is no membership to leave'
+        const without = (ids: readonly string[]): readonly string[] => ids.filter((id) => id !== subject)
+        const change = { voters: without(membership.voters), learners: without(membership.learners) }
+        return { type: 'change-membership', ref, change }
+      }
+    }
+  }
+
+  #finish(requestId: string, leader: string | undefined): void {
+    if (this.#remove(requestId)) this.#around.outcome({ type: 'done', requestId, leader })
+  }
+
+  #remove(requestId: string): Pending | undefined {
+    const pending = this.#pending.get(requestId)
+    if (pending === undefined) return undefined
+    this.#pending.delete(requestId)
+    if (pending.ref !== undefined) this.#byRef.delete(pending.ref)
+    return pending
+  }
+
+  #answer(
+    peerId: string,
+    requestId: Uint8Array,
+    status: 'done' | 'retry' | 'refused',
+    leader: string | undefined,
+    code: string,
+    detail: string
+  ): void {
+    this.#around.send(peerId, { kind: 'answer', requestId, status, leader, code, detail })
+  }
+}
+
+/** `<peerId>#<storeId>` */
+export const peerIdOf = (incarnation: string): string => incarnation.slice(0, incarnation.indexOf('#'))
+
+const FINAL: ReadonlySet<RefusalCode> = new Set([
+  'would-lose-quorum',
+  'invalid-change',
+  'not-caught-up',
+  'transfer-failed'
+])
+
+const isFinal = (code: RefusalCode): boolean => FINAL.has(code)
+
+function operationOf(request: ClientRequest): ForwardedOperation {
+  switch (request.type) {
+    case 'command':
+      return { op: 'command', data: request.data }
+    case 'transfer':
+      return { op: 'transfer', to: request.to }
+    case 'leave':
+      return { op: 'leave' }
+  }
+}
+
+function forwardFrame(request: ClientRequest): Frame {
+  const requestId = fromHex(request.requestId)
+  invariant(requestId !== undefined, () => `request id ${request.requestId} is not hex`)
+  return { kind: 'forward', requestId, operation: operationOf(request) }
+}

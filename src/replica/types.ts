@@ -1,0 +1,100 @@
+/**
+ * The boundary of the replica on one screen. A replica is everything of a node that decides: formation, consensus and
+ * config, composed into one `step(input, now) -> effects`. The driver around it owns the clock, disk, sockets and key.
+ */
+import type { Admitted } from '../membership/admission.ts'
+import type { ApplyResult } from '../replicated-config/index.ts'
+
+/** What storage takes; structurally the WriteBatch of the storage port. */
+export interface DurableBatch {
+  readonly cells?: readonly { readonly name: string; readonly value: Uint8Array }[]
+  readonly entries?: readonly {
+    readonly index: number
+    readonly term: number
+    readonly type: number
+    readonly data: Uint8Array
+  }[]
+}
+
+export type ReplicaInput =
+  | { readonly type: 'tick' }
+  | { readonly type: 'session-open'; readonly peer: Admitted }
+  | { readonly type: 'session-close'; readonly peerId: string }
+  /** A frame of an admitted session; the driver never passes anything else (FAULTS invariant 18). */
+  | { readonly type: 'frame'; readonly from: string; readonly frame: Uint8Array }
+  | { readonly type: 'persisted'; readonly write: number }
+  | { readonly type: 'signed'; readonly term: number; readonly payload: Uint8Array; readonly signature: Uint8Array }
+  | { readonly type: 'request'; readonly request: ClientRequest }
+  /** The caller gave up; what was already proposed may still commit. */
+  | { readonly type: 'cancel'; readonly requestId: string }
+
+/** `requestId` (hex of 16 random bytes) makes every retry idempotent. */
+export type ClientRequest =
+  | { readonly type: 'command'; readonly requestId: string; readonly data: Uint8Array }
+  | { readonly type: 'transfer'; readonly requestId: string; readonly to: string | undefined }
+  | { readonly type: 'leave'; readonly requestId: string }
+
+export type ClientOutcome =
+  | { readonly type: 'applied'; readonly requestId: string; readonly result: ApplyResult }
+  | { readonly type: 'done'; readonly requestId: string; readonly leader: string | undefined }
+  | { readonly type: 'refused'; readonly requestId: string; readonly code: string; readonly detail: string }
+
+export interface ReplicaSend {
+  /** PeerId; the frame was made for its present session and is dropped when that is gone. */
+  readonly to: string
+  readonly frame: Uint8Array
+  /** Leaves when this write and all before it are durable; 0: at once. */
+  readonly after: number
+}
+
+export interface ReplicaEffects {
+  /** In order; ids rise by one from 1. */
+  readonly writes: readonly { readonly id: number; readonly batch: DurableBatch }[]
+  readonly sends: readonly ReplicaSend[]
+  /** Sign with the node key, answer with `signed`. */
+  readonly sign: readonly { readonly term: number; readonly payload: Uint8Array }[]
+  readonly outcomes: readonly ClientOutcome[]
+  readonly events: readonly ReplicaEvent[]
+  readonly deadline: number | undefined
+}
+
+export type ReplicaEvent =
+  | {
+      readonly type: 'founder-seen'
+      readonly seat: number
+      readonly peerId: string
+      readonly present: number
+      readonly of: number
+    }
+  | { readonly type: 'campaign'; readonly phase: 'founding' | 'raft'; readonly term: number; readonly reason: string }
+  | { readonly type: 'founding-leader'; readonly term: number; readonly votes: number }
+  /** The latch is durable. `certificate` is the document to keep beside the key. */
+  | {
+      readonly type: 'founded'
+      readonly clusterId: string
+      readonly term: number
+      readonly certificate: Uint8Array
+      readonly member: boolean
+    }
+  | {
+      readonly type: 'seat-conflict'
+      readonly seat: number
+      readonly peerIds: readonly [string, string]
+      readonly own: boolean
+    }
+  | { readonly type: 'role'; readonly role: string; readonly term: number; readonly reason: string }
+  | { readonly type: 'leader'; readonly term: number; readonly leader: string | undefined }
+  | { readonly type: 'writable'; readonly term: number }
+  | { readonly type: 'no-quorum'; readonly term: number; readonly heardFrom: readonly string[] }
+  | {
+      readonly type: 'config'
+      readonly version: number
+      readonly hash: string
+      readonly author: string
+      readonly reason: string
+    }
+  | { readonly type: 'member'; readonly peerId: string; readonly role: 'voter' | 'learner' | 'removed' }
+  /** A signed address record of a member, learnt from another member. */
+  | { readonly type: 'hint'; readonly peerId: string; readonly addresses: readonly string[] }
+  | { readonly type: 'frame-refused'; readonly peerId: string; readonly reason: string }
+  | { readonly type: 'alarm'; readonly code: string; readonly detail: string }
