@@ -1,34 +1,15 @@
-/** Placeholder boundary; the room is being built. */
-export type RefusalCode =
-  | 'malformed'
-  | 'version'
-  | 'foreign-domain'
-  | 'foreign-generation'
-  | 'foreign-cluster'
-  | 'genesis-unknown'
-  | 'no-credential'
-  | 'unknown-issuer'
-  | 'bad-signature'
-  | 'token-expired'
-  | 'token-not-yet-valid'
-  | 'token-wrong-peer'
-  | 'token-already-used'
-  | 'not-in-roster'
-  | 'role-forbidden'
-  | 'clone'
-  | 'revoked'
-  | 'self'
-  | 'timeout'
-
-export interface Refusal {
-  readonly code: RefusalCode
-  /** One sentence for people, naming the values. At most 512 characters, control characters escaped. */
-  readonly detail: string
-}
-
-/** What admission proved about a peer. */
-export interface Admitted {
-  readonly peerId: string
-  /** Hex of 16 bytes. */
-  readonly storeId: string
-}
+/** The door: what travels (`hello.ts`), why somebody is refused (`refusal.ts`), who decides (`judge.ts`), in what order (`exchange.ts`). */
+export {
+  decodeHello,
+  decodeVerdict,
+  encodeHello,
+  encodeVerdict,
+  HELLO_BYTES_MAX,
+  HELLO_VERSION,
+  VERDICT_BYTES_MAX
+} from './hello.ts'
+export type { Hello, Verdict } from './hello.ts'
+export { AdmissionRefusedError, printable, refusal, REFUSAL_CODES } from './refusal.ts'
+export type { Refusal, RefusalCode } from './refusal.ts'
+export { asksForGenesis, judgeHello } from './judge.ts'
+export type { AdmissionContext, Admitted, BootSighting, Judgement } from './judge.ts'

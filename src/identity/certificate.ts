@@ -1,0 +1,188 @@
+/**
+ * The founding certificate: N claims, one a seat, and N signatures over exactly that set in one term (DESIGN: formation).
+ *
+ * `clusterId` is the SHA-256 of the body (domain, generation, term, claims). Signatures are not part of it: whichever N of the
+ * eligible incarnations signed, they signed the same body and founded the same cluster. For the same reason a claim enters the
+ * body as its signed payload, not as its bundle with signatures.
+ *
+ * An acceptance is the signature of a COSE_Sign signer (RFC 9052 section 4.4) whose payload is the body; the signer's header
+ * names no key, because all acceptors of a term must sign the same bytes. Who signed follows from the claim beside it.
+ *
+ *     certificate = [kind, term, [+ claim bundle], [+ [index into the set | claim bundle, signature]]]
+ *
+ * Domain and generation come from the genesis that it is checked against, and are inside every signed byte of it.
+ */
+import { equalBytes, toHex } from '../core/bytes.ts'
+import { encodeCbor, type CborValue } from '../core/cbor.ts'
+import { sha256 } from '../core/hash.ts'
+import type { Acceptance, Claim, FormationCrypto, FoundingCertificate, FoundingSet } from '../formation/types.ts'
+import { CLAIM_BUNDLE_BYTES_MAX, claimPayload, readClaim } from './claim.ts'
+import { signatureStructure } from './cose.ts'
+import { decodeDocument, InvalidDocumentError } from './document.ts'
+import { SIGNATURE_BYTES, verifySignature } from './ed25519.ts'
+import { FOUNDING_SIZE_MAX, type VerifiedGenesis } from './genesis.ts'
+import { publicKeyFromPeerId } from './peer-id.ts'
+
+/** A bundle for each seat, and in the worst case another one for each acceptor. */
+export const CERTIFICATE_BYTES_MAX = 2 * FOUNDING_SIZE_MAX * (CLAIM_BUNDLE_BYTES_MAX + 128)
+
+const KIND = 'quorate/founding-certificate/v1'
+
+/** A certificate that holds for a genesis and generation. */
+export interface VerifiedCertificate {
+  readonly certificate: FoundingCertificate
+  /** 32 bytes. */
+  readonly clusterId: Uint8Array
+  /** The document as read; what is stored and handed to peers. */
+  readonly bytes: Uint8Array
+}
+
+/** The signatures and claims of one genesis and generation, as formation asks for them. Never throws. */
+export function formationCrypto(genesis: VerifiedGenesis, generation = genesis.genesis.generation): FormationCrypto {
+  return {
+    acceptancePayload: (term, set) =>
+      signatureStructure(KIND, undefined, certificateBody(genesis, generation, term, set)),
+    verifyAcceptance: (payload, acceptance) => {
+      const publicKey = publicKeyFromPeerId(acceptance.claim.peerId)
+      return (
+        publicKey !== undefined &&
+        acceptance.incarnation === acceptance.claim.incarnation &&
+        verifySignature(publicKey, payload, acceptance.signature)
+      )
+    },
+    readClaim: (bytes) => readFoundingClaim(bytes, genesis, generation)
+  }
+}
+
+/** The clusterId that this certificate's body has; says nothing about whether the certificate holds. */
+export function clusterIdOf(
+  certificate: FoundingCertificate,
+  genesis: VerifiedGenesis,
+  generation = genesis.genesis.generation
+): Uint8Array {
+  return sha256(certificateBody(genesis, generation, certificate.term, certificate.set))
+}
+
+export function encodeCertificate(certificate: FoundingCertificate): Uint8Array {
+  const { term, set, acceptances } = certificate
+  return encodeCbor([
+    KIND,
+    term,
+    set.claims.map(({ bytes }) => bytes),
+    acceptances.map(({ claim, signature }) => {
+      const index = set.claims.findIndex((member) => equalBytes(member.bytes, claim.bytes))
+      return [index === -1 ? claim.bytes : index, signature]
+    })
+  ])
+}
+
+/** Reads and proves a certificate against the genesis. Throws InvalidDocumentError. */
+export function readCertificate(
+  bytes: Uint8Array,
+  genesis: VerifiedGenesis,
+  generation = genesis.genesis.generation
+): VerifiedCertificate {
+  const raw = decodeCertificate(bytes)
+  const { foundingSize } = genesis.genesis
+  const claims = raw.set.map((bundle) => requireClaim(bundle, genesis, generation))
+  requireSeats(claims, foundingSize)
+  const acceptances = raw.acceptances.map(({ by, signature }): Acceptance => {
+    const claim = typeof by === 'number' ? claims[by]! : requireClaim(by, genesis, generation)
+    return { incarnation: claim.incarnation, claim, signature }
+  })
+  const certificate: FoundingCertificate = { term: raw.term, set: { claims }, acceptances }
+  requireAcceptances(certificate, formationCrypto(genesis, generation), foundingSize)
+  return { certificate, clusterId: clusterIdOf(certificate, genesis, generation), bytes: bytes.slice() }
+}
+
+interface RawCertificate {
+  readonly term: number
+  readonly set: readonly Uint8Array[]
+  readonly acceptances: readonly { readonly by: number | Uint8Array; readonly signature: Uint8Array }[]
+}
+
+/** The structure without any proof. Throws InvalidDocumentError. */
+export function decodeCertificate(bytes: Uint8Array): RawCertificate {
+  const limits = { depthMax: 4, itemsMax: 6 + 4 * FOUNDING_SIZE_MAX }
+  const value = decodeDocument(KIND, bytes, CERTIFICATE_BYTES_MAX, limits)
+  const [kind, term, set, acceptances, ...rest] = Array.isArray(value) ? (value as readonly CborValue[]) : []
+  if (kind !== KIND || rest.length > 0) return malformed(`an array that starts with ${KIND} is expected`)
+  if (typeof term !== 'number' || term < 1) return malformed('its term is not a whole number from 1')
+  const bundles = arrayOf(set, 'set').map((item) =>
+    item instanceof Uint8Array ? item : malformed('a claim is not bytes')
+  )
+  return {
+    term,
+    set: bundles,
+    acceptances: arrayOf(acceptances, 'acceptances').map((item) => {
+      const [by, signature, ...more] = Array.isArray(item) ? (item as readonly CborValue[]) : []
+      if (!(signature instanceof Uint8Array) || signature.byteLength !== SIGNATURE_BYTES || more.length > 0) {
+        return malformed('an acceptance is not a claim and a signature')
+      }
+      if (typeof by === 'number' && by >= 0 && by < bundles.length) return { by, signature }
+      // One form for one meaning: a claim of the set is named by its place there.
+      if (by instanceof Uint8Array && !bundles.some((bundle) => equalBytes(bundle, by))) return { by, signature }
+      return malformed('an acceptance does not name its claim')
+    })
+  }
+}
+
+function arrayOf(value: CborValue | undefined, what: string): readonly CborValue[] {
+  if (!Array.isArray(value)) return malformed(`its ${what} is not an array`)
+  const items = value as readonly CborValue[]
+  if (items.length < 1 || items.length > FOUNDING_SIZE_MAX) {
+    return malformed(`its ${what} has ${items.length} items instead of 1 to ${FOUNDING_SIZE_MAX}`)
+  }
+  return items
+}
+
+function requireSeats(claims: readonly Claim[], foundingSize: number): void {
+  if (claims.length !== foundingSize) return rule(`it has ${claims.length} claims for ${foundingSize} seats`)
+  for (const [i, { seat }] of claims.entries()) {
+    if (seat !== i + 1)
+      return rule(`claim ${i + 1} is for seat ${seat}; seats run from 1 to ${foundingSize}, each once`)
+  }
+}
+
+function requireAcceptances(certificate: FoundingCertificate, crypto: FormationCrypto, foundingSize: number): void {
+  const { term, set, acceptances } = certificate
+  const acceptors = new Set(acceptances.map(({ incarnation }) => incarnation))
+  if (acceptors.size !== acceptances.length) rule('one incarnation accepted twice')
+  if (acceptors.size !== foundingSize) {
+    throw new InvalidDocumentError(KIND, 'missing-signature', `${acceptors.size} accepted, ${foundingSize} must`)
+  }
+  const payload = crypto.acceptancePayload(term, set)
+  for (const acceptance of acceptances) {
+    if (!crypto.verifyAcceptance(payload, acceptance)) {
+      throw new InvalidDocumentError(KIND, 'bad-signature', `the acceptance of ${acceptance.incarnation} does not hold`)
+    }
+  }
+}
+
+function requireClaim(bytes: Uint8Array, genesis: VerifiedGenesis, generation: number): Claim {
+  const claim = readClaim(bytes, genesis, generation)
+  return claim.founding ?? rule(`the claim of ${claim.incarnation} takes no seat`)
+}
+
+function readFoundingClaim(bytes: Uint8Array, genesis: VerifiedGenesis, generation: number): Claim | undefined {
+  try {
+    return readClaim(bytes, genesis, generation).founding
+  } catch (error) {
+    if (error instanceof InvalidDocumentError) return undefined
+    throw error
+  }
+}
+
+const certificateBody = (genesis: VerifiedGenesis, generation: number, term: number, set: FoundingSet): Uint8Array =>
+  encodeCbor([genesis.domainId, generation, term, set.claims.map(({ bytes }) => claimPayload(bytes))])
+
+const malformed = (reason: string): never => {
+  throw new InvalidDocumentError(KIND, 'malformed', reason)
+}
+
+const rule = (reason: string): never => {
+  throw new InvalidDocumentError(KIND, 'rule', reason)
+}
+
+/** For people: the first 16 hex digits. */
+export const shortId = (id: Uint8Array): string => toHex(id).slice(0, 16)

@@ -1,0 +1,117 @@
+/**
+ * The only judge of Ed25519 signatures in Quorate.
+ *
+ * Implementations of RFC 8032 disagree on crafted keys and signatures: points of low order, encodings with y >= p, keys with
+ * a torsion component. OpenSSL's verdict on them even differs between supported Node versions. Two members that disagree on
+ * one genesis found two clusters, so validity is decided here and nowhere else, by one rule:
+ *
+ *  1. the public key A is admissible: 32 bytes, canonical (y < p, no sign bit on x = 0), on the curve, and in the prime-order
+ *     subgroup (not of small order, torsion-free);
+ *  2. R is a canonical encoding and not of low order; S < L (RFC 8032 section 5.1.7: no second signature by adding L);
+ *  3. [8][S]B = [8]R + [8][k]A, the cofactored equation, computed by @noble/ed25519.
+ *
+ * After rules 1 and 2 noble's `zip215: true` and `false` mean the same (they differ only in the encodings and keys that these
+ * rules refuse). `false` is passed, so that the library's own strict checks stand behind ours. Signing is not judged: Ed25519
+ * is deterministic, and `signer.ts` lets node:crypto do it.
+ *
+ * noble verifies about 1,200 signatures a second. Accepted (key, message, signature) triples are remembered, the most recent
+ * few thousand of them: a verdict is a pure function of its input, so remembering it changes nothing but time.
+ */
+import { hashes, Point, verify } from '@noble/ed25519'
+import { createHash } from 'node:crypto'
+import { toHex } from '../core/bytes.ts'
+import { sha256 } from '../core/hash.ts'
+
+hashes.sha512 = (message) => new Uint8Array(createHash('sha512').update(message).digest())
+
+export const PUBLIC_KEY_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+/** True when the key may ever stand in a signed document. Never throws. */
+export function isAdmissiblePublicKey(publicKey: Uint8Array): boolean {
+  if (publicKey.byteLength !== PUBLIC_KEY_BYTES) return false
+  const key = toHex(publicKey)
+  const known = keyVerdicts.get(key)
+  if (known !== undefined) return known
+  return keyVerdicts.set(key, judgeKey(publicKey))
+}
+
+/** True when `signature` is `publicKey`'s over `message` by the rule above. Never throws. */
+export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.byteLength !== SIGNATURE_BYTES || !isAdmissiblePublicKey(publicKey)) return false
+  // Lengths of key and signature are fixed, so the concatenation has one reading.
+  const triple = toHex(sha256(publicKey, signature, message))
+  if (acceptedSignatures.get(triple) === true) return true
+  const accepted =
+    isPlainPoint(signature.subarray(0, 32)) &&
+    isReducedScalar(signature.subarray(32)) &&
+    verify(signature, message, publicKey, { zip215: false })
+  // Refusals are not kept: whoever floods us with them would only push out what honest peers need.
+  return accepted ? acceptedSignatures.set(triple, true) : false
+}
+
+function judgeKey(publicKey: Uint8Array): boolean {
+  if (!isPlainPoint(publicKey)) return false
+  try {
+    const point = Point.fromBytes(publicKey, false)
+    return !point.isSmallOrder() && point.isTorsionFree()
+  } catch {
+    return false
+  }
+}
+
+/** Canonical (y < p) and none of the low-order encodings. Says nothing about being on the curve. */
+function isPlainPoint(encoding: Uint8Array): boolean {
+  const y = littleEndian(encoding) & ~SIGN_BIT
+  return y < P && !LOW_ORDER_Y.has(y)
+}
+
+const isReducedScalar = (scalar: Uint8Array): boolean => littleEndian(scalar) < L
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return BigInt(`0x${toHex(bytes.toReversed())}`)
+}
+
+const P = 2n ** 255n - 19n
+const L = 2n ** 252n + 27742317777372353535851937790883648493n
+const SIGN_BIT = 1n << 255n
+
+/**
+ * The y coordinates of the eight points of order 1, 2, 4 and 8 (both signs of x share one y; RFC 7748 section 7 discusses the
+ * danger). Non-canonical encodings of the same points have y >= p and fall to the range check.
+ */
+const LOW_ORDER_Y: ReadonlySet<bigint> = new Set([
+  0n,
+  1n,
+  P - 1n,
+  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n,
+  0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n
+])
+
+/** A map that forgets its oldest entries. */
+class Recent<V> {
+  readonly #entries = new Map<string, V>()
+  readonly #entriesMax: number
+
+  constructor(entriesMax: number) {
+    this.#entriesMax = entriesMax
+  }
+
+  get(key: string): V | undefined {
+    return this.#entries.get(key)
+  }
+
+  set(key: string, value: V): V {
+    if (this.#entries.size >= this.#entriesMax) {
+      for (const oldest of this.#entries.keys()) {
+        this.#entries.delete(oldest)
+        break
+      }
+    }
+    this.#entries.set(key, value)
+    return value
+  }
+}
+
+const keyVerdicts = new Recent<boolean>(4096)
+const acceptedSignatures = new Recent<true>(4096)
