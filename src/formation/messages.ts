@@ -64,7 +64,7 @@ export function decodeFormationMessage(value: CborValue, readClaim: ReadClaim): 
 }
 
 function decode(value: CborValue, readClaim: ReadClaim): FormationMessage {
-  const kind = Array.isArray(value) ? (value as readonly CborValue[])[0] : undefined
+  const kind: unknown = Array.isArray(value) ? (value as readonly CborValue[])[0] : undefined
   switch (kind) {
     case REQUEST_VOTE: {
       const [, term, acceptedTerm] = fieldsOf(value, 3, 'vote request')

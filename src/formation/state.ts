@@ -54,7 +54,7 @@ export function decodeFormationState(bytes: Uint8Array, readClaim: ReadClaim): F
 
 function decode(value: CborValue, readClaim: ReadClaim): FormationState {
   const [version, term, votedFor, accepted, certificate] = fieldsOf(value, 5, 'founding state')
-  if (version !== VERSION) throw new FieldError(`version ${String(version)}; this release writes ${VERSION}`)
+  if (version !== VERSION) throw new FieldError(`not of version ${VERSION}, the one that this release writes`)
   const state: FormationState = {
     term: termField(term, 0),
     votedFor: incarnationField(votedFor),
