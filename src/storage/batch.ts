@@ -7,11 +7,13 @@ export const batchBytesMax = 16 * 1024 * 1024
 
 const cellName = /^[a-z0-9.-]{1,32}$/
 
+export const isCellName = (name: string): boolean => cellName.test(name)
+
 /** Returns the last index of the log after the batch. */
 export function checkBatch(batch: WriteBatch, lastIndex: number): number {
   let bytes = 0
   for (const { name, value } of batch.cells ?? []) {
-    invariant(cellName.test(name), () => `cell name ${JSON.stringify(name)} is not 1 to 32 of a-z, 0-9, '-', '.'`)
+    invariant(isCellName(name), () => `cell name ${JSON.stringify(name)} is not 1 to 32 of a-z, 0-9, '-', '.'`)
     bytes += value.byteLength
   }
   const entries = batch.entries ?? []

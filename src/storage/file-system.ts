@@ -1,0 +1,119 @@
+/**
+ * The few system calls that durable files need, as a port: faults are injected below it and the shipped code runs above.
+ *
+ * Measured (ext4 on a virtual disk, Node 24, 1.1 KiB appended and synced, p50 / p99 in ms, into space that was written
+ * before and into space that was not): FileHandle write + datasync 0.17 / 0.30 and 0.24 / 0.44; fs.write + fs.fdatasync
+ * 0.15 / 0.27 and 0.22 / 0.36; writeSync + fs.fdatasync 0.15 / 0.23 and 0.19 / 0.32; one write to a file opened with
+ * O_DSYNC 0.15 / 0.23 and 0.21 / 0.34; both calls synchronous 0.11 / 0.16 and 0.18 / 0.25. So: callbacks, because they
+ * never stop the event loop; space written ahead, because that saves a third; and an explicit sync instead of O_DSYNC,
+ * which gains little and is ignored by some layered file systems.
+ */
+import { constants, fdatasync, write } from 'node:fs'
+import { mkdir, open, readFile, readdir, rename, rm, statfs } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+
+export interface OpenFile {
+  /** Writes all of `bytes` at `position`. When it rejects, any part may have been written. */
+  write(bytes: Uint8Array, position: number): Promise<void>
+  /** Content and size are durable when it resolves (fdatasync). */
+  sync(): Promise<void>
+  truncate(length: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface FileSystem {
+  /** Names in the directory, in no order. */
+  list(directory: string): Promise<readonly string[]>
+  read(path: string): Promise<Uint8Array>
+  /** A new file for reading and writing; rejects with EEXIST when the name is taken, even by a dangling link. */
+  create(path: string, mode: number): Promise<OpenFile>
+  /** An existing plain file for reading and writing; rejects with ELOOP on a symbolic link. */
+  open(path: string): Promise<OpenFile>
+  /** Replaces `to`. Durable after `syncDirectory`. */
+  rename(from: string, to: string): Promise<void>
+  /** Does nothing when there is no such file. */
+  remove(path: string): Promise<void>
+  /** Does nothing when the directory exists. */
+  makeDirectory(path: string, mode: number): Promise<void>
+  /** Names made, replaced and removed in the directory are durable when it resolves. */
+  syncDirectory(path: string): Promise<void>
+  /** Free for this user; undefined when it cannot be told. */
+  freeBytes(path: string): Promise<number | undefined>
+}
+
+/** Absent on Windows, where opening a link needs a privilege that an attacker would not have. */
+const NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0
+
+export const nodeFileSystem: FileSystem = {
+  list: (directory) => readdir(directory),
+  async read(path) {
+    const handle = await open(path, constants.O_RDONLY | NOFOLLOW)
+    try {
+      return await readFile(handle)
+    } finally {
+      await handle.close()
+    }
+  },
+  create: async (path, mode) =>
+    new NodeFile(await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | NOFOLLOW, mode)),
+  open: async (path) => new NodeFile(await open(path, constants.O_RDWR | NOFOLLOW)),
+  rename: (from, to) => rename(from, to),
+  remove: (path) => rm(path, { force: true }),
+  async makeDirectory(path, mode) {
+    await mkdir(path, { recursive: true, mode })
+  },
+  async syncDirectory(path) {
+    // Windows has no handle to sync for a directory; NTFS journals names by itself.
+    if (process.platform === 'win32') return
+    const handle = await open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  },
+  async freeBytes(path) {
+    try {
+      const { bavail, bsize } = await statfs(path)
+      return bavail * bsize
+    } catch {
+      return undefined
+    }
+  }
+}
+
+class NodeFile implements OpenFile {
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => this.#writeFrom(bytes, 0, position, resolve, reject))
+  }
+
+  /** A short write is legal (the disk is about to be full, a signal came): the rest is tried, and then says why. */
+  #writeFrom(bytes: Uint8Array, done: number, position: number, resolve: () => void, reject: (e: Error) => void): void {
+    write(this.#handle.fd, bytes, done, bytes.byteLength - done, position + done, (error, written) => {
+      if (error !== null) reject(error)
+      else if (done + written >= bytes.byteLength) resolve()
+      else if (written === 0) reject(new Error('the system wrote nothing and gave no reason'))
+      else this.#writeFrom(bytes, done + written, position, resolve, reject)
+    })
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      fdatasync(this.#handle.fd, (error) => (error === null ? resolve() : reject(error)))
+    )
+  }
+
+  async truncate(length: number): Promise<void> {
+    await this.#handle.truncate(length)
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}

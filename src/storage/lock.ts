@@ -1,0 +1,200 @@
+/**
+ * One process in a data directory at a time (FAULTS D9).
+ *
+ * The lock is the kernel's: an open-file-description lock on the file `lock`, taken through a native addon. It ends with the
+ * process, however that ends, so that nothing has to be cleaned up after a crash. The text in the file is for people only.
+ *
+ * Where the addon cannot be loaded, the file `lock.pid` stands in: it appears in one step (link), names the process by pid,
+ * start time, boot and machine, and is taken over only from a process that is certainly dead. Both ways respect each
+ * other: each announces itself first and looks for the other then, so that at worst both refuse.
+ */
+import { constants, readFileSync } from 'node:fs'
+import { link, mkdir, open, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { DataDirLockedError, errnoOf, openingError } from './errors.ts'
+
+/** The part of fs-native-extensions that is used here. */
+export interface LockAddon {
+  /** False when another open file holds the lock. */
+  tryLock(fd: number): boolean
+}
+
+export interface DirectoryLock {
+  readonly method: 'kernel' | 'pid'
+  /** Idempotent. */
+  release(): Promise<void>
+}
+
+/** What a lock file says about its holder. */
+interface Holder {
+  readonly pid: number
+  /** Clock ticks after boot, from /proc; tells a process from a later one with the same pid. */
+  readonly startTime?: string
+  readonly bootId?: string
+  readonly host: string
+}
+
+export function loadLockAddon(): LockAddon | undefined {
+  try {
+    return createRequire(import.meta.url)('fs-native-extensions') as LockAddon
+  } catch {
+    return undefined
+  }
+}
+
+/** Errors: DataDirLockedError, StorageAccessError. */
+export async function lockDirectory(directory: string, addon = loadLockAddon()): Promise<DirectoryLock> {
+  try {
+    return addon === undefined ? await lockByPid(directory) : await lockByKernel(directory, addon)
+  } catch (error) {
+    throw openingError('locking', directory, error)
+  }
+}
+
+async function lockByKernel(directory: string, addon: LockAddon): Promise<DirectoryLock> {
+  const path = join(directory, 'lock')
+  const handle = await openLockFile(path)
+  try {
+    if (!addon.tryLock(handle.fd)) throw lockedBy(directory, path, await readHolder(path))
+    await handle.truncate(0)
+    await handle.write(JSON.stringify(self()), 0)
+    const other = await readHolder(join(directory, 'lock.pid'))
+    if (other !== undefined && isAlive(other)) throw lockedBy(directory, join(directory, 'lock.pid'), other)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  return released('kernel', async () => {
+    await handle.truncate(0)
+    await handle.close()
+  })
+}
+
+async function lockByPid(directory: string): Promise<DirectoryLock> {
+  const path = join(directory, 'lock.pid')
+  if (!(await announce(path))) {
+    const holder = await readHolder(path)
+    if (holder === undefined || isAlive(holder)) throw lockedBy(directory, path, holder)
+    if (!(await takeOver(path))) throw lockedBy(directory, path, await readHolder(path))
+  }
+  const other = await readHolder(join(directory, 'lock'))
+  if (other !== undefined && isAlive(other)) {
+    await rm(path, { force: true })
+    throw lockedBy(directory, join(directory, 'lock'), other)
+  }
+  return released('pid', () => rm(path, { force: true }))
+}
+
+/** The file appears with its content or not at all. False when the name is taken. */
+async function announce(path: string): Promise<boolean> {
+  const mine = `${path}.${process.pid}.${performance.timeOrigin}`
+  await writeFile(mine, JSON.stringify(self()), { flag: 'wx', mode: 0o600 })
+  try {
+    await link(mine, path)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    await rm(mine, { force: true })
+  }
+}
+
+/**
+ * Replaces the file of a dead process. Only whoever made the directory `lock.pid.takeover` may remove the file, and looks
+ * once more before; a process that dies right there leaves that directory, and a person has to remove it.
+ */
+async function takeOver(path: string): Promise<boolean> {
+  const gate = `${path}.takeover`
+  try {
+    await mkdir(gate)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+  try {
+    const holder = await readHolder(path)
+    if (holder === undefined || isAlive(holder)) return false
+    await rm(path)
+    return await announce(path)
+  } finally {
+    await rmdir(gate)
+  }
+}
+
+function released(method: 'kernel' | 'pid', release: () => Promise<void>): DirectoryLock {
+  let done: Promise<void> | undefined
+  return { method, release: () => (done ??= release()) }
+}
+
+async function openLockFile(path: string): Promise<FileHandle> {
+  const noFollow = (constants.O_NOFOLLOW as number | undefined) ?? 0
+  return open(path, constants.O_RDWR | constants.O_CREAT | noFollow, 0o600)
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return isHolder(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isHolder = (value: unknown): value is Holder =>
+  typeof value === 'object' &&
+  value !== null &&
+  'pid' in value &&
+  Number.isInteger(value.pid) &&
+  'host' in value &&
+  typeof value.host === 'string'
+
+function lockedBy(directory: string, lockFile: string, holder: Holder | undefined): DataDirLockedError {
+  if (holder === undefined) return new DataDirLockedError(directory, lockFile, 'another process', undefined)
+  const where = holder.host === hostname() ? '' : ` on ${holder.host}`
+  return new DataDirLockedError(directory, lockFile, `process ${holder.pid}${where}`, holder.pid)
+}
+
+function self(): Holder {
+  const startTime = startTimeOf(process.pid)
+  const bootId = currentBootId()
+  return {
+    pid: process.pid,
+    host: hostname(),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(bootId === undefined ? {} : { bootId })
+  }
+}
+
+/** When in doubt it lives: refusing to start can be repaired, two processes in one directory cannot. */
+function isAlive(holder: Holder): boolean {
+  if (holder.host !== hostname()) return true
+  const bootId = currentBootId()
+  if (bootId !== undefined && holder.bootId !== undefined && bootId !== holder.bootId) return false
+  try {
+    process.kill(holder.pid, 0)
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false
+  }
+  const startTime = startTimeOf(holder.pid)
+  return startTime === undefined || holder.startTime === undefined || startTime === holder.startTime
+}
+
+/** Field 22 of /proc/PID/stat (proc_pid_stat(5)); the command name before it may hold spaces and parentheses. */
+function startTimeOf(pid: number): string | undefined {
+  const stat = readText(`/proc/${pid}/stat`)
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+const currentBootId = (): string | undefined => readText('/proc/sys/kernel/random/boot_id')?.trim()
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

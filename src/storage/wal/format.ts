@@ -1,0 +1,214 @@
+/**
+ * The bytes of the write-ahead log (docs/protocol/storage.md has the tables). Numbers are big-endian.
+ *
+ * A segment file is a header of 256 bytes that names its owner in full, then frames. A frame is what one write and one
+ * sync put on disk: every batch of one group commit, so that all of it was acknowledged or none. It carries its length, a
+ * sequence number that rises by one, eight bytes that name the owner, the check of the frame before it, and a CRC-32 over
+ * its header and one over its body. CRC-32 is zlib's (ISO 3309): Node has it in native code since 22.2, and it finds every
+ * damage of up to 32 bits in a row.
+ */
+import { crc32 } from 'node:zlib'
+import { equalBytes, utf8 } from '../../core/bytes.ts'
+import { peerIdBytesMax } from '../owner.ts'
+import type { StoreOwner } from '../port.ts'
+
+export const formatVersion = 1
+export const segmentHeaderBytes = 256
+export const frameHeaderBytes = 44
+/** Header and end mark. */
+export const frameOverheadBytes = frameHeaderBytes + 1
+/** The unit that a disk writes whole or not at all. */
+export const sectorBytes = 512
+
+const segmentMagic = Uint8Array.of(0x89, 0x51, 0x57, 0x41, 0x4c, 0x0d, 0x0a, 0x1a)
+const segmentKind = 1
+const frameMark = Uint8Array.of(0xf7, 0x51, 0x46, 0x52)
+/** Ends every frame, so that its last sector never reads as zeros when it is there. */
+const endMark = 0xff
+
+export interface SegmentHeader {
+  readonly segment: number
+  /** Of its first frame. */
+  readonly sequence: number
+  /** Check of the last frame of the segment before; 0 in the first segment. */
+  readonly previous: number
+  readonly owner: StoreOwner
+}
+
+/** `checkpoint` heads every segment and restates what older segments held; `seal` is the last word of a clean stop. */
+export type FrameKind = 'batch' | 'checkpoint' | 'seal'
+const frameKinds: readonly FrameKind[] = ['batch', 'checkpoint', 'seal']
+
+export interface FrameHeader {
+  readonly kind: FrameKind
+  readonly sequence: number
+  readonly ownerTag: Uint8Array
+  /** Check of the frame before. */
+  readonly previous: number
+  readonly bodyBytes: number
+  readonly bodyCrc: number
+  /** Sectors of the frame that are all zeros because that is their content. */
+  readonly zeroSectors: number
+  /** CRC of this header, which holds the CRC of the body: the next frame repeats it. */
+  readonly check: number
+  /** Header, body and end mark. */
+  readonly totalBytes: number
+}
+
+export type SegmentHeaderReading =
+  | { readonly type: 'header'; readonly header: SegmentHeader }
+  | { readonly type: 'damaged'; readonly reason: string }
+  | { readonly type: 'foreign'; readonly what: string; readonly expected: string; readonly found: string }
+
+export function encodeSegmentHeader({ segment, sequence, previous, owner }: SegmentHeader): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(segmentHeaderBytes)
+  const view = new DataView(bytes.buffer)
+  const peerId = utf8(owner.peerId)
+  bytes.set(segmentMagic, 0)
+  view.setUint16(8, formatVersion)
+  view.setUint16(10, segmentHeaderBytes)
+  view.setUint32(12, segmentKind)
+  view.setBigUint64(16, BigInt(segment))
+  view.setBigUint64(24, BigInt(sequence))
+  view.setUint32(32, previous)
+  bytes.set(owner.storeId, 36)
+  bytes.set(owner.domainId, 52)
+  bytes[84] = peerId.byteLength
+  bytes.set(peerId, 85)
+  view.setUint32(252, crc32(bytes.subarray(0, 252)))
+  return bytes
+}
+
+export function readSegmentHeader(file: Uint8Array): SegmentHeaderReading {
+  if (file.byteLength < segmentHeaderBytes) return damaged(`${file.byteLength} bytes cannot hold a segment header`)
+  const bytes = file.subarray(0, segmentHeaderBytes)
+  const view = viewOf(bytes)
+  if (crc32(bytes.subarray(0, 252)) !== view.getUint32(252)) return damaged('the checksum of its header does not match')
+  if (!equalBytes(bytes.subarray(0, 8), segmentMagic)) return damaged('it does not begin like a segment of this log')
+  const version = view.getUint16(8)
+  if (version !== formatVersion) return foreign('format version', String(formatVersion), String(version))
+  const kind = view.getUint32(12)
+  if (kind !== segmentKind) return foreign('kind', String(segmentKind), String(kind))
+  const peerIdBytes = bytes[84]!
+  if (peerIdBytes > peerIdBytesMax) return damaged(`a PeerId of ${peerIdBytes} bytes`)
+  const owner = {
+    domainId: bytes.slice(52, 84),
+    storeId: bytes.slice(36, 52),
+    peerId: Buffer.from(bytes.subarray(85, 85 + peerIdBytes)).toString()
+  }
+  const header = { segment: uint64(view, 16), sequence: uint64(view, 24), previous: view.getUint32(32), owner }
+  return { type: 'header', header }
+}
+
+const damaged = (reason: string): SegmentHeaderReading => ({ type: 'damaged', reason })
+const foreign = (what: string, expected: string, found: string): SegmentHeaderReading => ({
+  type: 'foreign',
+  what,
+  expected,
+  found
+})
+
+export interface FrameInit {
+  readonly kind: FrameKind
+  readonly sequence: number
+  readonly ownerTag: Uint8Array
+  readonly previous: number
+  readonly body: readonly Uint8Array[]
+}
+
+/** Writes the frame into `target` as it will stand at `position` of the file; `target` has room for `frameBytes(body)`. */
+export function encodeFrame(target: Uint8Array, position: number, frame: FrameInit): { check: number; bytes: number } {
+  let end = frameHeaderBytes
+  for (const part of frame.body) {
+    target.set(part, end)
+    end += part.byteLength
+  }
+  target[end] = endMark
+  const bytes = end + 1
+  const view = viewOf(target)
+  target.set(frameMark, 0)
+  view.setUint32(4, end - frameHeaderBytes)
+  view.setBigUint64(8, BigInt(frame.sequence))
+  target.set(frame.ownerTag, 16)
+  view.setUint32(24, frame.previous)
+  view.setUint16(28, frameKinds.indexOf(frame.kind) + 1)
+  view.setUint16(30, 0)
+  view.setUint32(32, countZeroSectors(target.subarray(0, bytes), position))
+  view.setUint32(36, crc32(target.subarray(frameHeaderBytes, end)))
+  const check = crc32(target.subarray(0, 40))
+  view.setUint32(40, check)
+  return { check, bytes }
+}
+
+export const frameBytes = (body: readonly Uint8Array[]): number =>
+  body.reduce((sum, part) => sum + part.byteLength, frameOverheadBytes)
+
+/** Undefined when there is no readable header at `at`. */
+export function readFrameHeader(file: Uint8Array, at: number): FrameHeader | undefined {
+  if (file.byteLength - at < frameHeaderBytes) return undefined
+  const bytes = file.subarray(at, at + frameHeaderBytes)
+  if (!equalBytes(bytes.subarray(0, 4), frameMark)) return undefined
+  const view = viewOf(bytes)
+  const check = view.getUint32(40)
+  if (crc32(bytes.subarray(0, 40)) !== check) return undefined
+  const kind = frameKinds[view.getUint16(28) - 1]
+  if (kind === undefined) return undefined
+  const bodyBytes = view.getUint32(4)
+  return {
+    kind,
+    sequence: uint64(view, 8),
+    ownerTag: bytes.slice(16, 24),
+    previous: view.getUint32(24),
+    bodyBytes,
+    bodyCrc: view.getUint32(36),
+    zeroSectors: view.getUint32(32),
+    check,
+    totalBytes: bodyBytes + frameOverheadBytes
+  }
+}
+
+/** The body, when all of the frame is there and right. */
+export function readFrameBody(file: Uint8Array, at: number, header: FrameHeader): Uint8Array | undefined {
+  const end = at + header.totalBytes
+  if (end > file.byteLength || file[end - 1] !== endMark) return undefined
+  const body = file.subarray(at + frameHeaderBytes, end - 1)
+  return crc32(body) === header.bodyCrc ? body : undefined
+}
+
+/** The next readable frame header at or after `from`, wherever it stands. */
+export function findFrameHeader(
+  file: Uint8Array,
+  from: number
+): { readonly at: number; readonly header: FrameHeader } | undefined {
+  const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
+  for (let at = buffer.indexOf(frameMark, from); at !== -1; at = buffer.indexOf(frameMark, at + 1)) {
+    const header = readFrameHeader(file, at)
+    if (header !== undefined) return { at, header }
+  }
+  return undefined
+}
+
+/** Sectors of the file of which `bytes`, standing at `position`, holds nothing but zeros. The first and last may be parts. */
+export function countZeroSectors(bytes: Uint8Array, position: number): number {
+  let count = 0
+  let from = 0
+  while (from < bytes.byteLength) {
+    const to = Math.min(bytes.byteLength, from + sectorBytes - ((position + from) % sectorBytes))
+    if (isZero(bytes, from, to)) count++
+    from = to
+  }
+  return count
+}
+
+export function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false
+  return true
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Beyond 2^53 - 1 the number is no number that we have written: NaN, which equals nothing. */
+function uint64(view: DataView, at: number): number {
+  const value = view.getBigUint64(at)
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? NaN : Number(value)
+}
