@@ -26,7 +26,15 @@ import { createDialQueue } from './dial-queue.ts'
 import type { DialQueue } from './dial-queue.ts'
 import { cleanAddress, cleanAddresses, createTarget, dialAddresses, hasWord, heardAt, prove } from './dial-targets.ts'
 import type { Target } from './dial-targets.ts'
-import type { DialAttempts, DialPlan, DialPlanner, DialPlannerInput, DiscoveryAlarm, PeerHint } from './port.ts'
+import type {
+  DialAttempts,
+  DialPlan,
+  DialPlanner,
+  DialPlannerInput,
+  DiscoveryAlarm,
+  HintSource,
+  PeerHint
+} from './port.ts'
 
 export interface DialPlannerInit {
   /** Our own PeerId: hints about it are ignored, and it breaks ties. */
@@ -107,7 +115,7 @@ class Planner implements DialPlanner {
     const addresses = cleanAddresses(hint.addresses, this.#policy.addressesPerSourceMax)
     if (addresses.length === 0) return
     const isNew = !this.#targets.has(peerId)
-    const target = this.#obtain(peerId, peerId, now)
+    const target = this.#obtain(peerId, peerId, hint.source, now)
     if (target === undefined) return
     const untried = addresses.some((address) => !target.lastDialled.includes(address))
     const spokeBefore = hasWord(target, hint.source, this.#policy, now)
@@ -124,7 +132,7 @@ class Planner implements DialPlanner {
         this.#targets.get(address)?.said.delete(hint.source)
         continue
       }
-      const target = this.#obtain(address, undefined, now)
+      const target = this.#obtain(address, undefined, hint.source, now)
       if (target === undefined) return
       target.said.set(hint.source, { addresses: [address], at: now })
       if (this.#ownAddresses.has(address)) this.#markSelf(target, now)
@@ -142,27 +150,32 @@ class Planner implements DialPlanner {
   }
 
   /** The target of this key, made when there is room or something worth less can make room. */
-  #obtain(key: string, peerId: string | undefined, now: number): Target | undefined {
+  #obtain(key: string, peerId: string | undefined, source: HintSource, now: number): Target | undefined {
     const known = this.#targets.get(key)
     if (known !== undefined) return known
-    if (this.#targets.size >= this.#policy.targetsMax && !this.#evict(now)) return undefined
+    if (this.#targets.size >= this.#policy.targetsMax && !this.#makeRoom(source, now)) return undefined
     const target = createTarget(key, peerId, now)
     this.#targets.set(key, target)
     return target
   }
 
-  #evict(now: number): boolean {
+  /**
+   * What has failed most often goes first, then what was heard least recently. A hint that has not had its dial yet goes
+   * only for a better source: otherwise whoever sends fresh hints fast enough would push out everybody else's.
+   */
+  #makeRoom(source: HintSource, now: number): boolean {
     let worst: Target | undefined
     for (const target of this.#targets.values()) {
       if (isProtected(target)) continue
+      if (failuresOf(target) === 0 && TRUST[bestSource(target)] >= TRUST[source]) continue
       if (worst === undefined || this.#isWorse(target, worst, now)) worst = target
     }
     return worst !== undefined && this.#targets.delete(worst.key)
   }
 
   #isWorse(a: Target, b: Target, now: number): boolean {
-    const failures = a.refusals + a.attempts - (b.refusals + b.attempts)
-    return failures !== 0 ? failures > 0 : heardAt(a, this.#policy, now) < heardAt(b, this.#policy, now)
+    const more = failuresOf(a) - failuresOf(b)
+    return more !== 0 ? more > 0 : heardAt(a, this.#policy, now) < heardAt(b, this.#policy, now)
   }
 
   #prune(now: number): void {
@@ -207,7 +220,7 @@ class Planner implements DialPlanner {
     const target = this.#targets.get(key)
     if (target === undefined) return
     target.inFlight = false
-    if (peerId === this.#self) return this.#markSelf(target, now)
+    if (peerId === this.#self && target.peerId === undefined) return this.#markSelf(target, now)
     target.self = false
     target.lastError = undefined
     target.refusals = 0
@@ -219,7 +232,7 @@ class Planner implements DialPlanner {
 
   /** The peer that answered at a seed: its session is what the seed stands for as long as it lasts. */
   #bind(seed: Target, peerId: string, now: number): void {
-    const peer = this.#obtain(peerId, peerId, now)
+    const peer = this.#obtain(peerId, peerId, 'seed', now)
     if (peer === undefined) return
     prove(peer, seed.key, now)
     if (peer.connectedAt !== undefined) seed.attempts = 0
@@ -230,7 +243,8 @@ class Planner implements DialPlanner {
     const target = this.#targets.get(input.key)
     if (target === undefined) return
     target.inFlight = false
-    if (input.peerId === this.#self) return this.#markSelf(target, now)
+    // A known peer's old address may be ours by now: then it is just one that does not lead to that peer.
+    if (input.peerId === this.#self && target.peerId === undefined) return this.#markSelf(target, now)
     target.self = false
     target.lastError = input.code
     if (target.connectedAt !== undefined) return
@@ -317,6 +331,14 @@ class Planner implements DialPlanner {
     }
   }
 }
+
+/** Anybody on the link writes mDNS; the cache was true once; members are authenticated; seeds come from the operator. */
+const TRUST: Readonly<Record<HintSource, number>> = { mdns: 0, cache: 1, exchange: 2, seed: 3 }
+
+const bestSource = (target: Target): HintSource =>
+  [...target.said.keys()].toSorted((a, b) => TRUST[b] - TRUST[a])[0] ?? 'mdns'
+
+const failuresOf = (target: Target): number => target.attempts + target.refusals
 
 const isProtected = (target: Target): boolean =>
   target.wanted || target.inFlight || target.connectedAt !== undefined || target.said.has('seed')

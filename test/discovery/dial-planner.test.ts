@@ -249,15 +249,29 @@ describe('many', () => {
     expectBounded(world)
   })
 
-  it('a flood of ever new peers does not starve one that was due for long', () => {
-    const world = new PlannerWorld({ timeoutMs: 300 })
+  it('a flood of ever new peers does not starve those that were due before', () => {
+    const world = new PlannerWorld({ timeoutMs: 300, policy: { burst: 1, perSecond: 10 } })
+    const victims = Array.from({ length: 8 }, (_, i) => `victim${i}`)
+    for (let i = 0; i < 6_000; i++) world.at(i * 10, () => world.hint('mdns', `peer${i}`, at(100 + i)))
+    for (const [i, victim] of victims.entries()) {
+      world.addresses.set(at(i), { peerId: victim })
+      world.at(501 + i * 100, () => world.hint('mdns', victim, at(i)))
+    }
+    world.runFor(60_000)
+    expect([...world.connected].toSorted()).toEqual(victims)
+    expect(world.planner.explain(world.now).length).toBeLessThanOrEqual(defaultDialPolicy.targetsMax)
+  })
+
+  it('a full table of mDNS hints still has room for what a member or an operator says', () => {
+    const world = new PlannerWorld({ timeoutMs: 10_000 })
+    for (let i = 0; i < 3_000; i++) world.hint('mdns', `peer${i}`, at(100 + i))
     world.addresses.set(at(1), { peerId: 'zoe' })
-    for (let i = 0; i < 3_000; i++) world.at(i * 10, () => world.hint('mdns', `peer${i}`, at(100 + i)))
-    world.at(2_000, () => world.hint('mdns', 'zoe', at(1)))
-    world.runFor(30_000)
-    expect(world.connected.has('zoe')).toBe(true)
-    expect(world.planner.explain(world.now).length).toBeLessThanOrEqual(defaultDialPolicy.targetsMax + 1)
-    expectBounded(world)
+    world.hint('exchange', 'zoe', at(1))
+    world.hint('seed', undefined, at(2))
+    const keys = world.planner.explain(world.now).map(({ key }) => key)
+    expect(keys).toHaveLength(defaultDialPolicy.targetsMax)
+    expect(keys).toContain('zoe')
+    expect(keys).toContain(at(2))
   })
 
   it('takes little work per hint even when its table is full', () => {
