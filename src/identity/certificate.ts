@@ -1,9 +1,10 @@
 /**
  * The founding certificate: N claims, one a seat, and N signatures over exactly that set in one term (DESIGN: formation).
  *
- * `clusterId` is the SHA-256 of the body (domain, generation, term, claims). Signatures are not part of it: whichever N of the
- * eligible incarnations signed, they signed the same body and founded the same cluster. For the same reason a claim enters the
- * body as its signed payload, not as its bundle with signatures.
+ * `clusterId` is the SHA-256 of the body (domain, generation, claims) without a term. What is agreed exactly once is the set: a
+ * leader that died right after the last signature may leave two certificates of one set, signed in different terms by different
+ * acceptors, and both must name the same cluster. So neither term nor signatures are part of it, and a claim enters the body as
+ * its signed payload, not as its bundle with signatures.
  *
  * An acceptance is the signature of a COSE_Sign signer (RFC 9052 section 4.4) whose payload is the body; the signer's header
  * names no key, because all acceptors of a term must sign the same bytes. Who signed follows from the claim beside it.
@@ -54,13 +55,16 @@ export function formationCrypto(genesis: VerifiedGenesis, generation = genesis.g
   }
 }
 
-/** The clusterId that this certificate's body has; says nothing about whether the certificate holds. */
+/** Stands for the term in the body that names the cluster. Nobody signs it: terms start at 1. */
+const NO_TERM = 0
+
+/** The clusterId that this certificate's set has; says nothing about whether the certificate holds. */
 export function clusterIdOf(
   certificate: FoundingCertificate,
   genesis: VerifiedGenesis,
   generation = genesis.genesis.generation
 ): Uint8Array {
-  return sha256(certificateBody(genesis, generation, certificate.term, certificate.set))
+  return sha256(certificateBody(genesis, generation, NO_TERM, certificate.set))
 }
 
 export function encodeCertificate(certificate: FoundingCertificate): Uint8Array {

@@ -9,9 +9,10 @@
  * The nonce is the founder's own randomness. The clusterId is a hash over all founders' claims, so a domain that is founded
  * again from empty disks never gets the same one.
  */
-import { equalBytes, toHex } from '../core/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
 import { encodeCbor, type CborValue } from '../core/cbor.ts'
 import { InvalidOptionError } from '../core/errors.ts'
+import { invariant } from '../core/invariant.ts'
 import type { Claim } from '../formation/types.ts'
 import { readSign, signMany, verifyCose } from './cose.ts'
 import { cborMap, decodeDocument, Fields, InvalidDocumentError } from './document.ts'
@@ -19,7 +20,7 @@ import { PUBLIC_KEY_BYTES } from './ed25519.ts'
 import type { VerifiedGenesis } from './genesis.ts'
 import { peerIdFromPublicKey } from './peer-id.ts'
 import type { Signer } from './signer.ts'
-import { TOKEN_BYTES_MAX, verifyToken, type Token } from './token.ts'
+import { TOKEN_BYTES_MAX, verifyToken, type ParsedToken, type Token } from './token.ts'
 
 export const CLAIM_BUNDLE_BYTES_MAX = 8 * 1024
 export const STORE_ID_BYTES = 16
@@ -59,53 +60,80 @@ export interface VerifiedClaim extends ClaimFields {
 }
 
 export interface ClaimInit {
-  readonly genesis: VerifiedGenesis
-  /** Default: that of the genesis. */
-  readonly generation?: number
   readonly node: Signer
   /** 16 bytes, made when the data directory was born. */
   readonly storeId: Uint8Array
   /** 16 random bytes, made once and kept with the claim. */
   readonly nonce: Uint8Array
-  /** Absent: the peer's seat in the roster is taken. */
-  readonly token?: { readonly document: Uint8Array; readonly signer: Signer }
+  /** What entitles the node: a token (its genesis may still be unknown), or a place in a roster. */
+  readonly by:
+    | { readonly type: 'token'; readonly token: Pick<ParsedToken, 'token' | 'document' | 'signer'> }
+    | { readonly type: 'roster'; readonly genesis: VerifiedGenesis; readonly generation?: number }
 }
 
-/** Makes the bundle. Throws InvalidOptionError when there is nothing that this node may claim. */
-export async function makeClaim(init: ClaimInit): Promise<VerifiedClaim> {
-  const { genesis, node, token: credential } = init
-  const generation = init.generation ?? genesis.genesis.generation
-  const token = credential === undefined ? undefined : verifyToken(credential.document, genesis, generation)
-  const seat =
-    token === undefined ? rosterSeat(genesis, node.peerId) : token.kind === 'founding' ? token.seat : undefined
-  if (token === undefined && seat === undefined) {
+/**
+ * Makes the bundle; it is kept, and every later hello shows the same bytes. Throws InvalidOptionError when this node may claim
+ * nothing. A token is taken at its word here, because a node may have nothing else yet; `readClaim` proves it.
+ */
+export async function makeClaim(init: ClaimInit): Promise<Uint8Array> {
+  const { node, by } = init
+  return by.type === 'token'
+    ? claimByToken(init, by.token, requireBound(by.token.token, node.peerId))
+    : claimByRoster(init, by.genesis, by.generation ?? by.genesis.genesis.generation)
+}
+
+async function claimByToken(
+  init: ClaimInit,
+  { document, signer }: Pick<ParsedToken, 'document' | 'signer'>,
+  token: Token
+): Promise<Uint8Array> {
+  const payload = encodePayload(init, {
+    domainId: token.domainId,
+    generation: token.generation,
+    tokenId: token.tokenId,
+    seat: token.kind === 'founding' ? token.seat : undefined
+  })
+  return encodeCbor([await signMany(KIND, payload, [init.node, signer]), document])
+}
+
+async function claimByRoster(init: ClaimInit, genesis: VerifiedGenesis, generation: number): Promise<Uint8Array> {
+  const { peerId } = init.node
+  const { name, mode } = genesis.genesis
+  const seat = rosterSeat(genesis, peerId)
+  if (seat === undefined) {
     throw new InvalidOptionError(
-      genesis.genesis.mode === 'roster'
-        ? `${node.peerId} is not in the roster of ${genesis.genesis.name}, and no token was given`
-        : `a token is needed to take a seat in ${genesis.genesis.name}`,
-      { details: { peerId: node.peerId, cluster: genesis.genesis.name } }
+      mode === 'roster' ? `${peerId} is not in the roster of ${name}` : `a token is needed to take a seat in ${name}`,
+      { details: { peerId, cluster: name }, nextStep: 'Start the node with a token of this cluster.' }
     )
   }
-  if (token?.boundPeer !== undefined && token.boundPeer !== node.peerId) {
-    throw new InvalidOptionError(`the token is for ${token.boundPeer}, and this node is ${node.peerId}`)
-  }
-  const payload = encodeCbor(
+  const payload = encodePayload(init, { domainId: genesis.domainId, generation, tokenId: undefined, seat })
+  return encodeCbor([await signMany(KIND, payload, [init.node])])
+}
+
+function requireBound(token: Token, peerId: string): Token {
+  if (token.boundPeer === undefined || token.boundPeer === peerId) return token
+  throw new InvalidOptionError(`the token was made for ${token.boundPeer}, and this node is ${peerId}`, {
+    details: { boundPeer: token.boundPeer, peerId },
+    nextStep: 'Use it on the node that it was made for, or make another token.'
+  })
+}
+
+function encodePayload(
+  { node, storeId, nonce }: ClaimInit,
+  claim: Pick<ClaimFields, 'domainId' | 'generation' | 'tokenId' | 'seat'>
+): Uint8Array {
+  invariant(storeId.byteLength === STORE_ID_BYTES, 'a store id has 16 bytes')
+  invariant(nonce.byteLength === CLAIM_NONCE_BYTES, 'a founder nonce has 16 bytes')
+  return encodeCbor(
     cborMap([
-      ['domain', genesis.domainId],
-      ['gen', generation],
-      ['token', token === undefined ? undefined : Buffer.from(token.tokenId, 'hex')],
-      ['seat', seat],
+      ['domain', claim.domainId],
+      ['gen', claim.generation],
+      ['token', claim.tokenId === undefined ? undefined : fromHex(claim.tokenId)],
+      ['seat', claim.seat],
       ['peer', node.publicKey],
-      ['store', init.storeId],
-      ['nonce', init.nonce]
+      ['store', storeId],
+      ['nonce', nonce]
     ])
-  )
-  const signers = credential === undefined ? [node] : [node, credential.signer]
-  const document = await signMany(KIND, payload, signers)
-  return readClaim(
-    encodeCbor(credential === undefined ? [document] : [document, credential.document]),
-    genesis,
-    generation
   )
 }
 
@@ -172,9 +200,6 @@ function requireDomain(fields: ClaimFields, genesis: VerifiedGenesis, generation
 /** The claim says what its credential grants: no more, no less. */
 function requireCredential(fields: ClaimFields, token: Token | undefined, genesis: VerifiedGenesis): void {
   const { tokenId, seat, peerId } = fields
-  const rule = (reason: string): never => {
-    throw new InvalidDocumentError(KIND, 'rule', reason)
-  }
   if (token === undefined) {
     if (tokenId !== undefined) rule(`it names token ${tokenId} and does not bring it`)
     if (genesis.genesis.mode !== 'roster')
@@ -230,4 +255,8 @@ function decodePayload(payload: Uint8Array): { readonly fields: ClaimFields; rea
   }
   map.end()
   return { fields, publicKey }
+}
+
+const rule = (reason: string): never => {
+  throw new InvalidDocumentError(KIND, 'rule', reason)
 }

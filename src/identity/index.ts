@@ -44,3 +44,19 @@ export { generateLocalKey, localKeyFromSeed, signerFromSeed } from './signer.ts'
 export type { LocalKey, Signer } from './signer.ts'
 export { createToken, decodeToken, looksLikeToken, parseToken, TokenTextError, verifyToken } from './token.ts'
 export type { FoundingToken, JoinToken, MintedToken, ParsedToken, Token, TokenInit } from './token.ts'
+export { formatDescription, inspectDocument } from './inspect.ts'
+export type { Description, Verified } from './inspect.ts'
+export { KeyFileInvalidError, PassphraseError } from './key-file.ts'
+export type { KeyType } from './key-file.ts'
+export {
+  fileKeyStore,
+  ISSUER_KEY_FILE,
+  KeyExistsError,
+  KeyFileAccessError,
+  KeyFileUnsafeError,
+  loadOrCreateNodeKey,
+  memoryKeyStore,
+  NODE_KEY_FILE,
+  writePrivateFile
+} from './key-store.ts'
+export type { FileKeyStoreInit, KeyStore } from './key-store.ts'
