@@ -250,7 +250,7 @@ describe('many', () => {
   })
 
   it('a flood of ever new peers does not starve those that were due before', () => {
-    const world = new PlannerWorld({ timeoutMs: 300, policy: { burst: 1, perSecond: 10 } })
+    const world = new PlannerWorld({ self: 'aaa', timeoutMs: 300, policy: { burst: 1, perSecond: 10 } })
     const victims = Array.from({ length: 8 }, (_, i) => `victim${i}`)
     for (let i = 0; i < 6_000; i++) world.at(i * 10, () => world.hint('mdns', `peer${i}`, at(100 + i)))
     for (const [i, victim] of victims.entries()) {
