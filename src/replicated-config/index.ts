@@ -27,6 +27,8 @@
  * Specified in docs/protocol/config.md; RFC 8785 (canonical text), RFC 7396 (merge patch), RFC 6901 (pointers).
  */
 export { brokenLink, chainHash, configDigest } from './chain.ts'
+export { diffConfig } from './diff.ts'
+export type { ConfigChange } from './diff.ts'
 export { decodeCommand, encodeCommand } from './command.ts'
 export type { DecodedCommand } from './command.ts'
 export {
@@ -37,6 +39,9 @@ export {
   UnreadableCommandError
 } from './errors.ts'
 export { CONFIG_BYTES_MAX, REASON_LENGTH_MAX } from './limits.ts'
+export { mergePatch } from './merge-patch.ts'
+export { InvalidSchemaError } from './schema-check.ts'
+export { anyConfig, compileSchema } from './schema.ts'
 export { applyCommand, initialConfig, judgeCommand, recordAt } from './state.ts'
 export type { Applied, AppliedEntry, Verdict } from './state.ts'
 export type {

@@ -24,3 +24,9 @@ export const ANSWERS_MAX = 1024
 
 /** Problems reported of one value; the rest is cut. */
 export const PROBLEMS_MAX = 20
+
+/** Steps that judging one value may take. Part of the verdict, and so of the protocol. */
+export const SCHEMA_STEPS_MAX = 1_000_000
+
+/** How many schemas deep a judgement may be. */
+export const SCHEMA_DEPTH_MAX = 256
