@@ -1,0 +1,88 @@
+/** Errors of the command itself. Those of the node are thrown by the rooms that know them. */
+import { QuorateError } from '../core/errors.ts'
+import { type ExitCode, exitCodeOfSignal } from './exit-codes.ts'
+
+/** The command line cannot be understood. */
+export class UsageError extends QuorateError {
+  constructor(message: string, nextStep = 'Run the command with --help.') {
+    super('UsageError', 'ERR_USAGE', message, { nextStep })
+  }
+}
+
+/** A file that an option names is not there or may not be read. */
+export class UnreadableFileError extends QuorateError {
+  constructor(path: string, what: string, cause: NodeJS.ErrnoException) {
+    super('UnreadableFileError', 'ERR_UNREADABLE_FILE', `cannot read ${what} ${path}: ${reasonOf(cause)}`, {
+      details: { path },
+      nextStep: 'Check the path and its permissions.',
+      cause
+    })
+  }
+}
+
+const reasonOf = ({ code, message }: NodeJS.ErrnoException): string => {
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EACCES') return 'permission denied'
+  if (code === 'EISDIR') return 'it is a directory'
+  return message
+}
+
+/** A file that the command would write exists. */
+export class WouldOverwriteError extends QuorateError {
+  constructor(path: string) {
+    super('WouldOverwriteError', 'ERR_WOULD_OVERWRITE', `${path} exists; nothing was written`, {
+      details: { path },
+      nextStep: 'Choose another --out, or move the old files away if their cluster is gone.'
+    })
+  }
+}
+
+/** The node did not become ready before `--deadline`. */
+export class NotReadyError extends QuorateError {
+  constructor(deadlineText: string, stage: string, waitingFor: readonly string[]) {
+    const why = waitingFor.length === 0 ? `it is at stage ${stage}` : waitingFor.join('; ')
+    super('NotReadyError', 'ERR_NOT_READY', `not ready within ${deadlineText}: ${why}`, {
+      details: { stage, waitingFor },
+      nextStep: 'Bring what is missing, then run the same command again: it goes on where it stopped.'
+    })
+  }
+}
+
+/** No config has been applied on this node yet. */
+export class NotFormedError extends QuorateError {
+  constructor(stage: string, waitingFor: readonly string[]) {
+    super('NotFormedError', 'ERR_NOT_FORMED', `there is no config yet: the node is at stage ${stage}`, {
+      details: { stage, waitingFor },
+      nextStep: 'Run `quorate status` to see what it waits for.'
+    })
+  }
+}
+
+/** Ends the command with this code; everything has been said. */
+export class ExitWith extends Error {
+  readonly exitCode: ExitCode
+  constructor(exitCode: ExitCode, message = `exit ${exitCode}`) {
+    super(message)
+    this.name = 'ExitWith'
+    this.exitCode = exitCode
+  }
+}
+
+/** The first SIGINT or SIGTERM, or a reader that went away (SIGPIPE). */
+export class Interrupted extends ExitWith {
+  constructor(signal: string) {
+    super(exitCodeOfSignal(signal), `interrupted by ${signal}`)
+    this.name = 'Interrupted'
+  }
+}
+
+/** An error of `up`, with what its events carried: node, cluster, attempt. */
+export class Stamped extends Error {
+  readonly error: unknown
+  readonly stamp: Readonly<Record<string, unknown>>
+  constructor(error: unknown, stamp: Readonly<Record<string, unknown>>) {
+    super('stamped')
+    this.error = error
+    this.stamp = stamp
+  }
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander'
+import { NotFormedError } from '../cli-errors.ts'
+import type { Io } from '../io.ts'
+import { readJsonArgument } from '../sources.ts'
+import { configLines, historyLines } from '../view/config-view.ts'
+import { shortHash } from '../view/text.ts'
+import { ask, type AskOptions, askOptions, example, show, wholeNumber } from './shared.ts'
+
+interface SetOptions extends AskOptions {
+  readonly ifVersion?: number
+  readonly reason?: string
+}
+
+export function define(command: Command, io: Io): void {
+  defineGet(command.command('get').description('Print the config that this node has applied.'), io)
+  defineSet(command.command('set').description('Replace the config; done when a majority has it on disk.'), io)
+  defineHistory(command.command('history').description('Print who changed the config when and why, newest first.'), io)
+  command.addHelpText('after', example('quorate config get --data node --json'))
+}
+
+function defineGet(command: Command, io: Io): void {
+  askOptions(command)
+    .option('--json', 'one line: {"version", "hash", "value"}')
+    .addHelpText('after', example('quorate config get --data node --json'))
+    .action(async (options: AskOptions) => {
+      const config = await ask(io, options, 'the config', async (client, signal) => {
+        const applied = await client.config({ signal })
+        if (applied !== undefined) return applied
+        const { stage, waitingFor } = await client.status({ signal })
+        throw new NotFormedError(stage, waitingFor)
+      })
+      show(io, options.json, config, (style) => configLines(config, style))
+    })
+}
+
+function defineSet(command: Command, io: Io): void {
+  askOptions(command)
+    .argument('<json>', 'JSON text, @FILE, or - for standard input')
+    .option('--if-version <n>', 'refuse when the config is not at this version', wholeNumber(0))
+    .option('--reason <text>', 'kept in the history')
+    .option('--json', 'one line: {"version", "hash", "value"}')
+    .addHelpText('after', example(`quorate config set --data node @plant.json --if-version 4 --reason 'raise limit'`))
+    .action(async (argument: string, options: SetOptions) => {
+      const value = await readJsonArgument(io, argument)
+      const { ifVersion, reason } = options
+      const config = await ask(io, options, 'the change', (client, signal) =>
+        client.setConfig(value, { signal, ifVersion, reason })
+      )
+      show(io, options.json, config, () => [`config is at version ${config.version}  ${shortHash(config.hash)}`])
+    })
+}
+
+function defineHistory(command: Command, io: Io): void {
+  askOptions(command)
+    .option('--json', 'a JSON array, oldest first')
+    .addHelpText('after', example('quorate config history --data node'))
+    .action(async (options: AskOptions) => {
+      const history = await ask(io, options, 'the history', (client, signal) => client.history({ signal }))
+      show(io, options.json, history, (style) => historyLines(history, style))
+    })
+}

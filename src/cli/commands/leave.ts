@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+import type { Io } from '../io.ts'
+import { ask, type AskOptions, askOptions, example, show } from './shared.ts'
+
+export function define(command: Command, io: Io): void {
+  askOptions(command)
+    .addHelpText(
+      'after',
+      `
+The cluster commits the removal of this node, then the node stops. It is refused when the cluster would lose its quorum.
+${example('quorate leave --data node')}`
+    )
+    .action(async (options: AskOptions) => {
+      await ask(io, options, 'leaving', (client, signal) => client.leave({ signal }))
+      show(io, options.json, { left: true }, () => ['left the cluster; the node has stopped'])
+    })
+}

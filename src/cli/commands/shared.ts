@@ -1,0 +1,84 @@
+/** Options and habits that several commands have in common. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { controlClient, type ControlClient, ControlTimeoutError, startDeadline } from '../../admin/index.ts'
+import { messageOf } from '../../core/errors.ts'
+import { parseDuration } from '../duration.ts'
+import type { Io } from '../io.ts'
+import { type Style, styleOf } from '../view/style.ts'
+
+export const DATA_OPTION = '--data <dir>'
+const TIMEOUT_DEFAULT = '10s'
+
+/** Options of every command that asks a running node. */
+export interface AskOptions {
+  readonly data: string
+  readonly json?: boolean
+  readonly timeout: Duration
+}
+
+/** As written, for messages, and in ms. */
+export interface Duration {
+  readonly text: string
+  readonly ms: number
+}
+
+/** For `option(…, durationOption)`. */
+export function durationOption(text: string): Duration {
+  return { text, ms: rephrase(() => parseDuration(text)) }
+}
+
+/** A whole number from `low` on, for `option(…)`. */
+export const wholeNumber =
+  (low: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= low) return value
+    throw new InvalidArgumentError(`It is not a whole number from ${low} on.`)
+  }
+
+/** For options that may be given several times. */
+export const gather = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+
+/** Commander adds the option's name to its own errors only. */
+function rephrase<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error))
+  }
+}
+
+export function askOptions(command: Command): Command {
+  return command
+    .requiredOption(DATA_OPTION, 'data directory of the running node')
+    .option('--timeout <duration>', 'longest wait for the answer', durationOption, durationOption(TIMEOUT_DEFAULT))
+}
+
+export const example = (text: string): string => `\nExample:\n${text.replaceAll(/^/gm, '  $ ')}`
+
+/** Asks the node of `--data` one thing, within `--timeout`. */
+export async function ask<T>(
+  io: Io,
+  options: AskOptions,
+  what: string,
+  question: (client: ControlClient, signal: AbortSignal) => Promise<T>
+): Promise<T> {
+  const { ms } = options.timeout
+  const deadline = startDeadline(io.clock, ms, () => new ControlTimeoutError(what, ms), io.interrupt)
+  try {
+    return await question(controlClient(options.data), deadline.signal)
+  } finally {
+    deadline.cancel()
+  }
+}
+
+/** One JSON line, or lines for people. */
+export function show(
+  io: Io,
+  json: boolean | undefined,
+  value: unknown,
+  lines: (style: Style) => readonly string[]
+): void {
+  const text = json === true ? [JSON.stringify(value)] : lines(styleOf(io.stdout, io.env))
+  io.stdout.write(text.map((line) => `${line}\n`).join(''))
+}

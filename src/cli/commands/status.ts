@@ -1,0 +1,23 @@
+import type { Command } from 'commander'
+import type { Io } from '../io.ts'
+import { statusLines } from '../view/status-view.ts'
+import { ask, type AskOptions, askOptions, example, show } from './shared.ts'
+import { watch } from './watch.ts'
+
+export function define(command: Command, io: Io): void {
+  askOptions(command)
+    .option('--watch', 'go on until the node stops; with --json one line for each change')
+    .addHelpText('after', example('quorate status --data node\nquorate status --data node --json --watch'))
+    .action(async (options: AskOptions & { readonly watch?: true }) => {
+      if (options.watch === true) {
+        return watch(io, options, {
+          read: (client, signal) => client.status({ signal }),
+          // Time passes without anything having changed.
+          compare: (status) => ({ ...status, uptimeMs: 0 }),
+          lines: statusLines
+        })
+      }
+      const status = await ask(io, options, 'the status', (client, signal) => client.status({ signal }))
+      show(io, options.json, status, (style) => statusLines(status, style))
+    })
+}

@@ -1,0 +1,101 @@
+import { type Command, Option } from 'commander'
+import { UsageError } from '../cli-errors.ts'
+import type { Io } from '../io.ts'
+import type { LogLevel } from '../log.ts'
+import { DATA_OPTION, type Duration, durationOption, example, wholeNumber } from './shared.ts'
+
+export interface UpOptions {
+  readonly data: string
+  readonly token?: string
+  readonly genesis?: string
+  readonly listen?: readonly string[]
+  readonly seed?: readonly string[]
+  readonly mdns: boolean
+  readonly interface?: readonly string[]
+  readonly timing?: 'lan' | 'wan' | 'edge'
+  readonly deadline?: Duration
+  readonly stopWithParent?: true
+  readonly logLevel: LogLevel
+  readonly json?: boolean
+  readonly new?: true
+  readonly name?: string
+  readonly seats?: number
+  readonly config?: string
+  readonly schema?: string
+  readonly passphraseFile?: string
+  readonly plaintextKey?: true
+}
+
+const NOTES = `
+The data directory keeps key, token, genesis and log: the next time \`quorate up --data DIR\` is enough.
+
+The first SIGINT or SIGTERM hands leadership over and stops; the second ends the process at once. With --json stdout holds
+events and nothing else, one JSON object a line. Logs go to stderr.
+
+--new keeps the issuer key as DIR/issuer.key, encrypted, when --passphrase-file or QUORATE_PASSPHRASE gives a passphrase
+(in clear with --plaintext-key). Otherwise the key is thrown away once it has signed the genesis and the tokens.
+`
+
+const EXAMPLE = example(`quorate up --data node --token seat-1.token
+quorate up --data node --token seat-2.token --seed 192.168.1.10:4001 --no-mdns
+quorate up --data node --new --name demo --seats 3`)
+
+export function define(command: Command, io: Io): void {
+  command
+    .requiredOption(DATA_OPTION, 'data directory; made when absent')
+    .option('--token <token>', 'the token: its line, a file, or - for standard input')
+    .option('--genesis <file>', 'the signed genesis, when the token only pins it, or in roster mode')
+    .option('--listen <multiaddr...>', 'addresses to listen on (default: /ip4/0.0.0.0/tcp/0)')
+    .option('--seed <address...>', 'where to look for peers: multiaddr or host:port')
+    .option('--no-mdns', 'do not look for peers by mDNS')
+    .option('--interface <name...>', 'interfaces for mDNS, by name or address (default: all that can multicast)')
+    .addOption(new Option('--timing <preset>', "overrides the genesis' preset").choices(['lan', 'wan', 'edge']))
+    .option('--deadline <duration>', 'stop with exit code 4 when not ready by then', durationOption)
+    .option('--stop-with-parent', 'stop when standard input closes: the node never outlives the process that holds it')
+    .addOption(
+      new Option('--log-level <level>', 'least severe log that is written')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('warn')
+    )
+    .optionsGroup('A new cluster, from its first machine:')
+    .option('--new', 'make the genesis, take seat 1, print the tokens of the other seats')
+    .option('--name <name>', 'cluster name: 1 to 63 of a-z, 0-9 and inner hyphens')
+    .option('--seats <n>', 'founding size', wholeNumber(1))
+    .option('--config <file>', 'initial config, JSON')
+    .option('--schema <file>', 'JSON Schema of the config')
+    .option('--passphrase-file <file>', 'keep the issuer key, encrypted with the passphrase in this file')
+    .option('--plaintext-key', 'keep the issuer key unencrypted')
+    .addHelpText('after', NOTES + EXAMPLE)
+    .action(async (options: UpOptions) => {
+      checkTogether(options)
+      const { up } = await import('../run-up.ts')
+      await up(io, options)
+    })
+}
+
+/** Rules between options; commander knows each of them alone. */
+function checkTogether(options: UpOptions): void {
+  const { name, seats, config, schema, plaintextKey, passphraseFile } = options
+  const onlyNew = { name, seats, config, schema, 'plaintext-key': plaintextKey, 'passphrase-file': passphraseFile }
+  if (options.new === undefined) {
+    const stray = Object.entries(onlyNew).find(([, value]) => value !== undefined)?.[0]
+    if (stray !== undefined)
+      throw new UsageError(
+        `--${stray} belongs to --new`,
+        'An existing cluster has its name, size and config in the genesis.'
+      )
+  } else if (options.token !== undefined || options.genesis !== undefined) {
+    throw new UsageError(
+      '--new makes its own genesis and token',
+      'Leave out --token and --genesis, or leave out --new.'
+    )
+  }
+  if (plaintextKey !== undefined && passphraseFile !== undefined) {
+    throw new UsageError('--plaintext-key and --passphrase-file exclude each other')
+  }
+  if (!options.mdns && options.interface !== undefined)
+    throw new UsageError('--interface is for mDNS, and --no-mdns is given')
+  if (options.stopWithParent === true && options.token === '-') {
+    throw new UsageError('--token - and --stop-with-parent both need standard input', 'Pass the token as a file.')
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Logs of the running node: to stderr through pino, JSON lines unless a person looks at a terminal. Secrets are replaced
+ * before a line exists, by the name of their field and by the look of a token, at any depth (R-OBS-4).
+ */
+import { pino } from 'pino'
+import type { Logger } from '../node/types.ts'
+import type { Io } from './io.ts'
+import { type Style, styleOf } from './view/style.ts'
+import { printable } from './view/text.ts'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+const REDACTED = '[redacted]'
+const SECRET_FIELDS = /^(?:token|seed|passphrase|password|secret|key|issuerKey|privateKey)$/i
+const TOKEN_TEXT = /qtk1\.[A-Za-z0-9_-]*/g
+const DEPTH_MAX = 8
+
+/** `printLines`: where lines for people go, so that they do not tear the live block. */
+export function makeLogger(io: Io, level: LogLevel, printLines: (lines: readonly string[]) => void): Logger {
+  const people = io.stderr.isTTY === true
+  const style = styleOf(io.stderr, io.env)
+  const destination = people
+    ? { write: (line: string) => printLines([logLine(JSON.parse(line) as LogRecord, style)]) }
+    : io.stderr
+  return pino(
+    {
+      level,
+      base: null,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (details) => redact(details) as Record<string, unknown>
+      },
+      hooks: {
+        logMethod(args, method) {
+          method.apply(this, args.map((arg: unknown) => (typeof arg === 'string' ? redact(arg) : arg)) as typeof args)
+        }
+      }
+    },
+    destination
+  )
+}
+
+/** A copy without secrets. A static seed is an address and may be seen; a key's seed is bytes or text without a slash or colon. */
+export function redact(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return value.replaceAll(TOKEN_TEXT, REDACTED)
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === DEPTH_MAX) return '[deep]'
+  if (value instanceof Error) {
+    const { name, message, code, details, cause } = value as Error & { code?: unknown; details?: unknown }
+    return redact({ name, code, message, details, cause }, depth + 1)
+  }
+  if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1))
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
+  if ('toJSON' in value && typeof value.toJSON === 'function') return redact(value.toJSON(), depth + 1)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]: [string, unknown]) => [
+      key,
+      isSecret(key, item) ? REDACTED : redact(item, depth + 1)
+    ])
+  )
+}
+
+const isSecret = (key: string, value: unknown): boolean =>
+  SECRET_FIELDS.test(key) && value !== undefined && !(typeof value === 'string' && /^\/|^[^:]*:\d+$/.test(value))
+
+/** Written by pino, so of this shape. */
+interface LogRecord {
+  readonly level: string
+  readonly msg: string
+  readonly time: number
+  readonly [detail: string]: unknown
+}
+
+function logLine(record: LogRecord, style: Style): string {
+  const { level, msg } = record
+  const colour = level === 'error' ? style.red : level === 'warn' ? style.yellow : style.dim
+  const rest = Object.entries(record)
+    .filter(([key]) => !['level', 'msg', 'time'].includes(key))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+  return `${colour(level)} ${printable(msg)}${rest.length === 0 ? '' : style.dim(` ${printable(rest.join(' '))}`)}`
+}

@@ -1,0 +1,209 @@
+/**
+ * `quorate up --new`: the documents of a new cluster, made in the data directory of its first node.
+ *
+ * They are written into a folder of their own that gets its name last, in one step: after a crash there are all of them or none,
+ * and the same command goes on with what there is, so that running it again can never make a second cluster. The tokens of the
+ * other seats are kept, for their owner only, until the cluster is founded; then nobody can need them and they are removed.
+ */
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { utf8 } from '../core/bytes.ts'
+import { QuorateError } from '../core/errors.ts'
+import { ISSUER_KEY_FILE, readGenesis, type VerifiedGenesis, writePrivateFile } from '../identity/index.ts'
+import { dataFiles } from '../storage/data-dir.ts'
+import { UsageError, WouldOverwriteError } from './cli-errors.ts'
+import { type ClusterDocuments, exists, makeCluster, writeIssuerKey } from './cluster-documents.ts'
+import type { UpOptions } from './commands/up.ts'
+import type { Io } from './io.ts'
+import { givenPassphrase } from './passphrase.ts'
+import { GENESIS_FILE, tokenFile } from './run-init.ts'
+
+const FOLDER = 'new-cluster'
+const SEATS_DEFAULT = 3
+
+export interface NewCluster {
+  readonly name: string
+  /** The documents were there already. */
+  readonly continued: boolean
+  readonly issuerKey: 'encrypted' | 'plaintext' | 'thrown-away' | 'as-before'
+  readonly genesis: Uint8Array
+  /** Undefined when the cluster was founded in an earlier run. */
+  readonly ownToken: string | undefined
+  /** What to run on the other machines; none when the cluster was founded in an earlier run. */
+  invitations(seedAddresses: readonly string[]): readonly Invitation[]
+  /** Removes all tokens from the disk. */
+  forgetTokens(): Promise<void>
+}
+
+export interface Invitation {
+  readonly seat: number
+  readonly token: string
+  readonly command: string
+}
+
+/** The data directory was made for another cluster than the options say. */
+class NewClusterMismatchError extends QuorateError {
+  constructor(option: string, given: unknown, present: unknown, dataDir: string) {
+    super(
+      'NewClusterMismatchError',
+      'ERR_NEW_CLUSTER_MISMATCH',
+      `${dataDir} was made with --${option} ${String(present)}, not ${String(given)}`,
+      {
+        details: { option, given, present, dataDir },
+        nextStep: `Use another --data for another cluster, or go on with this one: quorate up --new --data ${dataDir}`
+      }
+    )
+  }
+}
+
+export async function newCluster(io: Io, options: UpOptions): Promise<NewCluster> {
+  const folder = join(options.data, FOLDER)
+  const present = await readFolder(folder)
+  if (present !== undefined) return goOn(options, folder, present)
+  await requireUnused(options.data)
+  const { name, seats = SEATS_DEFAULT, config, schema, timing = 'lan' } = options
+  if (name === undefined) {
+    throw new UsageError('--new needs --name', 'For example: quorate up --new --name demo --seats 3 --data node')
+  }
+  const init = { name, seats, mode: 'seats', voters: [], config, schema, timing } as const
+  const passphrase = await givenPassphrase(io, options.passphraseFile)
+  const documents = await makeCluster(io, init, { carryGenesis: false })
+  const draft = await writeDraft(options, documents, passphrase)
+  try {
+    await rename(draft, folder)
+  } catch (error) {
+    // The same command ran beside this one and was first: its cluster is the one.
+    await rm(draft, { recursive: true, force: true })
+    const other = await readFolder(folder)
+    if (other === undefined) throw error
+    return goOn(options, folder, other)
+  }
+  await placeIssuerKey(options.data)
+  const kept = options.plaintextKey === true ? 'plaintext' : 'thrown-away'
+  return describe(folder, documents, false, passphrase === undefined ? kept : 'encrypted')
+}
+
+type Documents = Pick<ClusterDocuments, 'genesis' | 'tokens'>
+
+async function goOn(options: UpOptions, folder: string, present: Documents): Promise<NewCluster> {
+  requireSame(options, present.genesis)
+  await placeIssuerKey(options.data)
+  return describe(folder, present, true, 'as-before')
+}
+
+async function writeDraft(
+  options: UpOptions,
+  documents: ClusterDocuments,
+  passphrase: string | undefined
+): Promise<string> {
+  await mkdir(options.data, { recursive: true, mode: 0o700 })
+  // Mode 0700, as mkdtemp makes it.
+  const draft = await mkdtemp(join(options.data, `.${FOLDER}-`))
+  try {
+    if (passphrase !== undefined || options.plaintextKey === true) {
+      await writeIssuerKey(join(draft, ISSUER_KEY_FILE), documents.issuer, passphrase)
+    }
+    for (const [i, token] of documents.tokens.entries()) {
+      await writePrivateFile(join(draft, tokenFile(i + 1)), utf8(`${token}\n`))
+    }
+    await writePrivateFile(join(draft, GENESIS_FILE), documents.genesis.bytes)
+    return draft
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** The key came into being with the folder, so that it is never there alone; its place is beside it. */
+async function placeIssuerKey(dataDir: string): Promise<void> {
+  const made = join(dataDir, FOLDER, ISSUER_KEY_FILE)
+  if (await exists(made)) await rename(made, join(dataDir, ISSUER_KEY_FILE))
+}
+
+/** A directory that serves another cluster, or holds an issuer key, is not for a new one. */
+async function requireUnused(dataDir: string): Promise<void> {
+  for (const name of [dataFiles.genesis, dataFiles.token, dataFiles.certificate, ISSUER_KEY_FILE]) {
+    const path = join(dataDir, name)
+    if (await exists(path)) throw new WouldOverwriteError(path)
+  }
+}
+
+async function readFolder(folder: string): Promise<Documents | undefined> {
+  const bytes = await readIfPresent(join(folder, GENESIS_FILE))
+  if (bytes === undefined) return undefined
+  const genesis = readGenesis(new Uint8Array(bytes))
+  const tokens: string[] = []
+  for (let seat = 1; seat <= genesis.genesis.foundingSize; seat++) {
+    const text = await readIfPresent(join(folder, tokenFile(seat)))
+    if (text !== undefined) tokens.push(text.toString().trim())
+  }
+  return { genesis, tokens }
+}
+
+async function readIfPresent(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function requireSame(options: UpOptions, { genesis }: VerifiedGenesis): void {
+  const rules = [
+    ['name', options.name, genesis.name],
+    ['seats', options.seats, genesis.foundingSize]
+  ] as const
+  for (const [option, given, present] of rules) {
+    if (given !== undefined && given !== present)
+      throw new NewClusterMismatchError(option, given, present, options.data)
+  }
+}
+
+function describe(
+  folder: string,
+  { genesis, tokens }: Documents,
+  continued: boolean,
+  issuerKey: NewCluster['issuerKey']
+): NewCluster {
+  const { name, foundingSize } = genesis.genesis
+  return {
+    name,
+    continued,
+    issuerKey,
+    genesis: genesis.bytes,
+    ownToken: tokens[0],
+    invitations: (seeds) =>
+      tokens.slice(1).map((token, i) => ({ seat: i + 2, token, command: upCommand(token, seeds) })),
+    async forgetTokens() {
+      for (let seat = foundingSize; seat >= 1; seat--) await rm(join(folder, tokenFile(seat)), { force: true })
+    }
+  }
+}
+
+const upCommand = (token: string, seeds: readonly string[]): string =>
+  `quorate up --data node --token ${token}${seeds.length === 0 ? '' : ` --no-mdns --seed ${seeds.join(' ')}`}`
+
+export function invitationLines(cluster: NewCluster, invitations: readonly Invitation[]): readonly string[] {
+  return [
+    ...(cluster.continued ? [`going on with ${cluster.name}, which was made here before`] : []),
+    ...keyLines(cluster.issuerKey),
+    ...(invitations.length === 0
+      ? []
+      : ['run on the other machines, one line each (a token is secret until it is used):']),
+    ...invitations.map(({ command }) => `  $ ${command}`)
+  ]
+}
+
+function keyLines(issuerKey: NewCluster['issuerKey']): readonly string[] {
+  switch (issuerKey) {
+    case 'thrown-away':
+      return ['the issuer key was thrown away after signing; to keep it, make the cluster with --passphrase-file']
+    case 'plaintext':
+      return ['the issuer key is kept UNENCRYPTED; move it off this machine']
+    case 'encrypted':
+      return ['the issuer key is kept encrypted; move it off this machine']
+    case 'as-before':
+      return []
+  }
+}

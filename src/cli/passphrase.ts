@@ -1,0 +1,97 @@
+/**
+ * Where the passphrase of an issuer key comes from: --passphrase-file, QUORATE_PASSPHRASE, or a person at a terminal, in
+ * this order. It is never an argument: arguments are seen by every user of the machine.
+ */
+import { QuorateError } from '../core/errors.ts'
+import { Interrupted } from './cli-errors.ts'
+import type { Io } from './io.ts'
+import { readSource } from './sources.ts'
+
+const PASSPHRASE_CHARS_MIN = 8
+
+/** There is no terminal to ask at and no other source. */
+export class PassphraseNeededError extends QuorateError {
+  constructor() {
+    super(
+      'PassphraseNeededError',
+      'ERR_PASSPHRASE_NEEDED',
+      'the issuer key needs a passphrase, and there is no terminal to ask at',
+      {
+        nextStep:
+          'Set QUORATE_PASSPHRASE, give --passphrase-file FILE, or accept an unprotected key with --plaintext-key.'
+      }
+    )
+  }
+}
+
+/** Too short, or not typed the same twice. */
+export class PassphraseRefusedError extends QuorateError {
+  constructor(message: string) {
+    super('PassphraseRefusedError', 'ERR_PASSPHRASE_REFUSED', message, {
+      nextStep: `Choose one of ${PASSPHRASE_CHARS_MIN} characters or more; a few random words are good.`
+    })
+  }
+}
+
+/** From the file or the environment; undefined when neither is given. */
+export async function givenPassphrase(io: Io, file: string | undefined): Promise<string | undefined> {
+  const text =
+    file === undefined
+      ? io.env['QUORATE_PASSPHRASE']
+      : (await readSource(io, file, 'the passphrase file')).toString().replace(/\r?\n$/, '')
+  return text === undefined ? undefined : checked(text)
+}
+
+/** The given one, or one that a person types twice. */
+export async function newPassphrase(io: Io, file: string | undefined): Promise<string> {
+  const given = await givenPassphrase(io, file)
+  if (given !== undefined) return given
+  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) throw new PassphraseNeededError()
+  const first = checked(await askHidden(io, 'Passphrase for the issuer key: '))
+  if ((await askHidden(io, 'Once more: ')) !== first) throw new PassphraseRefusedError('the two passphrases differ')
+  return first
+}
+
+function checked(text: string): string {
+  if (text.length >= PASSPHRASE_CHARS_MIN) return text
+  throw new PassphraseRefusedError(`a passphrase of ${text.length} characters is too short`)
+}
+
+const CTRL_C = '\u0003'
+const CTRL_D = '\u0004'
+const CTRL_U = '\u0015'
+const ERASE = new Set(['\u007F', '\b'])
+
+/** Reads one line from the terminal without showing it. */
+async function askHidden(io: Io, question: string): Promise<string> {
+  const { stdin, stderr } = io
+  stderr.write(question)
+  stdin.setRawMode?.(true)
+  stdin.resume()
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      let typed: readonly string[] = []
+      const onData = (chunk: Buffer | string): void => {
+        // A paste arrives as one chunk; what follows its first line is dropped.
+        for (const character of chunk.toString()) {
+          if (character === '\r' || character === '\n' || character === CTRL_D)
+            return done(() => resolve(typed.join('')))
+          if (character === CTRL_C) return done(() => reject(new Interrupted('SIGINT')))
+          if (character === CTRL_U) typed = []
+          else if (ERASE.has(character)) typed = typed.slice(0, -1)
+          else typed = [...typed, character]
+        }
+      }
+      const onEnd = (): void => done(() => reject(new PassphraseNeededError()))
+      const done = (settle: () => void): void => {
+        stdin.off('data', onData).off('end', onEnd)
+        settle()
+      }
+      stdin.on('data', onData).on('end', onEnd)
+    })
+  } finally {
+    stdin.setRawMode?.(false)
+    stdin.pause()
+    stderr.write('\n')
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The command line: which subcommands exist, how they are found, how their end becomes an exit code.
+ *
+ * Only the subcommand that is named on the command line is loaded, and what it needs to run (libp2p, say) only when it
+ * runs: `quorate --help` and a typing error answer at once.
+ */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { ExitWith, Stamped, UsageError } from './cli-errors.ts'
+import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts'
+import type { Io } from './io.ts'
+import { reportError } from './report.ts'
+
+/** What a subcommand's file exports. */
+export interface CommandModule {
+  /** Adds arguments, options, help and action. The action throws, or returns when it is done. */
+  readonly define: (command: Command, io: Io) => void
+}
+
+interface Entry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<CommandModule>
+}
+
+const COMMANDS: readonly Entry[] = [
+  {
+    name: 'init',
+    summary: 'make a signed genesis, its issuer key and one token a seat',
+    load: () => import('./commands/init.ts')
+  },
+  { name: 'up', summary: 'run a node until it is stopped', load: () => import('./commands/up.ts') },
+  { name: 'status', summary: 'what the node of a data directory is doing', load: () => import('./commands/status.ts') },
+  { name: 'members', summary: 'who belongs to the cluster', load: () => import('./commands/members.ts') },
+  { name: 'config', summary: 'read and change the replicated config', load: () => import('./commands/config.ts') },
+  { name: 'transfer', summary: 'hand leadership to another voter', load: () => import('./commands/transfer.ts') },
+  { name: 'leave', summary: 'give up membership, then stop the node', load: () => import('./commands/leave.ts') },
+  { name: 'id', summary: "print a data directory's PeerId, made when absent", load: () => import('./commands/id.ts') },
+  {
+    name: 'inspect',
+    summary: 'show a genesis, token or certificate and verify it',
+    load: () => import('./commands/inspect.ts')
+  }
+]
+
+const EXAMPLE = `
+Three machines, one cluster:
+  $ quorate init --name plant-7 --seats 3 --out plant-7
+  $ quorate up --data node --token seat-1.token          (seat-2.token, seat-3.token on the others)
+  $ quorate status --data node
+`
+
+/** Runs one command line to its end; never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const json = argv.includes('--json')
+  try {
+    await (await build(argv, io)).parseAsync([...argv], { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    if (error instanceof ExitWith) return error.exitCode
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    const { error: bare, stamp } = error instanceof Stamped ? error : { error, stamp: {} }
+    const shown = bare instanceof CommanderError ? usageError(bare) : bare
+    reportError(io, shown, json, stamp)
+    return exitCodeOf(shown)
+  }
+}
+
+async function build(argv: readonly string[], io: Io): Promise<Command> {
+  const program = new Command('quorate')
+  program
+    .description('Clusters that form by themselves: discovery, signed identities, election, replicated config.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', `${EXAMPLE}\n${EXIT_CODES_HELP}`)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      // With --json stdout belongs to events, and help is no event.
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: () => {}
+    })
+  if (argv.length === 0) program.action(() => program.outputHelp())
+  const chosen = chosenName(argv)
+  for (const { name, summary, load } of COMMANDS) {
+    const command = program.command(name).description(sentence(summary)).summary(summary)
+    if (name !== chosen) continue
+    command.option('--json', 'machine-readable output')
+    const { define } = await load()
+    define(command, io)
+  }
+  return program
+}
+
+/** The first word that is not an option; after `help`, the one behind it. */
+function chosenName(argv: readonly string[]): string | undefined {
+  const words = argv.filter((word) => !word.startsWith('-'))
+  return words[0] === 'help' ? words[1] : words[0]
+}
+
+const sentence = (summary: string): string => `${summary[0]!.toUpperCase()}${summary.slice(1)}.`
+
+/** Commander's text is "error: … (Did you mean …?)". */
+function usageError(error: CommanderError): UsageError {
+  return new UsageError(error.message.replace(/^error: /, '').replaceAll('\n', ' '))
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,169 @@
+/**
+ * `quorate up`: a node from start to stop. Whatever ends it (a signal, the deadline, the parent, the node itself), the node is
+ * stopped in order, which hands leadership over, and the control socket is gone before the process ends.
+ */
+import { join } from 'node:path'
+import { CONTROL_SOCKET, type ControlServer, serveControl, startDeadline } from '../admin/index.ts'
+import type { Timer } from '../core/clock.ts'
+import { QuorateError } from '../core/errors.ts'
+import type { NodeInit, QuorateNode, StampedNodeEvent } from '../node/types.ts'
+import { Interrupted, NotReadyError, Stamped } from './cli-errors.ts'
+import type { UpOptions } from './commands/up.ts'
+import type { Io } from './io.ts'
+import { makeLogger } from './log.ts'
+import { invitationLines, type NewCluster, newCluster } from './new-cluster.ts'
+import { readSource } from './sources.ts'
+import { readToken } from './token-source.ts'
+import { type UpOutput, upOutput } from './up-output.ts'
+
+/** A graceful stop that takes longer has failed; the process then ends without it. */
+const STOP_MS_MAX = 15_000
+
+/** The node did not stop in order. */
+class StopTimeoutError extends QuorateError {
+  constructor() {
+    super('StopTimeoutError', 'ERR_STOP_TIMEOUT', `the node did not stop in order within ${STOP_MS_MAX} ms`, {
+      nextStep: 'The process ends as in a crash; what was committed is on disk. Start it again as before.'
+    })
+  }
+}
+
+/** Standard input closed, with --stop-with-parent. */
+class ParentGone extends Error {}
+
+export async function up(io: Io, options: UpOptions): Promise<void> {
+  const cluster = options.new === true ? await newCluster(io, options) : undefined
+  const output = upOutput(io, options.json === true, cluster?.name ?? '')
+  const run: Run = { io, options, cluster, output, end: new AbortController() }
+  const timer = connectEndings(run)
+  try {
+    const node = await Promise.race([start(run), rejection(run.end.signal)])
+    // Only a node that is late to be ready is ended by the deadline.
+    node.ready().then(
+      () => timer?.cancel(),
+      () => {}
+    )
+    await untilEnd(run, node)
+  } catch (error) {
+    throw error instanceof Interrupted ? error : new Stamped(error, stampOf(run))
+  } finally {
+    timer?.cancel()
+    output.close()
+  }
+}
+
+interface Run {
+  readonly io: Io
+  readonly options: UpOptions
+  readonly cluster: NewCluster | undefined
+  readonly output: UpOutput
+  /** Aborts with what ends this run from outside of the node: Interrupted, ParentGone, NotReadyError. */
+  readonly end: AbortController
+  node?: QuorateNode
+  last?: StampedNodeEvent
+}
+
+function connectEndings(run: Run): Timer | undefined {
+  const { io, options, end } = run
+  const onInterrupt = (): void => end.abort(io.interrupt.reason)
+  if (io.interrupt.aborted) onInterrupt()
+  io.interrupt.addEventListener('abort', onInterrupt, { once: true })
+  if (options.stopWithParent === true) {
+    for (const name of ['end', 'close', 'error']) io.stdin.once(name, () => end.abort(new ParentGone()))
+    io.stdin.resume()
+  }
+  const { deadline } = options
+  return deadline && io.clock.setTimer(deadline.ms, () => end.abort(notReady(run, deadline.text)))
+}
+
+function notReady({ node }: Run, deadlineText: string): NotReadyError {
+  const status = node?.status()
+  return new NotReadyError(deadlineText, status?.stage ?? 'starting', status?.waitingFor ?? [])
+}
+
+async function start(run: Run): Promise<QuorateNode> {
+  const init = await nodeInit(run)
+  const { createNode } = await import('../node/create-node.ts')
+  return (run.node = await createNode(init))
+}
+
+async function nodeInit({ io, options, cluster, output }: Run): Promise<NodeInit> {
+  const { mdns, interface: interfaces, listen, timing } = options
+  const token = cluster?.ownToken ?? (options.token === undefined ? undefined : await readToken(io, options.token))
+  const genesis =
+    cluster?.genesis ??
+    (options.genesis === undefined ? undefined : await readSource(io, options.genesis, 'the genesis'))
+  return {
+    dataDir: options.data,
+    discovery: { mdns: mdns && interfaces !== undefined ? { interfaces } : mdns, seeds: options.seed ?? [] },
+    logger: makeLogger(io, options.logLevel, (lines) => output.print(lines)),
+    ...(token === undefined ? {} : { token }),
+    ...(genesis === undefined ? {} : { genesis: new Uint8Array(genesis) }),
+    ...(listen === undefined ? {} : { listen }),
+    ...(timing === undefined ? {} : { timing })
+  }
+}
+
+async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
+  node.addEventListener('*', ({ detail }) => onEvent(run, detail))
+  let control: ControlServer | undefined
+  try {
+    control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
+    if (run.cluster !== undefined) await invite(run, run.cluster, node)
+    await Promise.race([node.stopped, rejection(run.end.signal)])
+  } catch (error) {
+    if (!(error instanceof Interrupted || error instanceof ParentGone)) throw error
+  } finally {
+    await stopInOrder(run, node)
+    await control?.close()
+  }
+}
+
+function onEvent(run: Run, event: StampedNodeEvent): void {
+  run.last = event
+  run.output.event(event)
+}
+
+/** The tokens of the other seats, as long as somebody may need them. */
+async function invite({ io, options, output, end }: Run, cluster: NewCluster, node: QuorateNode): Promise<void> {
+  void node.ready({ signal: end.signal }).then(
+    () => cluster.forgetTokens(),
+    () => {}
+  )
+  const invitations = cluster.invitations(options.mdns ? [] : node.status().addresses)
+  output.print(invitationLines(cluster, invitations))
+  for (const invitation of invitations) {
+    output.extra({
+      event: 'invitation',
+      at: io.clock.wallNow(),
+      node: node.peerId,
+      cluster: node.clusterId ?? null,
+      ...invitation
+    })
+  }
+}
+
+async function stopInOrder({ io }: Run, node: QuorateNode): Promise<void> {
+  const limit = startDeadline(io.clock, STOP_MS_MAX, () => new StopTimeoutError())
+  try {
+    await Promise.race([node.stop({ signal: limit.signal }), rejection(limit.signal)])
+  } finally {
+    limit.cancel()
+  }
+}
+
+function stampOf({ node, last }: Run): Readonly<Record<string, unknown>> {
+  return { node: node?.peerId ?? null, cluster: node?.clusterId ?? null, attempt: last?.attempt ?? null }
+}
+
+/** Rejects with the signal's reason, at once when it has aborted already. */
+function rejection(signal: AbortSignal): Promise<never> {
+  const promise = new Promise<never>((_resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+  // It may lose its race and reject later, when nobody looks any more.
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,64 @@
+/** How `up` shows what happens: NDJSON, a live block on a terminal, plain lines in a pipe. */
+import type { StampedNodeEvent } from '../node/types.ts'
+import type { Io } from './io.ts'
+import { eventLine } from './view/event-line.ts'
+import { liveBlock } from './view/live.ts'
+import { styleOf } from './view/style.ts'
+import { upLines, upStart, upState } from './view/up-view.ts'
+
+export interface UpOutput {
+  event(event: StampedNodeEvent): void
+  /** Lines for people that stay. */
+  print(lines: readonly string[]): void
+  /** An event of the command itself; only with --json. */
+  extra(event: Readonly<Record<string, unknown>>): void
+  close(): void
+}
+
+export function upOutput(io: Io, json: boolean, name: string): UpOutput {
+  if (json) return jsonOutput(io)
+  return io.stdout.isTTY === true ? liveOutput(io, name) : plainOutput(io)
+}
+
+function jsonOutput(io: Io): UpOutput {
+  return {
+    event: (event) => void io.stdout.write(`${JSON.stringify(event)}\n`),
+    print: (lines) => void io.stderr.write(lines.map((line) => `${line}\n`).join('')),
+    extra: (event) => void io.stdout.write(`${JSON.stringify(event)}\n`),
+    close() {}
+  }
+}
+
+/** Each line begins with the time since the first, in seconds. */
+function plainOutput(io: Io): UpOutput {
+  let startedAt: number | undefined
+  return {
+    event(event) {
+      startedAt ??= event.at
+      const line = eventLine(event)
+      if (line !== undefined) io.stdout.write(`${((event.at - startedAt) / 1_000).toFixed(3).padStart(9)}  ${line}\n`)
+    },
+    print: (lines) => void io.stdout.write(lines.map((line) => `${line}\n`).join('')),
+    extra() {},
+    close() {}
+  }
+}
+
+/** Events that a person should still find when the block has moved on. */
+const LASTING: ReadonlySet<StampedNodeEvent['event']> = new Set(['alarm', 'config', 'member'])
+
+function liveOutput(io: Io, name: string): UpOutput {
+  const block = liveBlock(io.stdout, io.clock)
+  let state = upStart(name, '')
+  return {
+    event(event) {
+      state = upState(state, event)
+      const line = LASTING.has(event.event) ? eventLine(event) : undefined
+      if (line !== undefined) block.print([line])
+      block.update(upLines(state, styleOf(io.stdout, io.env)))
+    },
+    print: (lines) => block.print(lines),
+    extra() {},
+    close: () => block.close()
+  }
+}

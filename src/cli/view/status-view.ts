@@ -1,0 +1,94 @@
+/** `quorate status` and `quorate members` for people. Pure: facts -> lines. */
+import type { MemberInfo, NodeStatus } from '../../node/types.ts'
+import { durationText } from '../duration.ts'
+import type { Style } from './style.ts'
+import { plural, printable, shortHash, shortPeer, table } from './text.ts'
+
+export function statusLines(status: NodeStatus, style: Style): readonly string[] {
+  const facts: (readonly [string, string])[] = [
+    ['node', `${status.node}${seatText(status.members.find((member) => member.self)?.seat)}`],
+    ['cluster', status.cluster ?? 'not founded yet'],
+    ['leader', leaderText(status, style)],
+    [
+      'config',
+      status.config === null ? 'none yet' : `version ${status.config.version}  ${shortHash(status.config.hash)}`
+    ],
+    ['safety', safetyText(status)],
+    ['listening', status.addresses.join('  ') || 'on no address'],
+    ['running', durationText(status.uptimeMs)]
+  ]
+  return [
+    headline(status, style),
+    ...table(
+      facts.map(([name, value]) => [style.dim(name), value]),
+      '  '
+    ),
+    ...section('members', memberLines(status.members, style), style),
+    ...section(
+      'waiting for',
+      status.waitingFor.map((text) => style.yellow(printable(text))),
+      style
+    )
+  ]
+}
+
+function headline(status: NodeStatus, style: Style): string {
+  const parts = [style.bold(printable(status.name)), stageText(status, style)]
+  if (status.role !== null) parts.push(status.role)
+  return parts.join(' · ')
+}
+
+function stageText(status: NodeStatus, style: Style): string {
+  if (quorumLost(status)) return style.red('no quorum')
+  return status.stage === 'ready' ? style.green('ready') : style.yellow(`at stage ${status.stage}`)
+}
+
+/** Founded, and nobody leads: nothing can be committed now. */
+const quorumLost = (status: NodeStatus): boolean => status.cluster !== null && status.leader === null
+
+function leaderText(status: NodeStatus, style: Style): string {
+  const term = `term ${status.term}`
+  if (status.leader !== null) {
+    const seat = status.members.find((member) => member.peerId === status.leader)?.seat
+    const self = status.leader === status.node ? ', this node' : ''
+    return `${shortPeer(status.leader)}${seatText(seat)}${self}, ${term}${status.writable ? ', writable' : ''}`
+  }
+  if (!quorumLost(status)) return 'none yet'
+  const voters = status.members.filter((member) => member.role === 'voter')
+  const reachable = voters.filter((member) => member.connected || member.self).length
+  const needed = Math.floor(voters.length / 2) + 1
+  const counted = `${reachable} of ${plural(voters.length, 'voter')} reachable, ${needed} needed`
+  return style.red(`none, ${term}: ${counted}`)
+}
+
+function safetyText({ safety }: NodeStatus): string {
+  const { foundingSize, incarnationsSeen, splitNeeds } = safety
+  return `N=${foundingSize}, ${plural(incarnationsSeen, 'incarnation')} seen, a split would need ${splitNeeds}`
+}
+
+const seatText = (seat: number | undefined | null): string => (typeof seat === 'number' ? ` (seat ${seat})` : '')
+
+function section(title: string, lines: readonly string[], style: Style): readonly string[] {
+  return lines.length === 0 ? [] : ['', style.bold(`  ${title}`), ...lines.map((line) => `    ${line}`)]
+}
+
+export function memberLines(members: readonly MemberInfo[], style: Style): readonly string[] {
+  if (members.length === 0) return []
+  const { done, idle } = style.symbols
+  const rows = members.map((member) => [
+    member.connected || member.self ? style.green(done) : style.dim(idle),
+    typeof member.seat === 'number' ? `seat ${member.seat}` : '-',
+    member.role,
+    member.peerId,
+    notesOn(member, style)
+  ])
+  return table(rows)
+}
+
+function notesOn(member: MemberInfo, style: Style): string {
+  const notes: string[] = []
+  if (member.leader) notes.push(style.bold('leader'))
+  if (member.self) notes.push('this node')
+  if (!member.self && !member.connected) notes.push(style.yellow('not connected'))
+  return notes.join(', ')
+}

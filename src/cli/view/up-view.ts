@@ -1,0 +1,196 @@
+/**
+ * `quorate up` on a terminal: stages, peers, and what is missing, as one block that is redrawn in place.
+ * Pure: `upState` folds events, `upLines` shows a state. Nothing here keeps time but the events' own.
+ */
+import type { NodeEvent, StageName, StampedNodeEvent } from '../../node/types.ts'
+import { durationText } from '../duration.ts'
+import { selfOr } from './event-line.ts'
+import type { Style } from './style.ts'
+import { printable, shortHash, shortPeer, table } from './text.ts'
+
+export const STAGES: readonly StageName[] = [
+  'listening',
+  'discovered',
+  'authenticated',
+  'founded',
+  'elected',
+  'replicated',
+  'ready'
+]
+
+/** Peers that are shown; on large clusters the first to come. */
+const PEERS_SHOWN_MAX = 12
+
+type StageState = Omit<Extract<NodeEvent, { event: 'stage' }>, 'event'>
+type PeerState = Omit<Extract<NodeEvent, { event: 'peer' }>, 'event'>
+
+export interface UpState {
+  readonly name: string
+  readonly node: string
+  readonly cluster: string | null
+  readonly addresses: readonly string[]
+  readonly stages: Readonly<Partial<Record<StageName, StageState>>>
+  /** In order of first sight. */
+  readonly peers: readonly PeerState[]
+  readonly leader: { readonly term: number; readonly peer: string | null } | undefined
+  readonly config: { readonly version: number; readonly hash: string } | undefined
+  readonly waitingFor: readonly string[]
+  readonly ended: string | undefined
+}
+
+export const upStart = (name: string, node: string): UpState => ({
+  name,
+  node,
+  cluster: null,
+  addresses: [],
+  stages: {},
+  peers: [],
+  leader: undefined,
+  config: undefined,
+  waitingFor: [],
+  ended: undefined
+})
+
+export function upState(before: UpState, event: StampedNodeEvent): UpState {
+  const state = { ...before, node: event.node, cluster: event.cluster }
+  switch (event.event) {
+    case 'listening':
+      return { ...state, addresses: event.addresses }
+    case 'stage':
+      return { ...state, stages: { ...state.stages, [event.stage]: event } }
+    case 'peer':
+      return { ...state, peers: withPeer(state.peers, event) }
+    case 'leader':
+      return { ...state, leader: { term: event.term, peer: event.leader } }
+    case 'ready':
+      return {
+        ...state,
+        leader: { term: event.term, peer: event.leader },
+        config: { version: event.configVersion, hash: event.configHash },
+        waitingFor: []
+      }
+    case 'config':
+      return { ...state, config: { version: event.version, hash: event.hash } }
+    case 'waiting':
+      return { ...state, waitingFor: event.waitingFor }
+    case 'stopped':
+      return { ...state, ended: event.error?.message ?? event.reason }
+    case 'writable':
+    case 'member':
+    case 'alarm':
+      return state
+  }
+}
+
+/** A later event keeps what an earlier one knew (seat, source). */
+function withPeer(peers: readonly PeerState[], event: PeerState): readonly PeerState[] {
+  const known = peers.some(({ peer }) => peer === event.peer)
+  return known ? peers.map((peer) => (peer.peer === event.peer ? { ...peer, ...event } : peer)) : [...peers, event]
+}
+
+export function upLines(state: UpState, style: Style): readonly string[] {
+  const head = `${style.bold(printable(state.name))} · ${state.node}`
+  const lines = [
+    head,
+    ...table(
+      STAGES.map((stage) => stageRow(state, stage, style)),
+      '  '
+    )
+  ]
+  if (state.peers.length > 0) lines.push('', ...peerLines(state, style))
+  if (state.waitingFor.length > 0) {
+    lines.push('', ...state.waitingFor.map((text) => `  ${style.yellow('waiting for')} ${printable(text)}`))
+  }
+  if (state.ended !== undefined) lines.push('', `  stopped: ${printable(state.ended)}`)
+  return lines
+}
+
+function stageRow(state: UpState, stage: StageName, style: Style): readonly string[] {
+  const { symbols } = style
+  const at = state.stages[stage]
+  if (at === undefined) return [style.dim(symbols.idle), style.dim(stage), '', '']
+  switch (at.status) {
+    case 'start':
+      return [style.cyan(symbols.busy), stage, '', '']
+    case 'done':
+      return [style.green(symbols.done), stage, durationText(at.ms), factOf(state, stage)]
+    case 'failed':
+      return [
+        style.red(symbols.failed),
+        stage,
+        durationText(at.ms),
+        style.red(printable(at.error?.message ?? 'failed'))
+      ]
+  }
+}
+
+/** What the stage has brought, as it stands now. */
+function factOf(state: UpState, stage: StageName): string {
+  switch (stage) {
+    case 'listening':
+      return state.addresses.map(withoutPeerId).join('  ')
+    case 'discovered':
+      return sourcesOf(state.peers)
+    case 'authenticated':
+      return seatsOf(state)
+    case 'founded':
+      return state.cluster === null ? '' : `cluster ${shortHash(state.cluster)}`
+    case 'elected':
+      return leaderOf(state)
+    case 'replicated':
+      return state.config === undefined ? '' : `config ${state.config.version}  ${shortHash(state.config.hash)}`
+    case 'ready':
+      return ''
+  }
+}
+
+const withoutPeerId = (address: string): string => address.replace(/\/p2p\/[^/]+$/, '')
+
+function sourcesOf(peers: readonly PeerState[]): string {
+  const counts = new Map<string, number>()
+  for (const { source } of peers) if (source !== undefined) counts.set(source, (counts.get(source) ?? 0) + 1)
+  return [...counts].map(([source, count]) => `${count} by ${source}`).join(', ')
+}
+
+function seatsOf(state: UpState): string {
+  const present = state.peers.filter(({ status }) => status === 'authenticated')
+  return present.length === 0
+    ? ''
+    : present.map(({ peer, seat }) => (seat === undefined ? shortPeer(peer) : `seat ${seat}`)).join(', ')
+}
+
+function leaderOf({ leader, node, peers }: UpState): string {
+  if (leader === undefined) return ''
+  if (leader.peer === null) return `no leader, term ${leader.term}`
+  const seat = peers.find(({ peer }) => peer === leader.peer)?.seat
+  return `leader ${selfOr(leader.peer, node)}${seat === undefined ? '' : ` (seat ${seat})`}, term ${leader.term}`
+}
+
+function peerLines(state: UpState, style: Style): readonly string[] {
+  const rows = state.peers
+    .slice(0, PEERS_SHOWN_MAX)
+    .map((peer) => [
+      peerSymbol(peer, style),
+      shortPeer(peer.peer),
+      peer.seat === undefined ? '' : `seat ${peer.seat}`,
+      state.leader?.peer === peer.peer ? `${peer.status}, leader` : peer.status,
+      style.dim(
+        printable([peer.code, peer.detail].filter((text) => text !== undefined).join(': ') || (peer.source ?? ''))
+      )
+    ])
+  const more = state.peers.length - rows.length
+  return [...table(rows, '  '), ...(more > 0 ? [style.dim(`  and ${more} more`)] : [])]
+}
+
+function peerSymbol({ status }: PeerState, { symbols, ...style }: Style): string {
+  switch (status) {
+    case 'discovered':
+      return style.cyan(symbols.busy)
+    case 'authenticated':
+      return style.green(symbols.done)
+    case 'disconnected':
+      return style.yellow(symbols.idle)
+    case 'refused':
+      return style.red(symbols.failed)
+  }
+}
