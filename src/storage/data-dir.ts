@@ -123,7 +123,11 @@ export async function openStoreId(directory: string, fileSystem: FileSystem): Pr
   const path = join(directory, dataFiles.storeId)
   const wal = join(directory, dataFiles.wal)
   const names = await fileSystem.list(directory)
-  if (names.includes(dataFiles.storeId)) return { storeId: parse(path, await fileSystem.read(path)), born: false }
+  if (names.includes(dataFiles.storeId)) {
+    // Its name may be in the cache only: the process that made it may have died before it synced the directory.
+    await fileSystem.syncDirectory(directory)
+    return { storeId: parse(path, await fileSystem.read(path)), born: false }
+  }
   if (names.includes(dataFiles.wal) && !(await isUntouched(wal, fileSystem))) {
     throw new StorageCorruptError(path, 0, 'it is missing, and there is a log')
   }

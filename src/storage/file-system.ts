@@ -49,7 +49,9 @@ export const nodeFileSystem: FileSystem = {
   async read(path) {
     const handle = await open(path, constants.O_RDONLY | NOFOLLOW)
     try {
-      return await readFile(handle)
+      // Not the Buffer itself: its `slice` is a window, and what is read would stay in memory as a whole.
+      const buffer = await readFile(handle)
+      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
     } finally {
       await handle.close()
     }

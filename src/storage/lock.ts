@@ -14,6 +14,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { toHex } from '../core/bytes.ts'
+import { secureBytes } from '../core/random.ts'
 import { DataDirLockedError, errnoOf, openingError } from './errors.ts'
 
 /** The part of fs-native-extensions that is used here. */
@@ -90,7 +92,7 @@ async function lockByPid(directory: string): Promise<DirectoryLock> {
 
 /** The file appears with its content or not at all. False when the name is taken. */
 async function announce(path: string): Promise<boolean> {
-  const mine = `${path}.${process.pid}.${performance.timeOrigin}`
+  const mine = `${path}.${toHex(secureBytes(8))}.tmp`
   await writeFile(mine, JSON.stringify(self()), { flag: 'wx', mode: 0o600 })
   try {
     await link(mine, path)

@@ -136,9 +136,10 @@ class Memory implements MemoryStorage {
   }
 }
 
+/** `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself. */
 function copyOf(batch: WriteBatch): WriteBatch {
   return {
-    cells: (batch.cells ?? []).map(({ name, value }) => ({ name, value: value.slice() })),
-    entries: (batch.entries ?? []).map((entry) => ({ ...entry, data: entry.data.slice() }))
+    cells: (batch.cells ?? []).map(({ name, value }) => ({ name, value: new Uint8Array(value) })),
+    entries: (batch.entries ?? []).map((entry) => ({ ...entry, data: new Uint8Array(entry.data) }))
   }
 }

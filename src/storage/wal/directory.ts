@@ -31,10 +31,7 @@ export interface WalDirectory {
 export async function createWalDirectory(directory: string, fileSystem: FileSystem = nodeFileSystem): Promise<void> {
   await fileSystem.makeDirectory(directory, 0o700)
   const names = await fileSystem.list(directory)
-  if (names.includes(emptyMarker)) return
-  const marker = await fileSystem.create(join(directory, emptyMarker), 0o600)
-  await marker.sync()
-  await marker.close()
+  if (!names.includes(emptyMarker)) await (await fileSystem.create(join(directory, emptyMarker), 0o600)).close()
   await fileSystem.syncDirectory(directory)
   await fileSystem.syncDirectory(dirname(directory))
 }

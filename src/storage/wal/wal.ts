@@ -132,7 +132,8 @@ class WriteAheadLog implements WalStorage {
     if (this.#commit.failure !== undefined) throw this.#commit.failure
     this.#lastIndex = checkBatch(batch, this.#lastIndex)
     const bytes = encodeBatch(batch)
-    const cells = (batch.cells ?? []).map(({ name, value }) => ({ name, value: value.slice() }))
+    // `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself.
+    const cells = (batch.cells ?? []).map(({ name, value }) => ({ name, value: new Uint8Array(value) }))
     await this.#commit.add({ bytes, cells, lastIndex: this.#lastIndex }, bytes.byteLength)
   }
 
