@@ -1,0 +1,66 @@
+/** Why a node could not do what it was asked, or could not go on. */
+import { QuorateError } from '../core/errors.ts'
+
+/** Two live nodes claim one founding place. Founding stops; nobody can tell which of the two is the right one. */
+export class SeatConflictError extends QuorateError {
+  constructor(seat: number, peerIds: readonly [string, string]) {
+    super('SeatConflictError', 'ERR_SEAT_CONFLICT', `seat ${seat} is claimed by ${peerIds[0]} and by ${peerIds[1]}`, {
+      details: { seat, peerIds },
+      nextStep: 'Two machines hold the same token. Stop one of them and give it a token of its own.'
+    })
+  }
+}
+
+/** No leader took the request in time: without a majority of the voters nothing can be decided. */
+export class NoQuorumError extends QuorateError {
+  constructor(waitedMs: number, waitingFor: readonly string[]) {
+    const why = waitingFor.length === 0 ? 'the leader did not answer' : waitingFor.join('; ')
+    super('NoQuorumError', 'ERR_NO_QUORUM', `not decided within ${Math.round(waitedMs)} ms: ${why}`, {
+      details: { waitedMs: Math.round(waitedMs), waitingFor },
+      nextStep:
+        'Bring a majority of the voters back. If a change was sent, it may still be decided: look at the config before you repeat it.'
+    })
+  }
+}
+
+/** The request was understood and refused; asking again gives the same answer. */
+export class RequestRefusedError extends QuorateError {
+  constructor(what: string, code: string, detail: string) {
+    super('RequestRefusedError', 'ERR_REQUEST_REFUSED', `${what} was refused (${code}): ${detail}`, {
+      details: { what, reason: code }
+    })
+  }
+}
+
+/** The node has stopped, or is stopping. */
+export class NodeStoppedError extends QuorateError {
+  constructor(reason: string, cause?: unknown) {
+    super('NodeStoppedError', 'ERR_NODE_STOPPED', `the node has stopped: ${reason}`, { cause })
+  }
+}
+
+/** Nothing says which cluster this node belongs to. */
+export class NoCredentialError extends QuorateError {
+  constructor(dataDir: string) {
+    super('NoCredentialError', 'ERR_NO_CREDENTIAL', `${dataDir} holds no token or genesis, and none was given`, {
+      details: { dataDir },
+      nextStep:
+        'Pass --token with one of the tokens of `quorate init`, or --genesis where the roster names this node, or start a new cluster with `quorate up --new`.'
+    })
+  }
+}
+
+/** What was given contradicts what the data directory holds. */
+export class CredentialMismatchError extends QuorateError {
+  constructor(what: string, stored: string, given: string, dataDir: string) {
+    super(
+      'CredentialMismatchError',
+      'ERR_CREDENTIAL_MISMATCH',
+      `${dataDir} belongs to ${what} ${stored}, and ${given} was given`,
+      {
+        details: { what, stored, given, dataDir },
+        nextStep: 'Start without the token to go on as what the directory is, or choose an empty data directory.'
+      }
+    )
+  }
+}

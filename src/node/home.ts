@@ -1,0 +1,223 @@
+/**
+ * A node's home: what its data directory holds, and what it becomes at every start.
+ *
+ * Opening it takes the lock, reads or makes the key, brings token and genesis together, opens the log, counts this boot and
+ * makes or reads the claim. When it returns, everything that says who this node is (key, storeId, claim, boot) is durable,
+ * so that a crash at any later moment starts the same incarnation again.
+ */
+import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { equalBytes, toHex } from '../core/bytes.ts'
+import { decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { secureBytes } from '../core/random.ts'
+import { decodeClaim, makeClaim } from '../identity/claim.ts'
+import { readGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
+import { loadOrCreateNodeKey } from '../identity/key-store.ts'
+import type { LocalKey } from '../identity/signer.ts'
+import { type ParsedToken, parseToken } from '../identity/token.ts'
+import { type DataDir, type DataFile, dataFiles, openDataDir } from '../storage/data-dir.ts'
+import { writeFileAtomic } from '../storage/atomic-file.ts'
+import type { Storage } from '../storage/port.ts'
+import { openWalStorage } from '../storage/wal/wal.ts'
+import { CredentialMismatchError, NoCredentialError } from './errors.ts'
+import type { Logger } from './types.ts'
+
+export interface HomeInit {
+  readonly dataDir: string
+  readonly token: string | undefined
+  readonly genesis: Uint8Array | undefined
+  readonly logger: Logger
+}
+
+export interface Home {
+  readonly path: string
+  readonly key: LocalKey
+  readonly domainId: Uint8Array
+  readonly generation: number
+  /** Undefined when the token only pins it; `keepGenesis` stores what a peer brings. */
+  readonly genesis: VerifiedGenesis | undefined
+  readonly storeId: Uint8Array
+  readonly storage: Storage
+  /** The claim with its token, as peers are shown it. */
+  readonly claim: Uint8Array
+  /** How many times this data directory was started, this one included. */
+  readonly boot: number
+  readonly bootNonce: Uint8Array
+  /** The founding certificate that was kept beside the key; also when the log was lost. */
+  readonly certificate: Uint8Array | undefined
+  pathOf(file: DataFile): string
+  keepGenesis(bytes: Uint8Array): Promise<void>
+  keepCertificate(bytes: Uint8Array): Promise<void>
+  /** Closes the log and gives the directory back. Idempotent. */
+  close(): Promise<void>
+}
+
+const BOOT_CELL = 'boot'
+const CLAIM_CELL = 'claim'
+
+export async function openHome(init: HomeInit): Promise<Home> {
+  const directory = await openDataDir(init.dataDir)
+  for (const warning of directory.warnings) init.logger.warn({ dataDir: directory.path }, warning)
+  let storage: Storage | undefined
+  try {
+    const credentials = await gatherCredentials(directory.path, init)
+    const key = await loadOrCreateNodeKey(directory.path)
+    storage = await openWalStorage({
+      directory: directory.pathOf('wal'),
+      owner: { domainId: credentials.domainId, peerId: key.signer.peerId, storeId: directory.storeId }
+    })
+    if (storage.recovered.tornBytes > 0) {
+      init.logger.info(
+        { bytes: storage.recovered.tornBytes },
+        'cut a torn, never acknowledged write at the end of the log'
+      )
+    }
+    return await moveIn(directory, key, credentials, storage)
+  } catch (error) {
+    await storage?.close()
+    await directory.close()
+    throw error
+  }
+}
+
+interface Credentials {
+  readonly token: ParsedToken | undefined
+  readonly genesis: VerifiedGenesis | undefined
+  readonly domainId: Uint8Array
+  readonly generation: number
+}
+
+async function moveIn(directory: DataDir, key: LocalKey, credentials: Credentials, storage: Storage): Promise<Home> {
+  const boot = bootCounter(storage.recovered.cells.get(BOOT_CELL)) + 1
+  const claim = await claimFor(storage.recovered.cells.get(CLAIM_CELL), directory, key, credentials)
+  await storage.write({
+    cells: [
+      { name: BOOT_CELL, value: encodeCbor(boot) },
+      { name: CLAIM_CELL, value: claim }
+    ]
+  })
+  let closing: Promise<void> | undefined
+  return {
+    path: directory.path,
+    key,
+    domainId: credentials.domainId,
+    generation: credentials.generation,
+    genesis: credentials.genesis,
+    storeId: directory.storeId,
+    storage,
+    claim,
+    boot,
+    bootNonce: secureBytes(16),
+    certificate: await readOptional(directory.pathOf('certificate')),
+    pathOf: (file) => directory.pathOf(file),
+    keepGenesis: (bytes) => writeFileAtomic(directory.pathOf('genesis'), bytes),
+    keepCertificate: (bytes) => writeFileAtomic(directory.pathOf('certificate'), bytes),
+    close() {
+      closing ??= (async () => {
+        try {
+          await storage.close()
+        } finally {
+          await directory.close()
+        }
+      })()
+      return closing
+    }
+  }
+}
+
+/** The same claim for the life of the store: its nonce is part of the clusterId. */
+async function claimFor(
+  stored: Uint8Array | undefined,
+  directory: DataDir,
+  key: LocalKey,
+  { token, genesis }: Credentials
+): Promise<Uint8Array> {
+  if (stored !== undefined) {
+    const { tokenId } = decodeClaim(stored).fields
+    if (token !== undefined && tokenId !== token.token.tokenId) {
+      throw new CredentialMismatchError(
+        'token',
+        tokenId ?? 'none (roster)',
+        `token ${token.token.tokenId}`,
+        directory.path
+      )
+    }
+    return stored
+  }
+  return makeClaim({
+    node: key.signer,
+    storeId: directory.storeId,
+    nonce: secureBytes(16),
+    by: token === undefined ? { type: 'roster', genesis: genesis! } : { type: 'token', token }
+  })
+}
+
+/** What was given and what was kept, which must speak of one genesis. What was given is kept for the next start. */
+async function gatherCredentials(path: string, init: HomeInit): Promise<Credentials> {
+  const tokenFile = join(path, dataFiles.token)
+  const genesisFile = join(path, dataFiles.genesis)
+  const keptToken = await readOptional(tokenFile)
+  const keptGenesis = await readOptional(genesisFile)
+  const token = tokenOf(init.token, keptToken === undefined ? undefined : new TextDecoder().decode(keptToken), path)
+  const genesis = genesisOf(
+    [init.genesis, keptGenesis].filter((bytes) => bytes !== undefined),
+    token,
+    path
+  )
+  if (token === undefined && genesis === undefined) throw new NoCredentialError(path)
+  if (init.token !== undefined && keptToken === undefined) {
+    await writeFileAtomic(tokenFile, new TextEncoder().encode(`${init.token.trim()}\n`), { mode: 0o600 })
+  }
+  if (genesis !== undefined && keptGenesis === undefined) await writeFileAtomic(genesisFile, genesis.bytes)
+  return {
+    token,
+    genesis,
+    domainId: token?.token.domainId ?? genesis!.domainId,
+    generation: token?.token.generation ?? genesis!.genesis.generation
+  }
+}
+
+function tokenOf(given: string | undefined, kept: string | undefined, path: string): ParsedToken | undefined {
+  const token = given ?? kept
+  if (token === undefined) return undefined
+  const parsed = parseToken(token)
+  const stored = kept === undefined ? undefined : parseToken(kept)
+  if (stored !== undefined && stored.token.tokenId !== parsed.token.tokenId) {
+    throw new CredentialMismatchError('token', stored.token.tokenId, `token ${parsed.token.tokenId}`, path)
+  }
+  return parsed
+}
+
+function genesisOf(
+  documents: readonly Uint8Array[],
+  token: ParsedToken | undefined,
+  path: string
+): VerifiedGenesis | undefined {
+  const found = [...documents.map(readGenesis), ...(token?.genesis === undefined ? [] : [token.genesis])]
+  const expected = token?.token.domainId ?? found[0]?.domainId
+  for (const { domainId, genesis } of found) {
+    if (!equalBytes(domainId, expected!)) {
+      throw new CredentialMismatchError(
+        'domain',
+        toHex(expected!),
+        `the genesis of ${genesis.name} (${toHex(domainId)})`,
+        path
+      )
+    }
+  }
+  return found[0]
+}
+
+function bootCounter(cell: Uint8Array | undefined): number {
+  const value = cell === undefined ? 0 : decodeCbor(cell)
+  return typeof value === 'number' ? value : 0
+}
+
+async function readOptional(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await readFile(path))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

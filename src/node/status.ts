@@ -1,0 +1,98 @@
+/** What a node says of itself: `status`, `members`, config history. Pure: a view of the replica's own status. */
+import { compareText } from '../core/bytes.ts'
+import type { Genesis } from '../identity/genesis.ts'
+import type { ReplicaStatus } from '../replica/index.ts'
+import { peerIdOf } from '../replica/requests.ts'
+import type { ConfigState } from '../replicated-config/index.ts'
+import type { ConfigHistoryEntry, ConfigVersion, LeaderInfo, MemberInfo, NodeStatus, StageName } from './types.ts'
+
+export interface StatusFacts {
+  readonly peerId: string
+  readonly incarnation: string
+  readonly domainId: string
+  readonly genesis: Genesis | undefined
+  readonly replica: ReplicaStatus | undefined
+  readonly leader: LeaderInfo | undefined
+  readonly stage: StageName
+  readonly waitingFor: readonly string[]
+  readonly addresses: readonly string[]
+  readonly uptimeMs: number
+}
+
+export function nodeStatus(facts: StatusFacts): NodeStatus {
+  const { genesis, replica } = facts
+  const config = replica?.config?.current
+  const foundingSize = genesis?.foundingSize ?? 0
+  return {
+    node: facts.peerId,
+    domain: facts.domainId,
+    cluster: replica?.clusterId ?? null,
+    name: genesis?.name ?? '',
+    mode: genesis?.mode ?? 'seats',
+    stage: facts.stage,
+    role: roleOf(facts),
+    term: replica?.raft?.term ?? replica?.formation.term ?? 0,
+    leader: facts.leader?.peerId ?? null,
+    writable: replica?.raft?.writable ?? false,
+    members: memberRows(facts),
+    config: config === undefined ? null : { version: config.version, hash: config.hash },
+    safety: {
+      foundingSize,
+      incarnationsSeen: replica?.formation.incarnationsSeen ?? 0,
+      splitNeeds: 2 * foundingSize
+    },
+    waitingFor: facts.waitingFor,
+    addresses: facts.addresses,
+    uptimeMs: facts.uptimeMs
+  }
+}
+
+/** Before founding: the founders that are here. Afterwards: the members that consensus has. */
+export function memberRows(facts: Pick<StatusFacts, 'replica' | 'incarnation' | 'leader'>): readonly MemberInfo[] {
+  const { replica, incarnation: self, leader } = facts
+  if (replica === undefined) return []
+  const connected = new Set(replica.sessions.map(({ incarnation }) => incarnation))
+  const seats = new Map(replica.founders.map(({ incarnation, seat }) => [incarnation, seat]))
+  const row = (incarnation: string, role: MemberInfo['role'], seat = seats.get(incarnation)): MemberInfo => ({
+    peerId: peerIdOf(incarnation),
+    storeId: incarnation.slice(incarnation.indexOf('#') + 1),
+    seat,
+    role,
+    connected: incarnation === self || connected.has(incarnation),
+    self: incarnation === self,
+    leader: peerIdOf(incarnation) === leader?.peerId
+  })
+  const { raft, formation } = replica
+  const rows =
+    raft === undefined
+      ? formation.present.map(({ incarnation, seat }) => row(incarnation, 'voter', seat))
+      : [
+          ...raft.membership.voters.map((id) => row(id, 'voter')),
+          ...raft.membership.learners.map((id) => row(id, 'learner'))
+        ]
+  return rows.toSorted((a, b) => (a.seat ?? Infinity) - (b.seat ?? Infinity) || compareText(a.peerId, b.peerId))
+}
+
+function roleOf({ replica, incarnation }: StatusFacts): NodeStatus['role'] {
+  const raft = replica?.raft
+  if (raft === undefined) return null
+  return raft.membership.voters.includes(incarnation) ? raft.role : 'learner'
+}
+
+export function currentConfig(state: ConfigState | undefined): ConfigVersion | undefined {
+  if (state === undefined) return undefined
+  const { version, hash, value } = state.current
+  return { version, hash, value }
+}
+
+export const configHistory = (state: ConfigState | undefined): readonly ConfigHistoryEntry[] =>
+  (state?.history ?? []).map(({ version, hash, value, previousHash, author, reason, at, term }) => ({
+    version,
+    hash,
+    value,
+    previousHash,
+    author,
+    reason,
+    at,
+    term
+  }))

@@ -1,0 +1,88 @@
+/** What a node still waits for, in sentences: the answer to "why is it not up yet?" (R-OBS-8). */
+import type { DialAttempts } from '../discovery/port.ts'
+import type { ReplicaStatus } from '../replica/index.ts'
+
+export interface WaitingFacts {
+  readonly foundingSize: number
+  /** Undefined while the genesis is not known. */
+  readonly replica: ReplicaStatus | undefined
+  readonly selfIncarnation: string
+  readonly leader: string | undefined
+  readonly attempts: readonly DialAttempts[]
+  readonly multicastBlocked: boolean
+  /** By PeerId or address: the last refusal, ours or theirs. */
+  readonly refusals: ReadonlyMap<string, { readonly by: 'us' | 'them'; readonly code: string; readonly detail: string }>
+}
+
+/** At most this many targets are named; a status is read by people. */
+const TRIED_MAX = 6
+
+export function waitingFor(facts: WaitingFacts): readonly string[] {
+  const { replica } = facts
+  if (replica === undefined) {
+    return [`the genesis: the token only pins it, and no peer has sent it yet${tried(facts)}`, ...hints(facts)]
+  }
+  if (replica.clusterId === undefined) return [foundingSentence(facts, replica), ...hints(facts)]
+  if (!replica.member) {
+    return [
+      `a place in the cluster: it was founded without this data directory (${facts.selfIncarnation}); its founders are ${replica.founders
+        .map(({ seat, peerId }) => `seat ${seat}: ${peerId}`)
+        .join(', ')}`
+    ]
+  }
+  if (facts.leader === undefined) return [leaderSentence(facts, replica), ...hints(facts)]
+  if (replica.config === undefined)
+    return ['the config: the leader is known, its first entry has not been committed here yet']
+  return []
+}
+
+function foundingSentence(facts: WaitingFacts, { formation }: ReplicaStatus): string {
+  const { foundingSize } = facts
+  if (formation.conflict !== undefined) {
+    const [a, b] = formation.conflict.claims
+    return `one of two nodes to be stopped: seat ${formation.conflict.seat} is claimed by ${a.peerId} and by ${b.peerId}`
+  }
+  const { missingSeats } = formation
+  if (missingSeats.length === 0)
+    return `the founders' signatures (all ${foundingSize} are here, term ${formation.term})`
+  const present = foundingSize - missingSeats.length
+  const seats = missingSeats.length === 1 ? `seat ${missingSeats[0]}` : `seats ${missingSeats.join(', ')}`
+  return `${present} of ${foundingSize} founders: ${seats} not seen${tried(facts)}`
+}
+
+function leaderSentence(facts: WaitingFacts, { raft, sessions }: ReplicaStatus): string {
+  const voters = raft?.membership.voters ?? []
+  const connected = new Set(sessions.map(({ incarnation }) => incarnation))
+  const reachable = voters.filter((voter) => voter === facts.selfIncarnation || connected.has(voter)).length
+  const needed = Math.floor(voters.length / 2) + 1
+  return reachable < needed
+    ? `a majority: ${reachable} of ${voters.length} voters are reachable, ${needed} are needed${tried(facts)}`
+    : `a leader: an election is under way among ${reachable} of ${voters.length} voters (term ${raft?.term ?? 0})`
+}
+
+function tried({ attempts }: WaitingFacts): string {
+  const open = attempts.filter(({ state }) => state !== 'connected')
+  if (open.length === 0) return '; no address is known to try'
+  const texts = open.slice(0, TRIED_MAX).map(({ peerId, addresses, lastError, state }) => {
+    const where = addresses.length === 0 ? 'no address' : addresses.slice(0, 2).join(' ')
+    const who = peerId === undefined ? where : `${peerId} at ${where}`
+    return `${who} (${state === 'self' ? 'this node itself' : (lastError ?? state)})`
+  })
+  const more = open.length > TRIED_MAX ? ` and ${open.length - TRIED_MAX} more` : ''
+  return `; tried ${texts.join(', ')}${more}`
+}
+
+function hints(facts: WaitingFacts): readonly string[] {
+  const sentences: string[] = []
+  if (facts.multicastBlocked) {
+    sentences.push(
+      'multicast does not work here: mDNS hears not even itself; give --seed addresses, or another --interface'
+    )
+  }
+  for (const [who, { by, code, detail }] of [...facts.refusals].slice(0, TRIED_MAX)) {
+    sentences.push(
+      by === 'them' ? `${who} refuses this node (${code}): ${detail}` : `${who} was refused (${code}): ${detail}`
+    )
+  }
+  return sentences
+}
