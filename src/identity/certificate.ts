@@ -13,7 +13,7 @@
  *
  * Domain and generation come from the genesis that it is checked against, and are inside every signed byte of it.
  */
-import { equalBytes, toHex } from '../core/bytes.ts'
+import { compareText, equalBytes, toHex } from '../core/bytes.ts'
 import { encodeCbor, type CborValue } from '../core/cbor.ts'
 import { sha256 } from '../core/hash.ts'
 import type { Acceptance, Claim, FormationCrypto, FoundingCertificate, FoundingSet } from '../formation/types.ts'
@@ -28,6 +28,8 @@ import { publicKeyFromPeerId } from './peer-id.ts'
 export const CERTIFICATE_BYTES_MAX = 2 * FOUNDING_SIZE_MAX * (CLAIM_BUNDLE_BYTES_MAX + 128)
 
 const KIND = 'quorate/founding-certificate/v1'
+/** A campaign a millisecond would need 34 years to get here. */
+const TERM_MAX = 2 ** 40
 
 /** A certificate that holds for a genesis and generation. */
 export interface VerifiedCertificate {
@@ -111,7 +113,9 @@ export function decodeCertificate(bytes: Uint8Array): RawCertificate {
   const value = decodeDocument(KIND, bytes, CERTIFICATE_BYTES_MAX, limits)
   const [kind, term, set, acceptances, ...rest] = Array.isArray(value) ? (value as readonly CborValue[]) : []
   if (kind !== KIND || rest.length > 0) return malformed(`an array that starts with ${KIND} is expected`)
-  if (typeof term !== 'number' || term < 1) return malformed('its term is not a whole number from 1')
+  if (typeof term !== 'number' || term < 1 || term > TERM_MAX) {
+    return malformed('its term is not within 1 to 2^40')
+  }
   const bundles = arrayOf(set, 'set').map((item) =>
     item instanceof Uint8Array ? item : malformed('a claim is not bytes')
   )
@@ -146,14 +150,17 @@ function requireSeats(claims: readonly Claim[], foundingSize: number): void {
     if (seat !== i + 1)
       return rule(`claim ${i + 1} is for seat ${seat}; seats run from 1 to ${foundingSize}, each once`)
   }
+  if (new Set(claims.map(({ peerId }) => peerId)).size !== claims.length) rule('one peer has two seats')
 }
 
 function requireAcceptances(certificate: FoundingCertificate, crypto: FormationCrypto, foundingSize: number): void {
   const { term, set, acceptances } = certificate
-  const acceptors = new Set(acceptances.map(({ incarnation }) => incarnation))
-  if (acceptors.size !== acceptances.length) rule('one incarnation accepted twice')
-  if (acceptors.size !== foundingSize) {
-    throw new InvalidDocumentError(KIND, 'missing-signature', `${acceptors.size} accepted, ${foundingSize} must`)
+  for (const [i, { incarnation }] of acceptances.entries()) {
+    const sorted = i === 0 || compareText(acceptances[i - 1]!.incarnation, incarnation) < 0
+    if (!sorted) rule(`acceptances are repeated or not sorted (${incarnation})`)
+  }
+  if (acceptances.length !== foundingSize) {
+    throw new InvalidDocumentError(KIND, 'missing-signature', `${acceptances.length} accepted, ${foundingSize} must`)
   }
   const payload = crypto.acceptancePayload(term, set)
   for (const acceptance of acceptances) {

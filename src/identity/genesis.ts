@@ -26,15 +26,16 @@ export type TimingPreset = 'lan' | 'wan' | 'edge'
 
 /** Largest founding size: every founder must sign, so each one more makes founding slower and more fragile. */
 export const FOUNDING_SIZE_MAX = 9
-export const CONFIG_BYTES_MAX = 65_536
-export const SCHEMA_BYTES_MAX = 65_536
-/** Largest signed genesis. */
-export const GENESIS_BYTES_MAX = 144 * 1024
+/** Of version 1. It travels in the genesis; later versions may be larger. */
+export const CONFIG_BYTES_MAX = 40 * 1024
+export const SCHEMA_BYTES_MAX = 16 * 1024
+/** Largest signed genesis: with a little around it, it fits a frame of 64 KiB. */
+export const GENESIS_BYTES_MAX = 62 * 1024
 export const DOMAIN_ID_BYTES = 32
 
 const KIND = 'quorate/genesis/v1'
 const NONCE_BYTES = 16
-const PAYLOAD_BYTES_MAX = 136 * 1024
+const PAYLOAD_BYTES_MAX = 59 * 1024
 const NAME_SHAPE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const TIMINGS: readonly TimingPreset[] = ['lan', 'wan', 'edge']
 
@@ -176,6 +177,13 @@ export function readPinnedGenesis(bytes: Uint8Array, domainId: Uint8Array): Veri
 
 /** The structure without any proof, for drafts and for `inspect`. Throws InvalidDocumentError. */
 export function decodeGenesis(bytes: Uint8Array): VerifiedGenesis {
+  if (bytes.byteLength > GENESIS_BYTES_MAX) {
+    throw new InvalidDocumentError(
+      KIND,
+      'malformed',
+      `${bytes.byteLength} bytes, at most ${GENESIS_BYTES_MAX} are allowed`
+    )
+  }
   const document = readSign(KIND, bytes, PAYLOAD_BYTES_MAX)
   const genesis = decodePayload(document.payload)
   return {

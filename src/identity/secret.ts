@@ -1,4 +1,7 @@
-/** Bytes that must never be printed. Whatever formats a Secret (inspect, JSON, string conversion) gets `[redacted]`. */
+/** Bytes that must never be printed. */
+import { fromUtf8, utf8 } from '../core/bytes.ts'
+
+/** Whatever formats a Secret (inspect, JSON, string conversion) gets `[redacted]`. */
 export class Secret {
   readonly #bytes: Uint8Array
 
@@ -10,6 +13,15 @@ export class Secret {
   /** The bytes themselves. Every call of this is a place to review. */
   reveal(): Uint8Array {
     return this.#bytes
+  }
+
+  static ofText(text: string): Secret {
+    return new Secret(utf8(text))
+  }
+
+  /** The bytes as text, for a secret that was made of one. */
+  revealText(): string {
+    return fromUtf8(this.#bytes)
   }
 
   /** Overwrites the bytes, best effort: the engine may have copied them before. */

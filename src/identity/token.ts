@@ -138,7 +138,7 @@ export async function createToken(
   }
   const document = await signMany(KIND, encodeToken(token), issuers)
   const carry = (init.carryGenesis ?? token.kind === 'founding') ? deflatedGenesis(genesis) : undefined
-  return { token, document, text: new Secret(utf8(formatToken(seed, document, carry))) }
+  return { token, document, text: Secret.ofText(formatToken(seed, document, carry)) }
 }
 
 /** Reads the line that an operator passed. Throws TokenTextError; InvalidDocumentError when what it carries does not hold. */

@@ -1,4 +1,4 @@
-/** The door: what travels (`hello.ts`), why somebody is refused (`refusal.ts`), who decides (`judge.ts`), in what order (`exchange.ts`). */
+/** The door: what travels (`hello.ts`), why somebody is refused (`refusal.ts`), who decides (`judge.ts`). The transport carries it. */
 export {
   decodeHello,
   decodeVerdict,

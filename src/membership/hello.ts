@@ -6,13 +6,13 @@
 import { encodeCbor } from '../core/cbor.ts'
 import { cborMap, decodeDocument, Fields } from '../identity/document.ts'
 import { GENESIS_BYTES_MAX } from '../identity/genesis.ts'
-import { REFUSAL_CODES, refusal, type Refusal, type RefusalCode } from './refusal.ts'
+import { DETAIL_CHARS_MAX, REFUSAL_CODES, refusal, type Refusal, type RefusalCode } from './refusal.ts'
 
 export const HELLO_VERSION = 1
 /** Largest encoded hello; a frame that declares more is not read. */
 export const HELLO_BYTES_MAX = 16 * 1024
 /** Largest encoded verdict: a genesis and a little. */
-export const VERDICT_BYTES_MAX = GENESIS_BYTES_MAX + 1024
+export const VERDICT_BYTES_MAX = GENESIS_BYTES_MAX + 512
 
 const CLAIM_BYTES_MAX = 8 * 1024
 const ADDRESS_RECORD_BYTES_MAX = 4 * 1024
@@ -119,5 +119,5 @@ function readConsent(fields: Fields): Verdict {
 
 function readRefusal(fields: Fields): Verdict {
   const code: RefusalCode = fields.oneOf('code', REFUSAL_CODES)
-  return { ok: false, ...refusal(code, fields.text('detail', 2048)) }
+  return { ok: false, ...refusal(code, fields.text('detail', DETAIL_CHARS_MAX)) }
 }

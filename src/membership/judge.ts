@@ -5,10 +5,9 @@
  * Before founding, two claims on one seat are both admitted: formation must hear of both, to name them and stop (a refusal here
  * would let the one that came first win, on each node another). After founding a seat belongs to the peer of the certificate.
  * The same peer with another store is admitted: it is a new incarnation that has lost its disk, and membership decides what it
- * may do. Dates are judged only for peers that are not members yet.
+ * may do, but not while the other one is alive: then the key was copied. Dates are judged only for peers that are not members yet.
  */
 import { equalBytes, toHex } from '../core/bytes.ts'
-import type { Claim } from '../formation/types.ts'
 import { readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
 import { decodeClaim, incarnationOf, readClaim, type ClaimFields, type VerifiedClaim } from '../identity/claim.ts'
 import { dateText } from '../identity/dates.ts'
@@ -30,7 +29,7 @@ export interface Admitted {
   /** What its credential entitles to; whether it votes is decided by membership. */
   readonly role: 'voter' | 'observer'
   /** As formation wants it; undefined for a peer with a join token. */
-  readonly claim: Claim | undefined
+  readonly claim: VerifiedClaim['founding']
   /** The whole claim with its token: what a redemption commits. */
   readonly credential: VerifiedClaim
   readonly boot: number
@@ -300,10 +299,13 @@ function cloneProblem(
   { live }: AdmissionContext
 ): Refusal | undefined {
   const nonce = toHex(hello.bootNonce)
-  const twin = live?.find(
-    (other) =>
-      other.peerId === peerId && other.storeId === storeId && other.boot === hello.boot && other.bootNonce !== nonce
-  )
+  const other = live?.find((sighting) => sighting.peerId === peerId && sighting.storeId !== storeId)
+  if (other !== undefined) {
+    return refusal('clone', `${peerId} is alive on two disks, ${other.storeId} and ${storeId}: its key was copied`)
+  }
+  const twin = live?.find((sighting) => {
+    return sighting.peerId === peerId && sighting.boot === hello.boot && sighting.bootNonce !== nonce
+  })
   if (twin === undefined) return undefined
   return refusal(
     'clone',

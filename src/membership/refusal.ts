@@ -67,19 +67,23 @@ export class AdmissionRefusedError extends QuorateError {
   readonly by: 'us' | 'them'
   readonly refusal: Refusal
 
-  constructor(by: 'us' | 'them', reason: Refusal, peer: { readonly peerId?: string; readonly address?: string } = {}) {
-    const name = printable(peer.peerId ?? peer.address ?? 'the peer', 128)
+  readonly peerId: string | undefined
+
+  constructor(by: 'us' | 'them', reason: Refusal, peerId?: string, address?: string) {
+    const name = printable(peerId ?? address ?? 'the peer', 128)
     const who = by === 'us' ? `we refused ${name}` : `${name} refused us`
     super('AdmissionRefusedError', 'ERR_ADMISSION_REFUSED', `${who}: ${reason.detail} (${reason.code})`, {
-      details: { by, refusal: reason.code, ...peer },
+      details: { by, refusal: reason, peerId, address },
       nextStep: NEXT_STEP[reason.code]
     })
     this.by = by
     this.refusal = reason
+    this.peerId = peerId
   }
 }
 
-const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
+/** What a person should do about each. */
+export const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
   malformed: 'Check that both sides run Quorate and that nothing between them rewrites traffic.',
   version: 'Upgrade the older of the two nodes.',
   'foreign-domain': 'Use tokens and a genesis from the same `quorate init`.',

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { Point } from '@noble/ed25519'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
+import { isAdmissiblePublicKey, verifySignature } from '../../src/identity/ed25519.ts'
+import { signerFromSeed } from '../../src/identity/signer.ts'
+import { keyOf } from './fixtures.ts'
+
+const VECTORS = new URL('../../../shared/data/wycheproof-ed25519.json', import.meta.url)
+const present = existsSync(VECTORS)
+
+interface Vectors {
+  readonly numberOfTests: number
+  readonly testGroups: readonly {
+    readonly publicKey: { readonly pk: string }
+    readonly tests: readonly {
+      readonly tcId: number
+      readonly msg: string
+      readonly sig: string
+      readonly result: string
+      readonly comment: string
+    }[]
+  }[]
+}
+
+describe('Wycheproof', () => {
+  it.skipIf(!present)(`gives the verdict of every vector${present ? '' : ' (../shared/data is not there)'}`, () => {
+    const vectors = JSON.parse(readFileSync(VECTORS, 'utf8')) as Vectors
+    const wrong: string[] = []
+    let count = 0
+    for (const { publicKey, tests } of vectors.testGroups) {
+      for (const { tcId, msg, sig, result, comment } of tests) {
+        count++
+        const accepted = verifySignature(fromHex(publicKey.pk)!, fromHex(msg)!, fromHex(sig)!)
+        if (accepted !== (result === 'valid')) wrong.push(`${tcId} ${comment}: ${accepted}`)
+      }
+    }
+    expect(wrong).toEqual([])
+    expect(count).toBe(vectors.numberOfTests)
+    expect(count).toBe(151)
+  })
+})
+
+describe('keys and signatures that implementations disagree on', () => {
+  const message = utf8('a message')
+
+  /** The eight points of low order, made from one of order 8 rather than from the table under test. */
+  const torsion: Point[] = []
+  const eighth = Point.fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', true)
+  for (let i = 0, point = Point.ZERO; i < 8; i++, point = point.add(eighth)) torsion.push(point)
+
+  it('refuses all low-order points, also in encodings that are not canonical', () => {
+    expect(new Set(torsion.map((point) => point.toHex())).size).toBe(8)
+    for (const encoding of torsion.flatMap(encodingsOf)) {
+      expect(isAdmissiblePublicKey(encoding), toHex(encoding)).toBe(false)
+    }
+  })
+
+  it('refuses a low-order R that the equation would accept', () => {
+    // With R = O and S = k a, the equation holds for any message: the signer chose a nonce of zero.
+    const key = keyOf('zero nonce')
+    const R = torsion[0]!.toBytes()
+    const forged = zeroNonceSignature(key.seed.reveal(), key.signer.publicKey, R, message)
+    const left = Point.BASE.multiply(fromLittleEndian(forged.subarray(32)))
+    const right = Point.fromBytes(key.signer.publicKey).multiply(challenge(R, key.signer.publicKey, message))
+    expect(left.equals(right)).toBe(true)
+    expect(verifySignature(key.signer.publicKey, message, forged)).toBe(false)
+  })
+
+  it('refuses a public key with a torsion component', () => {
+    const sound = Point.fromBytes(keyOf('mixed').signer.publicKey)
+    expect(isAdmissiblePublicKey(sound.toBytes())).toBe(true)
+    for (const point of torsion.slice(1)) expect(isAdmissiblePublicKey(sound.add(point).toBytes())).toBe(false)
+  })
+
+  it('refuses S + L, which is the same number to the equation', async () => {
+    const { signer } = keyOf('malleable')
+    const signature = await signer.sign(message)
+    expect(verifySignature(signer.publicKey, message, signature)).toBe(true)
+    const lifted = signature.slice()
+    lifted.set(littleEndian(fromLittleEndian(signature.subarray(32)) + L), 32)
+    expect(verifySignature(signer.publicKey, message, lifted)).toBe(false)
+  })
+
+  it('refuses what is not on the curve, not canonical, or not of the right length, and never throws', async () => {
+    const { signer } = keyOf('lengths')
+    const signature = await signer.sign(message)
+    const notOnCurve = littleEndian(2n)
+    expect(() => Point.fromBytes(notOnCurve)).toThrow()
+    expect(isAdmissiblePublicKey(notOnCurve)).toBe(false)
+    expect(isAdmissiblePublicKey(littleEndian(P + 3n))).toBe(false)
+    for (const length of [0, 31, 33, 64]) {
+      expect(isAdmissiblePublicKey(new Uint8Array(length))).toBe(false)
+      expect(verifySignature(new Uint8Array(length), message, signature)).toBe(false)
+    }
+    for (const length of [0, 63, 65]) {
+      expect(verifySignature(signer.publicKey, message, new Uint8Array(length))).toBe(false)
+    }
+    // A canonical R that is no point at all.
+    const noPoint = signature.slice()
+    noPoint.set(littleEndian(2n))
+    expect(verifySignature(signer.publicKey, message, noPoint)).toBe(false)
+  })
+})
+
+describe('remembering', () => {
+  it('gives the same verdict again, and never another message’s', async () => {
+    const { signer } = keyOf('again')
+    const signature = await signer.sign(utf8('one'))
+    for (let i = 0; i < 3; i++) {
+      expect(verifySignature(signer.publicKey, utf8('one'), signature)).toBe(true)
+      expect(verifySignature(signer.publicKey, utf8('two'), signature)).toBe(false)
+    }
+  })
+
+  it('holds for every key and message, and for no changed bit', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.uint8Array({ maxLength: 64 }),
+        fc.nat(511),
+        async (seed, message, bit) => {
+          const signer = signerFromSeed(seed)
+          const signature = await signer.sign(message)
+          expect(verifySignature(signer.publicKey, message, signature)).toBe(true)
+          const flipped = signature.slice()
+          flipped[bit >> 3]! ^= 1 << (bit & 7)
+          expect(verifySignature(signer.publicKey, message, flipped)).toBe(false)
+        }
+      ),
+      { numRuns: 40 }
+    )
+  })
+
+  it('signs as RFC 8032 section 7.1 does', async () => {
+    const signer = signerFromSeed(fromHex('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb')!)
+    expect(toHex(signer.publicKey)).toBe('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c')
+    expect(toHex(await signer.sign(Uint8Array.of(0x72)))).toBe(
+      '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
+        '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00'
+    )
+  })
+})
+
+const L = 2n ** 252n + 27742317777372353535851937790883648493n
+const P = 2n ** 255n - 19n
+
+function encodingsOf(point: Point): Uint8Array[] {
+  const { y } = point.toAffine()
+  const numbers = y < 19n ? [y, y + P] : [y]
+  return numbers.flatMap((number) => [littleEndian(number), littleEndian(number | (1n << 255n))])
+}
+
+function zeroNonceSignature(seed: Uint8Array, publicKey: Uint8Array, R: Uint8Array, message: Uint8Array): Uint8Array {
+  const signature = new Uint8Array(64)
+  signature.set(R)
+  signature.set(littleEndian((challenge(R, publicKey, message) * secretScalar(seed)) % L), 32)
+  return signature
+}
+
+/** k of RFC 8032 section 5.1.7. */
+const challenge = (R: Uint8Array, publicKey: Uint8Array, message: Uint8Array): bigint =>
+  fromLittleEndian(createHash('sha512').update(R).update(publicKey).update(message).digest()) % L
+
+/** s of RFC 8032 section 5.1.5. */
+function secretScalar(seed: Uint8Array): bigint {
+  const half = createHash('sha512').update(seed).digest().subarray(0, 32)
+  half[0]! &= 248
+  half[31] = (half[31]! & 127) | 64
+  return fromLittleEndian(half)
+}
+
+const fromLittleEndian = (bytes: Uint8Array): bigint => BigInt(`0x${toHex(bytes.toReversed())}`)
+
+function littleEndian(number: bigint): Uint8Array {
+  return fromHex(number.toString(16).padStart(64, '0'))!.toReversed()
+}
