@@ -1,3 +1,4 @@
+import { RaftNode } from './node.ts'
 import type { RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
 
 export * from './types.ts'
@@ -20,4 +21,5 @@ export interface Raft {
   status(): RaftStatus
 }
 
-export declare function createRaft(init: RaftInit): Raft
+/** Resumes from what storage recovered. Throws InvalidOptionError, or RaftMessageError when a stored membership is unreadable. */
+export const createRaft = (init: RaftInit): Raft => new RaftNode(init)

@@ -46,6 +46,8 @@ export interface RaftTiming {
   readonly rankStepMs: number
   /** Upper bound of the small random addition to every campaign delay. */
   readonly jitterMs: number
+  /** A write that takes longer than this costs a leader its office and a candidate its campaign. Default 4 * electionTimeoutMs. */
+  readonly diskStallMs?: number
 }
 
 export interface RaftInit {
@@ -77,8 +79,14 @@ export interface RaftLimits {
   readonly appendEntriesMax: number
   /** Append messages in flight to one follower. */
   readonly inflightMax: number
-  /** Proposals accepted and not yet committed. */
+  /** Bytes of entry data in flight to one follower; the message that crosses the line is still sent. */
+  readonly inflightBytesMax: number
+  /** Proposals accepted and not yet committed; the one that crosses the line is refused unless it is alone. */
   readonly uncommittedBytesMax: number
+  /** Reads accepted and not yet answered. */
+  readonly readsMax: number
+  /** Entries that a learner may lack and still be made a voter. */
+  readonly catchUpEntriesMax: number
 }
 
 export type RaftInput =

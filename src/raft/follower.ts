@@ -1,0 +1,211 @@
+/**
+ * A follower takes the log of the leader it knows, and waits for its turn to campaign when it knows none.
+ *
+ * A leader is lost when it was silent for an election timeout, or at once when our own last connection to it closed: the
+ * kernel closes the sockets of a dead process within milliseconds. That evidence is ours alone. It makes us ask for
+ * pre-votes; it deposes nobody, because others grant only when they have lost the leader themselves.
+ *
+ * Others may lose it a moment later than the one who asks. A pre-vote that was refused only because our leader was alive
+ * is therefore *owed*: it is granted as soon as that leader is lost here too, if its round is still being counted.
+ */
+import { suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-delay.ts'
+import { majorityVote } from './quorum.ts'
+import { RaftMessageError, decodeMembership } from './messages.ts'
+import type { Append, PreVote, Transfer } from './messages.ts'
+import type { LeaderMessage, RaftNode } from './node.ts'
+import type { Entry, NodeId } from './types.ts'
+import { couldVote } from './voting.ts'
+
+export class Follower {
+  readonly name = 'follower'
+  readonly #node: RaftNode
+  #campaignAt = Infinity
+  /** When the leader was last heard. */
+  #heardAt = -Infinity
+  /** Up to here the log is known to be that of this term's leader. Nothing beyond it is ever committed here. */
+  #match = 0
+  /** What the leader says is committed; may run ahead of what has arrived. */
+  #leaderCommit = 0
+  /** The term in which `#match` and `#leaderCommit` were learnt. */
+  #matchTerm = 0
+  readonly #owed = new Map<NodeId, PreVote>()
+  /** A late timer was given its grace already. */
+  #graced = false
+
+  constructor(node: RaftNode) {
+    this.#node = node
+  }
+
+  start(now: number): void {
+    this.#campaignAt = now + startDelayMs(this.#node)
+  }
+
+  deadline(): number {
+    return this.#owed.size === 0 ? this.#campaignAt : Math.min(this.#campaignAt, this.#leaderDeadAt())
+  }
+
+  tick(now: number): void {
+    if (this.#owed.size > 0 && now >= this.#leaderDeadAt()) this.#grantOwed()
+    if (now < this.#campaignAt) return
+    if (this.#isLate(now)) return
+    this.#node.campaign(this.#node.leader === undefined ? 'no leader' : `${this.#node.leader} fell silent`, now)
+  }
+
+  /**
+   * A timer that fires late means that this process slept, not that the leader did: what the leader sent meanwhile waits
+   * in our sockets. One short grace lets the embedder read it first.
+   */
+  #isLate(now: number): boolean {
+    const { heartbeatMs, rankStepMs } = this.#node.settings.timing
+    if (this.#graced || now - this.#campaignAt <= heartbeatMs) return false
+    this.#graced = true
+    this.#campaignAt = now + Math.min(heartbeatMs, rankStepMs)
+    return true
+  }
+
+  leaderIsAlive(now: number): boolean {
+    return this.#node.leader !== undefined && now < this.#leaderDeadAt()
+  }
+
+  #leaderDeadAt(): number {
+    return this.#heardAt + this.#node.settings.timing.electionTimeoutMs
+  }
+
+  /** The next campaign is a whole round away: something was just tried or granted. */
+  waitWithoutLeader(now: number): void {
+    this.#graced = false
+    this.#campaignAt = this.#node.configurations.isVoter(this.#node.self) ? now + retryDelayMs(this.#node) : Infinity
+  }
+
+  persisted(_now: number): void {}
+
+  reply(): void {}
+
+  connected(_peer: NodeId, now: number): void {
+    const node = this.#node
+    if (!node.settings.staggered || node.leader !== undefined || this.#campaignAt === Infinity) return
+    const reachable =
+      majorityVote(node.membership.voters, (id) => id === node.self || node.connections.has(id)) === 'won'
+    if (!reachable) return
+    // A group that has had terms may have a leader, which greets new connections at once: let it.
+    const patience = node.term === 0 ? 0 : node.settings.timing.heartbeatMs
+    this.#campaignAt = Math.min(this.#campaignAt, now + patience + turnMs(node))
+  }
+
+  disconnected(peer: NodeId, now: number): void {
+    const node = this.#node
+    if (!node.settings.staggered || peer !== node.leader) return
+    node.setLeader(undefined)
+    if (node.configurations.isVoter(node.self)) this.#campaignAt = now + turnMs(node)
+    this.#grantOwed()
+  }
+
+  owePreVote(from: NodeId, request: PreVote): void {
+    if (this.#node.configurations.isMember(from)) this.#owed.set(from, request)
+  }
+
+  #grantOwed(): void {
+    const node = this.#node
+    for (const [from, request] of this.#owed) {
+      if (!couldVote(node, from, request)) continue
+      node.reply(from, { type: 'pre-vote-reply', term: node.term, round: request.round, granted: true })
+    }
+    this.#owed.clear()
+  }
+
+  /** From the leader of the current term. */
+  hear(from: NodeId, message: LeaderMessage, now: number): void {
+    this.#contact(now)
+    switch (message.type) {
+      case 'append':
+        this.#append(from, message)
+        break
+      case 'heartbeat':
+        this.#node.rank = message.rank
+        this.#learnCommit(message.commit)
+        this.#node.reply(from, { type: 'heartbeat-reply', term: message.term, seq: message.seq, match: this.#match })
+        break
+      case 'commit':
+        this.#learnCommit(message.commit)
+        break
+      case 'transfer':
+        this.#takeOver(message, now)
+        break
+    }
+  }
+
+  #contact(now: number): void {
+    const node = this.#node
+    if (this.#matchTerm !== node.term) {
+      this.#matchTerm = node.term
+      this.#match = 0
+      this.#leaderCommit = 0
+    }
+    this.#heardAt = now
+    this.#graced = false
+    node.failedRounds = 0
+    if (this.#owed.size > 0) this.#owed.clear()
+    this.#campaignAt = now + suspectDelayMs(node)
+  }
+
+  #append(from: NodeId, message: Append): void {
+    const node = this.#node
+    const { prevIndex, prevTerm, entries, term } = message
+    if (node.log.termAt(prevIndex) !== prevTerm) {
+      const hintIndex = node.log.lastOfTermAtMost(Math.min(prevIndex, node.log.lastIndex), prevTerm)
+      const hintTerm = node.log.termAt(hintIndex)!
+      node.reply(from, { type: 'append-rejected', term, prevIndex, hintIndex, hintTerm })
+      return
+    }
+    const problem = this.#take(entries)
+    if (problem !== undefined) {
+      node.anomaly(from, problem)
+      return
+    }
+    // Only what this append covers: the log may go on with entries that the leader does not have (RAFT-HOLES 50).
+    const match = prevIndex + entries.length
+    if (match > this.#match) this.#match = match
+    this.#learnCommit(message.commit)
+    node.sendLater(from, { type: 'append-accepted', term, match })
+  }
+
+  /** Stores what is new; what conflicts with it goes. The reason why it must not, if any. */
+  #take(entries: readonly Entry[]): string | undefined {
+    const { log } = this.#node
+    const start = entries.findIndex((entry) => log.termAt(entry.index) !== entry.term)
+    if (start === -1) return undefined
+    const first = entries[start]!
+    if (first.index <= log.commit) return `would replace the committed entry ${first.index}`
+    for (let i = start; i < entries.length; i++) {
+      if (entries[i]!.type === 'membership' && !isMembership(entries[i]!))
+        return `entry ${entries[i]!.index} is no membership`
+    }
+    if (first.index <= log.lastIndex) this.#node.truncate(first.index)
+    for (let i = start; i < entries.length; i++) this.#node.append(entries[i]!)
+    return undefined
+  }
+
+  #learnCommit(commit: number): void {
+    if (commit > this.#leaderCommit) this.#leaderCommit = commit
+    this.#node.commitTo(Math.min(this.#leaderCommit, this.#match))
+  }
+
+  /** The leader hands over. Without its last entry we could not win, so an outdated request is left to time out. */
+  #takeOver(message: Transfer, now: number): void {
+    const node = this.#node
+    const { lastIndex, lastTerm } = node.log
+    if (message.lastIndex !== lastIndex || message.lastTerm !== lastTerm) return
+    if (!node.configurations.isVoter(node.self) || node.diskStalled(now)) return
+    node.becomeCandidate(true, `${node.leader} hands over`, now)
+  }
+}
+
+function isMembership(entry: Entry): boolean {
+  try {
+    decodeMembership(entry.data)
+    return true
+  } catch (error) {
+    if (error instanceof RaftMessageError) return false
+    throw error
+  }
+}

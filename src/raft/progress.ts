@@ -1,0 +1,142 @@
+/**
+ * What a leader knows about one other member.
+ *
+ * `probe`: we do not know where the logs agree, so one append at a time, and `next` follows the answer. `replicate`: they
+ * agree up to `match`, so appends are pipelined and `next` runs ahead of the acknowledgements, within the limits on messages
+ * and bytes in flight. A rejection or a lost connection leads back to `probe`; `match` itself never goes down within a
+ * term (RAFT-HOLES 49).
+ */
+import { invariant } from '../core/invariant.ts'
+import type { NodeId } from './types.ts'
+
+export class Progress {
+  readonly id: NodeId
+  state: 'probe' | 'replicate' = 'probe'
+  /** The follower's log is ours up to here, durably. */
+  match = 0
+  /** First entry that has not been sent. Above `match`. */
+  next: number
+  /** An unanswered probe is under way. */
+  probing = false
+  /** Newest commit index it was told. */
+  commitSent = 0
+  /** When anything of this term came from it. */
+  heardAt: number
+  /** Our own evidence of a connection; true until a disconnect. */
+  connected = true
+  /** Smoothed round trip of heartbeats, ms; undefined before the first. */
+  roundTripMs: number | undefined = undefined
+  /** Newest heartbeat that it has answered. */
+  ackedSeq = 0
+  /** Place in the order of campaigns if this leader is lost. */
+  rank = 0
+  /** `match` when the newest heartbeat was sent. */
+  heartbeatMatch = 0
+  /** `next` when the newest heartbeat was sent: what had been sent before it. */
+  heartbeatNext = 0
+  readonly #inflight: Inflight
+
+  constructor(id: NodeId, next: number, now: number, limits: InflightLimits) {
+    this.id = id
+    this.next = next
+    this.heardAt = now
+    this.#inflight = new Inflight(limits)
+  }
+
+  get paused(): boolean {
+    return this.state === 'probe' ? this.probing : this.#inflight.full
+  }
+
+  /** An append has been sent that starts at `next`, ends in `last` and weighs `bytes`. */
+  sent(last: number, bytes: number): void {
+    if (this.state === 'probe') this.probing = true
+    else if (last >= this.next) {
+      this.#inflight.push(last, bytes)
+      this.next = last + 1
+    }
+  }
+
+  /** True when that was news. */
+  accepted(match: number): boolean {
+    this.#inflight.freeTo(match)
+    const news = match > this.match
+    if (news) this.match = match
+    if (this.state === 'probe' && match === this.match) this.#replicate()
+    else if (this.next <= this.match) this.next = this.match + 1
+    return news
+  }
+
+  /** False when the rejection is older than what we know. `next` follows the hint otherwise. */
+  rejected(prevIndex: number, agreeAt: number): boolean {
+    const answersUs = this.state === 'probe' ? prevIndex === this.next - 1 : prevIndex < this.next
+    if (!answersUs || prevIndex <= this.match) return false
+    this.probe()
+    this.next = Math.max(this.match + 1, Math.min(prevIndex, agreeAt + 1))
+    return true
+  }
+
+  /** Back to one append at a time, from what is certain. */
+  probe(): void {
+    this.state = 'probe'
+    this.probing = false
+    this.#inflight.clear()
+    this.next = this.match + 1
+  }
+
+  #replicate(): void {
+    this.state = 'replicate'
+    this.probing = false
+    this.#inflight.clear()
+    this.next = this.match + 1
+  }
+
+  roundTrip(ms: number): void {
+    this.roundTripMs = this.roundTripMs === undefined ? ms : this.roundTripMs + (ms - this.roundTripMs) / 8
+  }
+}
+
+export interface InflightLimits {
+  readonly inflightMax: number
+  readonly inflightBytesMax: number
+}
+
+/** The last index and the weight of the appends under way, oldest first, in a ring. */
+class Inflight {
+  readonly #limits: InflightLimits
+  readonly #last: number[] = []
+  readonly #weight: number[] = []
+  #first = 0
+  #count = 0
+  #bytes = 0
+
+  constructor(limits: InflightLimits) {
+    this.#limits = limits
+  }
+
+  get full(): boolean {
+    return this.#count >= this.#limits.inflightMax || this.#bytes >= this.#limits.inflightBytesMax
+  }
+
+  push(last: number, bytes: number): void {
+    invariant(!this.full, 'an append beyond the limits in flight')
+    const at = (this.#first + this.#count) % this.#limits.inflightMax
+    this.#last[at] = last
+    this.#weight[at] = bytes
+    this.#bytes += bytes
+    this.#count++
+  }
+
+  freeTo(index: number): void {
+    while (this.#count > 0 && this.#last[this.#first]! <= index) {
+      this.#bytes -= this.#weight[this.#first]!
+      this.#first = (this.#first + 1) % this.#limits.inflightMax
+      this.#count--
+    }
+  }
+
+  clear(): void {
+    this.#first = 0
+    this.#count = 0
+    this.#bytes = 0
+  }
+}

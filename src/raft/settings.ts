@@ -1,0 +1,54 @@
+/** What a member is configured with, every default filled in. */
+import { InvalidOptionError } from '../core/errors.ts'
+import type { Random } from '../core/random.ts'
+import type { NodeId, RaftInit, RaftLimits, RaftTiming } from './types.ts'
+
+export interface RaftSettings {
+  readonly self: NodeId
+  readonly timing: Required<RaftTiming>
+  readonly limits: RaftLimits
+  readonly staggered: boolean
+  readonly preVote: boolean
+  readonly checkQuorum: boolean
+  readonly random: Random
+  readonly firstEntryData: Uint8Array
+}
+
+/** Small enough that one message never holds up a heartbeat for long on a slow link, large enough that a batch pays. */
+export const DEFAULT_LIMITS: RaftLimits = {
+  appendBytesMax: 256 * 1024,
+  appendEntriesMax: 512,
+  inflightMax: 64,
+  inflightBytesMax: 4 * 1024 * 1024,
+  uncommittedBytesMax: 16 * 1024 * 1024,
+  readsMax: 65_536,
+  catchUpEntriesMax: 64
+}
+
+export function resolveSettings(init: RaftInit): RaftSettings {
+  const { heartbeatMs, electionTimeoutMs, rankStepMs, jitterMs } = init.timing
+  const timing = { diskStallMs: 4 * electionTimeoutMs, ...init.timing }
+  check(heartbeatMs > 0, 'heartbeatMs is above 0', heartbeatMs)
+  check(electionTimeoutMs > heartbeatMs, 'electionTimeoutMs is above heartbeatMs', electionTimeoutMs)
+  check(rankStepMs > 0, 'rankStepMs is above 0', rankStepMs)
+  check(jitterMs >= 0, 'jitterMs is not negative', jitterMs)
+  check(timing.diskStallMs > 0, 'diskStallMs is above 0', timing.diskStallMs)
+  const limits = { ...DEFAULT_LIMITS, ...init.limits }
+  for (const [name, value] of Object.entries(limits)) check(value > 0, `${name} is above 0`, value)
+  return {
+    self: init.self,
+    timing,
+    limits,
+    staggered: (init.mode ?? 'staggered') === 'staggered',
+    preVote: init.preVote ?? true,
+    checkQuorum: init.checkQuorum ?? true,
+    random: init.random,
+    firstEntryData: init.firstEntryData ?? new Uint8Array()
+  }
+}
+
+function check(holds: boolean, rule: string, value: number): void {
+  if (!holds || !Number.isFinite(value)) {
+    throw new InvalidOptionError(`raft needs that ${rule}; it is ${value}`, { details: { rule, value } })
+  }
+}
