@@ -141,6 +141,21 @@ describe('work is bounded', () => {
   })
 })
 
+/** ajv 8.20 lets an empty array pass `contains` when `prefixItems` stands beside it, against the standard. */
+function withoutQuirk({ contains, ...schema }: JsonObject): JsonObject {
+  return contains === undefined || 'prefixItems' in schema ? schema : { ...schema, contains }
+}
+
+/** Undefined where the code that ajv 8.20 generates inside `anyOf` stumbles over a variable that it forgot to declare. */
+function verdictOf(theirs: (item: unknown) => boolean, item: JsonValue): boolean | undefined {
+  try {
+    return theirs(item)
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof ReferenceError) return undefined
+    throw error
+  }
+}
+
 describe('the verdict is that of ajv', () => {
   const scalar = fc.constantFrom<JsonValue>(null, true, false, 0, 1, 2, -1, 1.5, '', 'a', 'ab', 'b', '😀')
   const names = fc.constantFrom('a', 'b', 'ab', 'x')
@@ -172,8 +187,7 @@ describe('the verdict is that of ajv', () => {
       pattern: fc.constantFrom('a', '^b', '^.$', '[^a]'),
       prefixItems: some,
       items: inner,
-      // Not false: beside `prefixItems`, ajv 8 lets an empty array pass `contains: false`; alone it does not.
-      contains: inner.map((contained) => contained || { type: 'null' }),
+      contains: inner,
       minContains: count,
       maxContains: count,
       minItems: count,
@@ -204,7 +218,7 @@ describe('the verdict is that of ajv', () => {
       schema: fc.oneof(
         { depthSize: 'small', withCrossShrink: true },
         fc.boolean(),
-        fc.array(keyword, { maxLength: 4 }).map((entries) => Object.fromEntries(entries))
+        fc.array(keyword, { maxLength: 4 }).map((entries) => withoutQuirk(Object.fromEntries(entries)))
       )
     }
   })
@@ -219,7 +233,8 @@ describe('the verdict is that of ajv', () => {
         const ours = compileSchema(whole)
         const theirs = new Ajv2020({ strict: false, validateSchema: false, logger: false }).compile(whole)
         for (const item of values) {
-          const verdict = theirs(item)
+          const verdict = verdictOf(theirs, item)
+          if (verdict === undefined) continue
           if (verdict) valid += 1
           else invalid += 1
           expect({ item, valid: ours(item).length === 0 }).toEqual({ item, valid: verdict })
