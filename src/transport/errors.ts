@@ -74,3 +74,11 @@ export class TransportStoppedError extends QuorateError {
     super('TransportStoppedError', 'ERR_TRANSPORT_STOPPED', 'the transport is not running')
   }
 }
+
+/** Admission ended without a verdict: the peer went away, or the channel broke. */
+export class AdmissionBrokenError extends QuorateError {
+  constructor(what: string, cause?: unknown) {
+    const why = cause === undefined ? '' : ` (${messageOf(cause)})`
+    super('AdmissionBrokenError', 'ERR_ADMISSION_BROKEN', `${what} during admission${why}`, { cause })
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Dials: one flight per peer, several addresses, several callers.
+ *
+ * Addresses are tried in order; each next one starts when the last has failed or has been silent for a moment, beside those
+ * still under way (RFC 8305), so that a dead address costs a quarter of a second instead of its whole timeout. The first
+ * session wins, also one that the peer opened meanwhile.
+ *
+ * When the peer's own dial comes in first, who gives up? The node with the higher PeerId only: the connection dialled by
+ * the lower one survives a double dial (session-table.ts). If both gave up, both connections could be lost.
+ *
+ * What is left out: back-off and choice of peers, which the dial planner decides (discovery).
+ */
+import { compareText } from '../core/bytes.ts'
+import type { Clock, Timer } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import { AdmissionRefusedError, DialFailedError, TransportStoppedError, type DialAttempt } from './errors.ts'
+
+export interface DialTarget {
+  readonly peerId: string | undefined
+  readonly addresses: readonly string[]
+}
+
+export interface DialerInit {
+  /** Our PeerId. */
+  readonly self: string
+  readonly clock: Clock
+  readonly staggerMs: number
+  /** For one address. */
+  readonly timeoutMs: number
+  /** Resolves with the PeerId behind the address once its session is open. */
+  attempt(address: string, expected: string | undefined, signal: AbortSignal): Promise<string>
+  hasSession(peerId: string): boolean
+}
+
+interface Flight {
+  readonly target: DialTarget
+  readonly controller: AbortController
+  readonly result: PromiseWithResolvers<string>
+  readonly queue: string[]
+  readonly attempts: DialAttempt[]
+  stagger: Timer | undefined
+  refused: AdmissionRefusedError | undefined
+  active: number
+  callers: number
+  settled: boolean
+}
+
+/** More addresses than this are not tried: a forged hint must not keep a node busy. */
+const ADDRESSES_MAX = 16
+
+export class Dialer {
+  readonly #init: DialerInit
+  readonly #flights = new Set<Flight>()
+  #stopped = false
+
+  constructor(init: DialerInit) {
+    this.#init = init
+  }
+
+  async dial(target: DialTarget, signal: AbortSignal): Promise<{ readonly peerId: string }> {
+    signal.throwIfAborted()
+    if (this.#stopped) throw new TransportStoppedError()
+    const { peerId } = target
+    if (peerId === this.#init.self) {
+      throw new AdmissionRefusedError('us', { code: 'self', detail: 'this is our own PeerId' }, peerId)
+    }
+    if (peerId !== undefined && this.#init.hasSession(peerId)) return { peerId }
+    const flight = this.#inFlight(target) ?? this.#takeOff(target)
+    return { peerId: await this.#join(flight, signal) }
+  }
+
+  /** A session opened, by whichever way. */
+  sessionOpened(peerId: string): void {
+    const peerIsLower = compareText(peerId, this.#init.self) < 0
+    for (const flight of this.#flights) {
+      if (flight.target.peerId !== peerId) continue
+      this.#settle(flight, peerIsLower)
+      flight.result.resolve(peerId)
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const flight of this.#flights) this.#fail(flight, new TransportStoppedError())
+  }
+
+  #inFlight({ peerId, addresses }: DialTarget): Flight | undefined {
+    for (const flight of this.#flights) {
+      const { target } = flight
+      if (peerId === undefined ? target.peerId === undefined && sameTexts(target.addresses, addresses) : false)
+        return flight
+      if (peerId !== undefined && target.peerId === peerId) return flight
+    }
+    return undefined
+  }
+
+  #takeOff(target: DialTarget): Flight {
+    const flight: Flight = {
+      target,
+      controller: new AbortController(),
+      result: Promise.withResolvers<string>(),
+      queue: [...new Set(target.addresses)].slice(0, ADDRESSES_MAX),
+      attempts: [],
+      stagger: undefined,
+      refused: undefined,
+      active: 0,
+      callers: 0,
+      settled: false
+    }
+    // Callers may all be gone when it ends.
+    flight.result.promise.catch(() => {})
+    this.#flights.add(flight)
+    this.#next(flight)
+    return flight
+  }
+
+  async #join(flight: Flight, signal: AbortSignal): Promise<string> {
+    flight.callers += 1
+    const gone = Promise.withResolvers<never>()
+    const onAbort = (): void => gone.reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await Promise.race([flight.result.promise, gone.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      flight.callers -= 1
+      if (flight.callers === 0 && !flight.settled) this.#fail(flight, signal.reason)
+    }
+  }
+
+  #next(flight: Flight): void {
+    flight.stagger?.cancel()
+    if (flight.settled) return
+    const address = flight.queue.shift()
+    if (address === undefined) {
+      if (flight.active === 0) this.#exhausted(flight)
+      return
+    }
+    flight.active += 1
+    this.#attempt(flight, address).then(
+      (peerId) => this.#succeed(flight, peerId),
+      (error: unknown) => this.#failed(flight, address, error)
+    )
+    if (flight.queue.length > 0) {
+      flight.stagger = this.#init.clock.setTimer(this.#init.staggerMs, () => this.#next(flight))
+    }
+  }
+
+  async #attempt(flight: Flight, address: string): Promise<string> {
+    const { clock, timeoutMs } = this.#init
+    const controller = new AbortController()
+    const onAbort = (): void => controller.abort(flight.controller.signal.reason)
+    flight.controller.signal.addEventListener('abort', onAbort, { once: true })
+    const timer = clock.setTimer(timeoutMs, () => controller.abort(new Error(`no session within ${timeoutMs} ms`)))
+    try {
+      return await this.#init.attempt(address, flight.target.peerId, controller.signal)
+    } catch (error) {
+      if (error instanceof AdmissionRefusedError || !controller.signal.aborted) throw error
+      throw controller.signal.reason
+    } finally {
+      timer.cancel()
+      flight.controller.signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #succeed(flight: Flight, peerId: string): void {
+    flight.active -= 1
+    if (flight.settled) return
+    this.#settle(flight, true)
+    flight.result.resolve(peerId)
+  }
+
+  #failed(flight: Flight, address: string, error: unknown): void {
+    flight.active -= 1
+    if (flight.settled) return
+    flight.attempts.push({ address, error: messageOf(error) })
+    if (error instanceof AdmissionRefusedError) {
+      flight.refused ??= error
+      // It was the peer itself that answered: its other addresses lead to the same answer.
+      if (flight.target.peerId !== undefined && error.peerId === flight.target.peerId) {
+        this.#fail(flight, error)
+        return
+      }
+    }
+    this.#next(flight)
+  }
+
+  #exhausted(flight: Flight): void {
+    this.#fail(flight, flight.refused ?? new DialFailedError(flight.target.peerId, flight.attempts))
+  }
+
+  #fail(flight: Flight, error: unknown): void {
+    this.#settle(flight, true)
+    flight.result.reject(error)
+  }
+
+  #settle(flight: Flight, abortRest: boolean): void {
+    if (flight.settled) return
+    flight.settled = true
+    flight.stagger?.cancel()
+    this.#flights.delete(flight)
+    if (abortRest) flight.controller.abort(new Error('no longer needed'))
+  }
+}
+
+const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((text, i) => text === b[i])

@@ -1,0 +1,210 @@
+/**
+ * The port over a libp2p node.
+ *
+ * It listens to `connection:open` itself and keeps its own sessions: libp2p's topologies come only after identify, once per
+ * connection, and do not say which connection they mean. Connections of admitted peers are tagged against pruning. libp2p's own
+ * means to detect failure and to reconnect are not used: heartbeats and the dial planner do that.
+ */
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { systemClock, type Clock } from '../../core/clock.ts'
+import type { AdmissionGate } from '../gate.ts'
+import {
+  defaultTransportLimits,
+  type MeasuredTransport,
+  type TransportCounters,
+  type TransportEvents,
+  type TransportLimits
+} from '../port.ts'
+import { TransportCore } from '../transport-core.ts'
+import { Admissions, type AdmissionRecord } from './admissions.ts'
+import type { Connector } from './connector.ts'
+import { EncrypterConnector } from './encrypter-connector.ts'
+import { FRAMES_PROTOCOL, FRAMES_STREAMS_MAX, FramesLink } from './frames-link.ts'
+import { HelloConnector } from './hello-connector.ts'
+import type { HelloTransportInit, TransportComponents } from './types.ts'
+
+/** Tag of connected members in libp2p's peer store: the connection pruner leaves them alone. */
+export const SESSION_TAG = 'quorate-session'
+const SESSION_TAG_VALUE = 100
+
+export interface Libp2pTransportInit {
+  readonly components: TransportComponents
+  /** Where admission happens. */
+  readonly mode:
+    | { readonly type: 'encrypter'; readonly admissions: Admissions }
+    | { readonly type: 'hello'; readonly gate: AdmissionGate }
+  readonly limits: TransportLimits
+  readonly clock: Clock
+  readonly onError: (error: unknown, doing: string) => void
+  /** Starts and stops the node with the transport, when it is ours. */
+  readonly host?: { start(): Promise<void>; stop(): Promise<void> }
+}
+
+export class Libp2pTransport implements MeasuredTransport {
+  readonly core: TransportCore
+  readonly #init: Libp2pTransportInit
+  readonly #connector: Connector
+  readonly #links = new Map<Connection, FramesLink>()
+  readonly #ownsConnections: boolean
+
+  constructor(init: Libp2pTransportInit) {
+    this.#init = init
+    this.#ownsConnections = init.mode.type === 'encrypter'
+    this.core = new TransportCore({
+      self: init.components.peerId.toString(),
+      clock: init.clock,
+      limits: init.limits,
+      closesLinks: this.#ownsConnections,
+      onError: init.onError,
+      attempt: (address, expected, signal) => this.#connector.attempt(address, expected, signal)
+    })
+    this.#connector = this.#makeConnector()
+  }
+
+  async start(events: TransportEvents): Promise<void> {
+    if (this.core.running) return
+    const { components, host } = this.#init
+    this.core.start(events)
+    try {
+      await components.registrar.handle(FRAMES_PROTOCOL, this.#onFramesStream, {
+        maxInboundStreams: FRAMES_STREAMS_MAX,
+        maxOutboundStreams: FRAMES_STREAMS_MAX
+      })
+      components.events.addEventListener('connection:open', this.#onConnectionOpen)
+      components.events.addEventListener('connection:close', this.#onConnectionClose)
+      await this.#connector.start()
+      await host?.start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  addresses(): readonly string[] {
+    if (!this.core.running) return []
+    const all = this.#init.components.addressManager.getAddresses()
+    const reachable = all.filter((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address.toString()))
+    // Loopback is worth telling only when there is nothing else: others would dial themselves.
+    return (reachable.length > 0 ? reachable : all).map((address) => address.toString())
+  }
+
+  dial(
+    target: { readonly peerId: string | undefined; readonly addresses: readonly string[] },
+    options: { readonly signal: AbortSignal }
+  ): Promise<{ readonly peerId: string }> {
+    return this.core.dial(target, options.signal)
+  }
+
+  send(peerId: string, frame: Uint8Array): boolean {
+    return this.core.send(peerId, frame)
+  }
+
+  async disconnect(peerId: string, reason: string): Promise<void> {
+    const links = [...this.#links.values()].filter((link) => link.admitted.peerId === peerId)
+    this.core.disconnect(peerId, reason)
+    await Promise.all(links.map((link) => link.ended))
+  }
+
+  /** Frames that were sent before still leave, unless the peer does not take them within half a second. */
+  async stop(): Promise<void> {
+    if (!this.core.running) return
+    const { components, host } = this.#init
+    const links = [...this.#links.values()]
+    this.core.stop()
+    components.events.removeEventListener('connection:open', this.#onConnectionOpen)
+    components.events.removeEventListener('connection:close', this.#onConnectionClose)
+    for (const link of links) link.close('stopping')
+    await Promise.all(links.map((link) => link.ended))
+    await this.#connector.stop()
+    await components.registrar.unhandle(FRAMES_PROTOCOL)
+    await host?.stop()
+  }
+
+  counters(): TransportCounters {
+    return { ...this.core.counters }
+  }
+
+  #makeConnector(): Connector {
+    const { components, mode } = this.#init
+    const openLink = (connection: Connection, record: AdmissionRecord): void => this.#openLink(connection, record)
+    const { core } = this
+    if (mode.type === 'encrypter') {
+      return new EncrypterConnector({ components, core, admissions: mode.admissions, openLink })
+    }
+    return new HelloConnector(
+      { components, core, admissions: new Admissions(), gate: mode.gate, openLink },
+      this.#onFramesStream
+    )
+  }
+
+  #openLink(connection: Connection, record: AdmissionRecord): void {
+    if (!this.core.running || connection.status !== 'open') return
+    const before = this.#links.get(connection)
+    // In a host's node both sides may have asked on one connection, and a transport may start anew on it.
+    if (before?.instance === record.instance) return
+    before?.abort('the peer restarted')
+    const link = new FramesLink({
+      connection,
+      record,
+      core: this.core,
+      ownsConnection: this.#ownsConnections,
+      onEnded: (ended) => {
+        if (this.#links.get(connection) === ended) this.#links.delete(connection)
+        this.#tag(connection.remotePeer, false)
+      }
+    })
+    this.#links.set(connection, link)
+    this.#tag(connection.remotePeer, true)
+    this.core.linkOpened(link)
+    link.start()
+  }
+
+  #tag(peerId: PeerId, keep: boolean): void {
+    const others = [...this.#links.keys()].some((connection) => connection.remotePeer.equals(peerId))
+    if (!keep && others) return
+    this.#init.components.peerStore
+      .merge(peerId, { tags: { [SESSION_TAG]: keep ? { value: SESSION_TAG_VALUE } : undefined } })
+      .catch((error: unknown) => this.core.report(error, 'tagging a peer'))
+  }
+
+  readonly #onConnectionOpen = ({ detail }: CustomEvent<Connection>): void => {
+    this.#guarded('taking a connection', () => this.#connector.connected(detail))
+  }
+
+  readonly #onConnectionClose = ({ detail }: CustomEvent<Connection>): void => {
+    this.#guarded('dropping a connection', () => this.#connector.disconnected(detail))
+  }
+
+  readonly #onFramesStream = (stream: Stream, connection: Connection): void => {
+    this.#guarded('taking a stream', () => {
+      const link = this.#links.get(connection)
+      if (link === undefined) this.#connector.early(stream, connection)
+      else link.accept(stream)
+    })
+  }
+
+  /** libp2p's listeners must not throw: it would end the process. */
+  #guarded(doing: string, step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.core.report(error, doing)
+    }
+  }
+}
+
+/** The transport for a libp2p node that already exists: admission is a hello on its own stream. */
+export function createHelloTransport(components: TransportComponents, init: HelloTransportInit): MeasuredTransport {
+  return new Libp2pTransport({
+    components,
+    mode: { type: 'hello', gate: init.gate },
+    limits: { ...defaultTransportLimits, ...init.limits },
+    clock: init.clock ?? systemClock,
+    onError: init.onError ?? logTo(components)
+  })
+}
+
+export function logTo({ logger }: Pick<TransportComponents, 'logger'>): (error: unknown, doing: string) => void {
+  const log = logger.forComponent('quorate:transport')
+  return (error, doing) => log.error('%s - %e', doing, error)
+}

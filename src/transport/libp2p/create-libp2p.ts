@@ -1,0 +1,134 @@
+/**
+ * A libp2p node with defaults that are safe for consensus: TCP, Noise with admission, Yamux, and nothing else.
+ *
+ * What differs from libp2p's own defaults, and why:
+ * - no connection monitor: it aborts links whose ping takes five seconds, which a busy machine needs; heartbeats judge instead;
+ * - no reconnect queue, no identify, no ping: the dial planner and our own streams do that work;
+ * - inbound limits of 5 connections a second and 10 pending make a dozen nodes behind one address refuse each other: raised, and
+ *   bounded by the budget for strangers instead;
+ * - a connection attempt has one second, not six.
+ *
+ * libp2p is loaded when the function is called: a program that only prints its help does not pay for it.
+ */
+import { systemClock } from '../../core/clock.ts'
+import { InvalidOptionError } from '../../core/errors.ts'
+import { ListenFailedError } from '../errors.ts'
+import { defaultTransportLimits, type TransportLimits } from '../port.ts'
+import type { QuorateLibp2p, QuorateLibp2pInit, TransportComponents } from './types.ts'
+
+const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0']
+/** What negotiation and Noise need on top of admission. */
+const HANDSHAKE_MS = 2_000
+const HANDSHAKE_BYTES = 64 * 1024
+/** What a peer may send of the next layer before we have read its verdict. */
+const READ_AHEAD_BYTES = 1024 * 1024
+const STREAMS_MAX = 32
+
+export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<QuorateLibp2p> {
+  if (init.seed.byteLength !== 32) throw new InvalidOptionError(`seed must be 32 bytes, not ${init.seed.byteLength}`)
+  if (init.domainId.byteLength !== 32) {
+    throw new InvalidOptionError(`domainId must be 32 bytes, not ${init.domainId.byteLength}`)
+  }
+  const [
+    { createLibp2p },
+    { noise },
+    { yamux },
+    { tcp },
+    { generateKeyPairFromSeed },
+    { Libp2pTransport, logTo },
+    { Admissions },
+    { admission },
+    { InboundBudget }
+  ] = await Promise.all([
+    import('libp2p'),
+    import('@chainsafe/libp2p-noise'),
+    import('@chainsafe/libp2p-yamux'),
+    import('@libp2p/tcp'),
+    import('@libp2p/crypto/keys'),
+    import('./adapter.ts'),
+    import('./admissions.ts'),
+    import('./admission-encrypter.ts'),
+    import('./inbound-budget.ts')
+  ])
+
+  const limits: TransportLimits = { ...defaultTransportLimits, ...init.limits }
+  const clock = init.clock ?? systemClock
+  const listen = [...(init.listen ?? DEFAULT_LISTEN)]
+  const admissions = new Admissions()
+  let transport: InstanceType<typeof Libp2pTransport> | undefined
+  const onError = (error: unknown, doing: string): void => transport?.core.report(error, doing)
+
+  const budget = new InboundBudget({
+    strangersMax: limits.strangersMax,
+    strangersPerHostMax: limits.strangersPerHostMax,
+    bytesMax: HANDSHAKE_BYTES + limits.admissionBytesMax * 2 + READ_AHEAD_BYTES,
+    onTurnedAway: () => {
+      if (transport !== undefined) transport.core.counters.strangersTurnedAway += 1
+    }
+  })
+
+  const encrypter = admission(noise({ prologueBytes: init.domainId.slice() }), {
+    gate: init.gate,
+    admissions,
+    limits,
+    clock,
+    onAdmitted: (timeline) => budget.release(timeline),
+    onRefused: (outcome, peerId, address) => transport!.core.refused(outcome, peerId, address),
+    onError
+  })
+
+  const libp2p = await createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed('Ed25519', init.seed.slice()),
+    nodeInfo: { name: 'quorate', version: '1' },
+    addresses: { listen, ...(init.announce === undefined ? {} : { announce: [...init.announce] }) },
+    transports: [...(init.transports ?? [tcp({ dialOpts: socket, listenOpts: socket })])],
+    connectionEncrypters: [encrypter],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: STREAMS_MAX,
+        maxOutboundStreams: STREAMS_MAX,
+        streamOptions: { maxWriteBufferLength: limits.sendBufferBytesMax + limits.frameBytesMax }
+      })
+    ],
+    connectionGater: budget,
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: limits.connectionsMax,
+      // The budget decides; these only have to be out of its way.
+      maxIncomingPendingConnections: limits.strangersMax * 2,
+      inboundConnectionThreshold: Math.max(64, limits.strangersPerHostMax * 4),
+      inboundUpgradeTimeout: limits.admissionDeadlineMs + HANDSHAKE_MS,
+      dialTimeout: limits.addressDialTimeoutMs,
+      addressDialTimeout: limits.addressDialTimeoutMs,
+      reconnectRetries: 0
+    },
+    services: {
+      quorate: (components: TransportComponents) => {
+        transport = new Libp2pTransport({
+          components,
+          mode: { type: 'encrypter', admissions },
+          limits,
+          clock,
+          onError: init.onError ?? logTo(components),
+          host: {
+            async start() {
+              try {
+                await libp2p.start()
+              } catch (error) {
+                throw new ListenFailedError(listen, error)
+              }
+            },
+            async stop() {
+              await libp2p.stop()
+            }
+          }
+        })
+        return { [Symbol.toStringTag]: 'quorate-transport' }
+      }
+    }
+  })
+  return { libp2p, transport: transport! }
+}
+
+const socket = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }

@@ -1,0 +1,8 @@
+import type { Clock } from '../../core/clock.ts'
+
+/** A signal for libp2p's calls. Unlike `AbortSignal.timeout` it keeps the process alive until it is cancelled or due. */
+export function withDeadline(clock: Clock, ms: number): { readonly signal: AbortSignal; cancel(): void } {
+  const controller = new AbortController()
+  const timer = clock.setTimer(ms, () => controller.abort(new Error(`not done within ${ms} ms`)))
+  return { signal: controller.signal, cancel: () => timer.cancel() }
+}
