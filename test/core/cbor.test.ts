@@ -217,6 +217,11 @@ describe('what is declared is not allocated', () => {
     expect(after.heapTotal + after.arrayBuffers - before.heapTotal - before.arrayBuffers).toBeLessThan(256 * 2 ** 20)
   })
 
+  it('a count is compared with the bytes that are left before anything is read', () => {
+    expect(() => decodeCbor(hex('84 f7 f7 f7'))).toThrow(/more items declared than bytes are left/)
+    expect(() => decodeCbor(hex('a2 f7 f7 f7'))).toThrow(/more items declared than bytes are left/)
+  })
+
   it('counts depth', () => {
     const nested = (depth: number): Uint8Array => hex(`${'81'.repeat(depth)}00`)
     expect(decodeCbor(nested(16))).toBeDefined()

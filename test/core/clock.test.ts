@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { delay, systemClock } from '../../src/core/clock.ts'
 import type { Clock } from '../../src/core/clock.ts'
@@ -16,6 +19,7 @@ function handClock(): Clock & { fire(): void; readonly open: number } {
         }
       }
     },
+    afterIo: (fn) => fn(),
     fire() {
       for (const fn of timers) {
         timers.delete(fn)
@@ -60,6 +64,30 @@ describe('delay', () => {
     await waiting
     expect(removed).toHaveBeenCalledOnce()
   })
+})
+
+it('afterIo, asked for by a late timer, lets what has arrived be read first', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [far] = (await once(server, 'connection')) as [Socket]
+  const order: string[] = []
+  far.once('data', () => order.push('data'))
+  near.write('x')
+  await new Promise<void>((resolve) => {
+    systemClock.setTimer(0, () => {
+      // The loop is blocked here while the byte lies in the kernel.
+      const until = performance.now() + 20
+      while (performance.now() < until);
+      systemClock.afterIo(() => {
+        order.push('afterIo')
+        resolve()
+      })
+    })
+  })
+  near.destroy()
+  server.close()
+  expect(order).toEqual(['data', 'afterIo'])
 })
 
 describe('the system clock', () => {

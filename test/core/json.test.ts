@@ -33,6 +33,10 @@ describe('canonical JSON (RFC 8785)', () => {
     expect(canonicalJson(Buffer.from(bits, 'hex').readDoubleBE())).toBe(text)
   })
 
+  it('sorts a name before its own beginnings with more behind', () => {
+    expect(canonicalJson({ 'a!': 1, a: 2, 'a b': 3, A: 4, '': 5 })).toBe('{"":5,"A":4,"a":2,"a b":3,"a!":1}')
+  })
+
   it('escapes only what it must', () => {
     expect(canonicalJson('\u0000\b\t\n\f\r"\\/\u007f\u2028é')).toBe('"\\u0000\\b\\t\\n\\f\\r\\"\\\\/\u007f\u2028é"')
   })
