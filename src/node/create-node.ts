@@ -6,14 +6,11 @@ import { systemClock } from '../core/clock.ts'
 import { InvalidOptionError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
 import { isTimingPreset, timingPresets } from '../config-init/index.ts'
-import type { Discovery } from '../discovery/port.ts'
-import { createPeerCache } from '../discovery/peer-cache.ts'
-import { createSeeds } from '../discovery/seeds.ts'
-import { toHex } from '../core/bytes.ts'
+import { agent, silentLogger } from './defaults.ts'
 import { openHome } from './home.ts'
 import { Node } from './node.ts'
+import { createSources } from './sources.ts'
 import type { NodeInit, QuorateNode } from './types.ts'
-import { agent, silentLogger } from './defaults.ts'
 
 /**
  * Makes a node, opens its data directory and starts it. Resolves when it listens; `ready()` resolves when it has a leader and
@@ -22,50 +19,34 @@ import { agent, silentLogger } from './defaults.ts'
  */
 export async function createNode(init: NodeInit): Promise<QuorateNode> {
   checkOptions(init)
+  const { dataDir, token, genesis, timing, discovery, listen } = init
   const logger = init.logger ?? silentLogger
   const clock = systemClock
   const random = systemRandom()
-  const home = await openHome({ dataDir: init.dataDir, token: init.token, genesis: init.genesis, logger })
-  const cache = createPeerCache({ path: home.pathOf('peers'), clock, logger })
-  const seeds = createSeeds(init.discovery?.seeds ?? [], { clock, random: random.fork('seeds') })
-  const mdns = init.discovery?.mdns ?? true
+  const home = await openHome({ dataDir, token, genesis, logger })
+  const sources = createSources({ home, clock, random, logger, discovery })
   const node = new Node({
     home,
     clock,
     random,
     logger,
     agent,
-    timing: init.timing,
+    events: init.events ?? new EventTarget(),
+    timing,
     async createTransport(gate) {
       const { createQuorateLibp2p } = await import('../transport/libp2p/create-libp2p.ts')
       const { transport } = await createQuorateLibp2p({
         seed: home.key.seed.reveal(),
         domainId: home.domainId,
         gate,
-        ...(init.listen === undefined ? {} : { listen: init.listen }),
+        ...(listen === undefined ? {} : { listen }),
+        ...(init.transports === undefined ? {} : { transports: init.transports }),
         onError: (error, doing) => logger.warn({ error, doing }, 'the transport survived an error')
       })
       return transport
     },
-    async createSources(addresses) {
-      const sources: Discovery[] = [cache, seeds]
-      if (mdns !== false) {
-        const { createMdns, serviceTagOf } = await import('../discovery/mdns/index.ts')
-        const interfaces = mdns === true ? undefined : mdns.interfaces
-        sources.push(
-          createMdns({
-            peerId: home.key.signer.peerId,
-            addresses,
-            serviceTag: serviceTagOf(toHex(home.domainId)),
-            clock,
-            random: random.fork('mdns'),
-            ...(interfaces === undefined ? {} : { interfaces })
-          })
-        )
-      }
-      return sources
-    },
-    rememberPeer: (peerId, addresses) => cache.remember({ peerId, addresses })
+    createSources: sources.create,
+    rememberPeer: sources.remember
   })
   await node.start()
   return node

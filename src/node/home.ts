@@ -27,6 +27,8 @@ export interface HomeInit {
   readonly token: string | undefined
   readonly genesis: Uint8Array | undefined
   readonly logger: Logger
+  /** Instead of the key in the data directory. */
+  readonly key?: LocalKey
 }
 
 export interface Home {
@@ -61,7 +63,7 @@ export async function openHome(init: HomeInit): Promise<Home> {
   let storage: Storage | undefined
   try {
     const credentials = await gatherCredentials(directory.path, init)
-    const key = await loadOrCreateNodeKey(directory.path)
+    const key = init.key ?? (await loadOrCreateNodeKey(directory.path))
     storage = await openWalStorage({
       directory: directory.pathOf('wal'),
       owner: { domainId: credentials.domainId, peerId: key.signer.peerId, storeId: directory.storeId }

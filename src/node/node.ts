@@ -63,6 +63,8 @@ export interface NodeParts {
   readonly random: Random
   readonly logger: Logger
   readonly agent: string
+  /** Where events are dispatched; whoever wants the first of them listens before the node is made. */
+  readonly events: EventTarget
   /** Overrides the preset of the genesis. */
   readonly timing: 'lan' | 'wan' | 'edge' | undefined
   /** Builds the transport around the gate; called once. */
@@ -80,7 +82,6 @@ const REFUSALS_MAX = 32
 export class Node implements QuorateNode {
   readonly #parts: NodeParts
   readonly #stages: Stages
-  readonly #events = new EventTarget()
   readonly #callers: Callers
   readonly #heardOf = new Set<string>()
   readonly #refusals = new Map<string, { by: 'us' | 'them'; code: string; detail: string }>()
@@ -142,7 +143,13 @@ export class Node implements QuorateNode {
 
   /** Resolves when the node listens; forming goes on by itself. On failure everything is closed again. */
   async start(): Promise<void> {
-    try {
+    await this.open()
+    await this.seek()
+  }
+
+  /** Replica and transport: from here on peers may come. */
+  async open(): Promise<void> {
+    await this.#orClose(async () => {
       this.#stages.begin()
       if (this.#genesis !== undefined) this.#beginReplica(this.#genesis)
       const transport = await this.#parts.createTransport(this.#gate())
@@ -153,6 +160,13 @@ export class Node implements QuorateNode {
         onFrame: (from, frame) => this.#driver?.input({ type: 'frame', from, frame }),
         onRefused: ({ by, peerId, address, refusal }) => this.#onRefused(by, peerId, address, refusal)
       })
+    })
+  }
+
+  /** When the transport has addresses: discovery, and dialling. */
+  async seek(): Promise<void> {
+    await this.#orClose(async () => {
+      const transport = this.#transport!
       const addresses = transport.addresses()
       await this.#signAddresses(addresses)
       this.#emit({ event: 'listening', addresses })
@@ -161,6 +175,17 @@ export class Node implements QuorateNode {
       this.#dialer = await this.#makeDialer(transport)
       await this.#dialer.start()
       this.#watchWaiting()
+    })
+  }
+
+  /** A hint from somebody else's discovery. */
+  hint(hint: PeerHint): void {
+    this.#dialer?.hint(hint)
+  }
+
+  async #orClose(step: () => Promise<void>): Promise<void> {
+    try {
+      await step()
     } catch (error) {
       await this.#close(error)
       throw error
@@ -466,8 +491,8 @@ export class Node implements QuorateNode {
       attempt: home.boot
     }
     logger.debug(stamped, event.event)
-    this.#events.dispatchEvent(new CustomEvent(event.event, { detail: stamped }))
-    this.#events.dispatchEvent(new CustomEvent('*', { detail: stamped }))
+    this.#parts.events.dispatchEvent(new CustomEvent(event.event, { detail: stamped }))
+    this.#parts.events.dispatchEvent(new CustomEvent('*', { detail: stamped }))
   }
 
   // ── What programs ask ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -622,11 +647,11 @@ export class Node implements QuorateNode {
   }
 
   addEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void {
-    this.#events.addEventListener(name, listener as (event: Event) => void)
+    this.#parts.events.addEventListener(name, listener as (event: Event) => void)
   }
 
   removeEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void {
-    this.#events.removeEventListener(name, listener as (event: Event) => void)
+    this.#parts.events.removeEventListener(name, listener as (event: Event) => void)
   }
 }
 

@@ -2,6 +2,7 @@
  * What a program that embeds Quorate sees: one node, its facts, its events, its requests. `createNode` makes one.
  */
 import type { JsonValue } from '../core/json.ts'
+import type { TransportFactory } from '../transport/libp2p/types.ts'
 
 export interface NodeInit {
   /** A founding or join token (one line of text). Not needed in roster mode, nor once the data directory holds it. */
@@ -17,6 +18,10 @@ export interface NodeInit {
   readonly timing?: 'lan' | 'wan' | 'edge'
   /** A pino-like logger. Default: silent. */
   readonly logger?: Logger
+  /** Gets every event from the first one on, also those before `createNode` resolves. */
+  readonly events?: EventTarget
+  /** libp2p transport factories instead of TCP, such as `[memory()]` of @libp2p/memory for many nodes in one process. */
+  readonly transports?: readonly TransportFactory[]
 }
 
 export interface DiscoveryInit {

@@ -1,0 +1,168 @@
+/**
+ * Quorate inside somebody else's libp2p node: `services: { quorum: quorum(init) }`.
+ *
+ * The host keeps its key, transports, limits and other protocols. Its encrypter is not ours, so admission runs as a hello on
+ * a stream of its own before any other of our protocols is served. The node's identity is the host's key, which must be
+ * Ed25519. Peers that the host discovers are hints, beside our own seeds, cache and mDNS.
+ *
+ * libp2p starts all services at once, before it listens: handlers are registered in `start`, and discovery begins when the
+ * host has addresses.
+ */
+import type { Libp2pEvents, PeerInfo, PrivateKey, Startable } from '@libp2p/interface'
+import type { TypedEventTarget } from 'main-event'
+import { systemClock } from '../core/clock.ts'
+import { InvalidOptionError } from '../core/errors.ts'
+import { systemRandom } from '../core/random.ts'
+import { localKeyFromSeed, SEED_BYTES } from '../identity/signer.ts'
+import type { TransportComponents } from '../transport/libp2p/types.ts'
+import { agent, silentLogger } from './defaults.ts'
+import { NodeStoppedError } from './errors.ts'
+import { openHome } from './home.ts'
+import { Node } from './node.ts'
+import { createSources } from './sources.ts'
+import type { NodeInit, QuorateNode } from './types.ts'
+
+/** As for `createNode`, without what belongs to the host. */
+export type QuorumServiceInit = Omit<NodeInit, 'listen'>
+
+export type QuorumComponents = TransportComponents & {
+  readonly privateKey: PrivateKey
+  readonly events: TypedEventTarget<Libp2pEvents>
+}
+
+/** The node's whole face; its methods throw NodeStoppedError before the host has started. */
+export type QuorumService = QuorateNode & Startable
+
+/** A libp2p service factory. */
+export const quorum =
+  (init: QuorumServiceInit) =>
+  (components: QuorumComponents): QuorumService =>
+    new Service(init, components)
+
+class Service implements QuorateNode, Startable {
+  readonly [Symbol.toStringTag] = 'quorate/quorum'
+  readonly #init: QuorumServiceInit
+  readonly #components: QuorumComponents
+  readonly #events = new EventTarget()
+  readonly #stopped = Promise.withResolvers<void>()
+  #node: Node | undefined
+
+  constructor(init: QuorumServiceInit, components: QuorumComponents) {
+    this.#init = init
+    this.#components = components
+    this.#stopped.promise.catch(() => {})
+  }
+
+  // ── libp2p's life cycle ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  async start(): Promise<void> {
+    if (this.#node !== undefined) return
+    const { dataDir, token, genesis, timing, discovery } = this.#init
+    const components = this.#components
+    const logger = this.#init.logger ?? silentLogger
+    const clock = systemClock
+    const random = systemRandom()
+    const home = await openHome({ dataDir, token, genesis, logger, key: hostKey(components.privateKey) })
+    const sources = createSources({ home, clock, random, logger, discovery })
+    const node = new Node({
+      home,
+      clock,
+      random,
+      logger,
+      agent,
+      events: this.#events,
+      timing,
+      async createTransport(gate) {
+        const { createHelloTransport } = await import('../transport/libp2p/adapter.ts')
+        return createHelloTransport(components, { gate })
+      },
+      createSources: sources.create,
+      rememberPeer: sources.remember
+    })
+    this.#node = node
+    node.stopped.then(this.#stopped.resolve, this.#stopped.reject)
+    await node.open()
+    components.events.addEventListener('peer:discovery', this.#onDiscovery)
+    components.events.addEventListener('start', this.#onStart)
+  }
+
+  /** Connections are still up: leadership can be handed over. */
+  async beforeStop(): Promise<void> {
+    this.#components.events.removeEventListener('peer:discovery', this.#onDiscovery)
+    this.#components.events.removeEventListener('start', this.#onStart)
+    await this.#node?.stop()
+  }
+
+  async stop(): Promise<void> {
+    await this.#node?.stop()
+  }
+
+  readonly #onStart = (): void => {
+    // A failure closes the node, which `stopped` and the `stopped` event report.
+    this.#node?.seek().catch(() => {})
+  }
+
+  readonly #onDiscovery = ({ detail }: CustomEvent<PeerInfo>): void => {
+    const addresses = detail.multiaddrs.map((address) => address.toString())
+    if (addresses.length > 0) this.#node?.hint({ source: 'mdns', peerId: detail.id.toString(), addresses })
+  }
+
+  // ── The node ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get #running(): Node {
+    if (this.#node === undefined) throw new NodeStoppedError('the libp2p node has not been started')
+    return this.#node
+  }
+
+  get peerId(): string {
+    return this.#components.peerId.toString()
+  }
+
+  get domainId(): string {
+    return this.#running.domainId
+  }
+
+  get clusterId(): string | undefined {
+    return this.#node?.clusterId
+  }
+
+  get leader(): QuorateNode['leader'] {
+    return this.#node?.leader
+  }
+
+  get config(): QuorateNode['config'] {
+    return this.#running.config
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  get stopped(): Promise<void> {
+    return this.#stopped.promise
+  }
+
+  readonly ready: QuorateNode['ready'] = (options) => this.#running.ready(options)
+  readonly status: QuorateNode['status'] = () => this.#running.status()
+  readonly members: QuorateNode['members'] = () => this.#running.members()
+  readonly transfer: QuorateNode['transfer'] = (options) => this.#running.transfer(options)
+  readonly leave: QuorateNode['leave'] = (options) => this.#running.leave(options)
+
+  readonly addEventListener: QuorateNode['addEventListener'] = (name, listener) =>
+    this.#events.addEventListener(name, listener as (event: Event) => void)
+
+  readonly removeEventListener: QuorateNode['removeEventListener'] = (name, listener) =>
+    this.#events.removeEventListener(name, listener as (event: Event) => void)
+}
+
+function hostKey(privateKey: PrivateKey): ReturnType<typeof localKeyFromSeed> {
+  if (privateKey.type !== 'Ed25519') {
+    throw new InvalidOptionError(
+      `the libp2p node has a key of type ${privateKey.type}; quorate identities are Ed25519`,
+      {
+        nextStep: 'Create the libp2p node with an Ed25519 private key.'
+      }
+    )
+  }
+  return localKeyFromSeed(privateKey.raw.subarray(0, SEED_BYTES))
+}

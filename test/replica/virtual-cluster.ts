@@ -1,0 +1,257 @@
+/**
+ * Several replicas in virtual time: a heap of events, a network that delays and can be cut, disks that lose what was not
+ * synced. Everything else is the shipped code. Real signatures are replaced by arithmetic; every run is a function of its seed.
+ */
+import { utf8 } from '../../src/core/bytes.ts'
+import { sha256 } from '../../src/core/hash.ts'
+import { type Random, seededRandom } from '../../src/core/random.ts'
+import { encodeFoundingSet, initialFormationState, decodeFormationState } from '../../src/formation/index.ts'
+import type { Claim } from '../../src/formation/index.ts'
+import type { Admitted } from '../../src/membership/admission.ts'
+import { encodeCbor } from '../../src/core/cbor.ts'
+import {
+  decodeHardState,
+  FORMATION_CELL,
+  recoverEntry,
+  type StoredLogEntry,
+  VOTE_CELL
+} from '../../src/replica/durable.ts'
+import { Replica } from '../../src/replica/index.ts'
+import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
+import { anyConfig } from '../../src/replicated-config/index.ts'
+import { fakeCrypto, fakeSign, makeClaim } from '../formation/fake-crypto.ts'
+
+export const CONFIG_TEXT = '{"limit":1}'
+const DOMAIN = sha256(utf8('test domain'))
+
+interface Disk {
+  readonly cells: Map<string, Uint8Array>
+  entries: StoredLogEntry[]
+}
+
+interface Life {
+  readonly replica: Replica
+  readonly events: ReplicaEvent[]
+  readonly outcomes: ClientOutcome[]
+  durable: number
+  waiting: { after: number; to: string; frame: Uint8Array }[]
+  deadline: number | undefined
+}
+
+export interface VirtualNode {
+  readonly claim: Claim
+  readonly disk: Disk
+  boot: number
+  life: Life | undefined
+}
+
+export interface ClusterOptions {
+  readonly size: number
+  readonly seed: number
+  readonly delayMs?: number
+  readonly jitterMs?: number
+  readonly diskMs?: number
+  /** Share of frames that are lost. */
+  readonly loss?: number
+}
+
+export class VirtualCluster {
+  readonly nodes = new Map<string, VirtualNode>()
+  readonly random: Random
+  readonly #options: Required<ClusterOptions>
+  readonly #heap: { at: number; seq: number; run: () => void }[] = []
+  readonly #links = new Set<string>()
+  #seq = 0
+  now = 0
+
+  constructor(options: ClusterOptions) {
+    this.#options = { delayMs: 1, jitterMs: 1, diskMs: 1, loss: 0, ...options }
+    this.random = seededRandom(options.seed)
+    for (let seat = 1; seat <= options.size; seat++) this.add(`p${seat}`, seat)
+  }
+
+  add(peerId: string, seat: number, store = 1): VirtualNode {
+    const node: VirtualNode = {
+      claim: makeClaim(peerId, seat, store),
+      disk: { cells: new Map(), entries: [] },
+      boot: 0,
+      life: undefined
+    }
+    this.nodes.set(peerId, node)
+    return node
+  }
+
+  get names(): readonly string[] {
+    return [...this.nodes.keys()]
+  }
+
+  life(name: string): Life {
+    const { life } = this.nodes.get(name)!
+    if (life === undefined) throw new Error(`${name} is down`)
+    return life
+  }
+
+  start(name: string): void {
+    const node = this.nodes.get(name)!
+    node.boot++
+    const { claim, disk } = node
+    const state = disk.cells.get(FORMATION_CELL)
+    const replica = new Replica({
+      self: claim,
+      domainId: DOMAIN,
+      generation: 1,
+      foundingSize: this.#options.size,
+      initialConfigText: CONFIG_TEXT,
+      validateConfig: anyConfig,
+      formationState: state === undefined ? initialFormationState : decodeFormationState(state, fakeCrypto.readClaim),
+      hardState: decodeHardState(disk.cells.get(VOTE_CELL)),
+      entries: disk.entries.map(recoverEntry),
+      crypto: fakeCrypto,
+      clusterIdOf: ({ set }) => sha256(encodeCbor(encodeFoundingSet(set))),
+      certificateDocument: () => utf8('certificate'),
+      readAddressRecord: () => undefined,
+      raftTiming: { heartbeatMs: 50, electionTimeoutMs: 250, rankStepMs: 20, jitterMs: 5 },
+      formationTiming: { rankStepMs: 100, campaignTimeoutMs: 500 },
+      random: this.random.fork(`${name}/${node.boot}`)
+    })
+    const life: Life = { replica, events: [], outcomes: [], durable: 0, waiting: [], deadline: undefined }
+    node.life = life
+    this.#carryOut(name, life, replica.start(this.now))
+  }
+
+  /** Writes that were not synced are lost, and so is everything on the wire to and from it. */
+  crash(name: string): void {
+    const node = this.nodes.get(name)!
+    node.life = undefined
+    for (const other of this.names) this.disconnect(name, other)
+  }
+
+  connect(a: string, b: string): void {
+    if (a === b || this.#links.has(link(a, b))) return
+    if (this.nodes.get(a)?.life === undefined || this.nodes.get(b)?.life === undefined) return
+    this.#links.add(link(a, b))
+    this.input(a, { type: 'session-open', peer: this.#admitted(b) })
+    this.input(b, { type: 'session-open', peer: this.#admitted(a) })
+  }
+
+  disconnect(a: string, b: string): void {
+    if (!this.#links.delete(link(a, b))) return
+    if (this.nodes.get(a)?.life !== undefined) this.input(a, { type: 'session-close', peerId: b })
+    if (this.nodes.get(b)?.life !== undefined) this.input(b, { type: 'session-close', peerId: a })
+  }
+
+  connectAll(): void {
+    for (const a of this.names) for (const b of this.names) if (a < b) this.connect(a, b)
+  }
+
+  input(name: string, input: ReplicaInput): void {
+    const life = this.life(name)
+    this.#carryOut(name, life, life.replica.step(input, this.now))
+  }
+
+  at(delayMs: number, run: () => void): void {
+    this.#heap.push({ at: this.now + delayMs, seq: this.#seq++, run })
+    this.#heap.sort((a, b) => a.at - b.at || a.seq - b.seq)
+  }
+
+  /** Runs until `done` holds, and throws with what the nodes wait for when it does not within `limitMs`. */
+  runUntil(done: () => boolean, limitMs = 30_000): void {
+    const end = this.now + limitMs
+    while (!done()) {
+      const next = this.#heap.shift()
+      if (next === undefined || next.at > end) throw new Error(`not within ${limitMs} virtual ms: ${this.describe()}`)
+      this.now = next.at
+      next.run()
+    }
+  }
+
+  run(ms: number): void {
+    const end = this.now + ms
+    this.at(ms, () => {})
+    this.runUntil(() => this.now >= end, ms + 1)
+  }
+
+  describe(): string {
+    return this.names
+      .map((name) => {
+        const status = this.nodes.get(name)?.life?.replica.status()
+        if (status === undefined) return `${name} down`
+        const { formation, raft, config } = status
+        return `${name} ${formation.stage} term ${formation.term}; ${raft?.role ?? 'no raft'} ${raft?.term ?? ''} leader ${raft?.leader ?? '-'} config ${config?.current.version ?? '-'}`
+      })
+      .join('; ')
+  }
+
+  #admitted(name: string): Admitted {
+    const { claim, boot } = this.nodes.get(name)!
+    return {
+      peerId: claim.peerId,
+      storeId: claim.incarnation.split('#')[1]!,
+      incarnation: claim.incarnation,
+      seat: claim.seat,
+      role: 'voter',
+      claim,
+      credential: undefined as never,
+      boot,
+      bootNonce: `${name}-${boot}`,
+      clusterId: undefined,
+      addresses: undefined,
+      addressRecord: undefined,
+      agent: 'test'
+    }
+  }
+
+  #carryOut(name: string, life: Life, effects: ReplicaEffects): void {
+    const alive = (): boolean => this.nodes.get(name)?.life === life
+    life.events.push(...effects.events)
+    life.outcomes.push(...effects.outcomes)
+    for (const { id, batch } of effects.writes) {
+      this.at(this.#options.diskMs, () => {
+        if (!alive()) return
+        this.#persist(this.nodes.get(name)!.disk, batch)
+        life.durable = id
+        const ready = life.waiting.filter(({ after }) => after <= id)
+        life.waiting = life.waiting.filter(({ after }) => after > id)
+        for (const { to, frame } of ready) this.#transmit(name, to, frame)
+        this.input(name, { type: 'persisted', write: id })
+      })
+    }
+    for (const { to, frame, after } of effects.sends) {
+      if (after <= life.durable) this.#transmit(name, to, frame)
+      else life.waiting.push({ after, to, frame })
+    }
+    for (const { term, payload } of effects.sign) {
+      const signature = fakeSign(this.nodes.get(name)!.claim, payload)
+      this.at(0.1, () => alive() && this.input(name, { type: 'signed', term, payload, signature }))
+    }
+    if (effects.deadline !== undefined && effects.deadline !== life.deadline) {
+      const { deadline } = effects
+      this.at(Math.max(0, deadline - this.now), () => alive() && life.deadline === deadline && this.#tick(name, life))
+    }
+    life.deadline = effects.deadline
+  }
+
+  #tick(name: string, life: Life): void {
+    life.deadline = undefined
+    this.input(name, { type: 'tick' })
+  }
+
+  #persist(disk: Disk, { cells, entries }: ReplicaEffects['writes'][number]['batch']): void {
+    for (const { name, value } of cells ?? []) disk.cells.set(name, value)
+    const first = entries?.[0]
+    if (first !== undefined) disk.entries = [...disk.entries.slice(0, first.index - 1), ...entries!]
+  }
+
+  #transmit(from: string, to: string, frame: Uint8Array): void {
+    const { delayMs, jitterMs, loss } = this.#options
+    if (!this.#links.has(link(from, to)) || this.random.next() < loss) return
+    const sender = this.nodes.get(from)!.life
+    const receiver = this.nodes.get(to)!.life
+    this.at(delayMs + this.random.next() * jitterMs, () => {
+      const still = this.nodes.get(from)?.life === sender && this.nodes.get(to)?.life === receiver
+      if (still && this.#links.has(link(from, to))) this.input(to, { type: 'frame', from, frame })
+    })
+  }
+}
+
+const link = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`)
