@@ -170,6 +170,15 @@ export class Configurations {
     return this.#members.has(id)
   }
 
+  /**
+   * A voter of the configuration in force, or of one that may come back: until the configuration that drops a voter has
+   * committed, that voter may be the only one whose log can win (dissertation section 4.2.2).
+   */
+  mayCampaign(id: NodeId): boolean {
+    if (this.#voters.has(id)) return true
+    return this.#versions.some(({ membership }) => membership.voters.includes(id) || membership.outgoing.includes(id))
+  }
+
   append(index: number, membership: Membership): void {
     invariant(index > this.index, () => `configuration ${index} appended after ${this.index}`)
     this.#versions.push({ index, membership })

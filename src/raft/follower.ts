@@ -74,7 +74,9 @@ export class Follower {
   /** The next campaign is a whole round away: something was just tried or granted. */
   waitWithoutLeader(now: number): void {
     this.#graced = false
-    this.#campaignAt = this.#node.configurations.isVoter(this.#node.self) ? now + retryDelayMs(this.#node) : Infinity
+    this.#campaignAt = this.#node.configurations.mayCampaign(this.#node.self)
+      ? now + retryDelayMs(this.#node)
+      : Infinity
   }
 
   persisted(_now: number): void {}
@@ -96,7 +98,7 @@ export class Follower {
     const node = this.#node
     if (!node.settings.staggered || peer !== node.leader) return
     node.setLeader(undefined)
-    if (node.configurations.isVoter(node.self)) this.#campaignAt = now + turnMs(node)
+    if (node.configurations.mayCampaign(node.self)) this.#campaignAt = now + turnMs(node)
     this.#grantOwed()
   }
 

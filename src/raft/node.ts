@@ -279,7 +279,7 @@ export class RaftNode {
   }
 
   #mayNotCampaign(now: number): string | undefined {
-    if (!this.configurations.isVoter(this.self)) return 'not a voter'
+    if (!this.configurations.mayCampaign(this.self)) return 'not a voter'
     if (this.diskStalled(now)) return 'the disk does not answer'
     if (this.term >= TERM_MAX) return 'there are no terms left'
     return undefined
@@ -299,7 +299,7 @@ export class RaftNode {
   /** Enters the next term with a vote for itself. */
   becomeCandidate(transfer: boolean, reason: string, now: number): void {
     invariant(this.role.name !== 'leader', 'a leader does not campaign')
-    invariant(this.configurations.isVoter(this.self), 'only voters campaign')
+    invariant(this.configurations.mayCampaign(this.self), 'only voters campaign')
     this.setLeader(undefined)
     this.#enterTerm(this.term + 1, this.self)
     const role = new Candidate(this, transfer, now)
