@@ -26,7 +26,7 @@ export interface StorageHarness {
 
 export interface StorageConformanceCase {
   readonly name: string
-  run(createHarness: () => Promise<StorageHarness>): Promise<void>
+  readonly run: (createHarness: () => Promise<StorageHarness>) => Promise<void>
 }
 
 /** The state that a list of batches leads to; the reference for every comparison. */

@@ -14,8 +14,8 @@ import { removeLeftovers, writeFileAtomic } from './atomic-file.ts'
 import { DataDirUnsafeError, StorageCorruptError, errnoOf, openingError } from './errors.ts'
 import type { FileSystem } from './file-system.ts'
 import { nodeFileSystem } from './file-system.ts'
-import { lockDirectory } from './lock.ts'
-import type { DirectoryLock, LockAddon } from './lock.ts'
+import { loadLockAddon, lockDirectory } from './lock.ts'
+import type { DirectoryLock } from './lock.ts'
 import { createWalDirectory, isUntouched } from './wal/directory.ts'
 
 /** Names in a data directory. */
@@ -50,8 +50,8 @@ export interface DataDir {
 export interface DataDirOptions {
   /** What to do when group or others may write in the directory. Default `refuse`; `warn` is for volumes whose mode is not ours to choose. */
   readonly openPermissions?: 'refuse' | 'warn'
-  /** The native lock; `undefined` when given explicitly takes the pid file. Default: loaded when it is there. */
-  readonly lockAddon?: LockAddon | undefined
+  /** `kernel`, the default, falls back to `pid` with a warning where its addon cannot be loaded; lock.ts has the difference. */
+  readonly lock?: 'kernel' | 'pid'
   readonly fileSystem?: FileSystem
 }
 
@@ -63,7 +63,7 @@ export async function openDataDir(path: string, options: DataDirOptions = {}): P
   const { openPermissions = 'refuse', fileSystem = nodeFileSystem } = options
   const directory = resolve(path)
   const warnings = await makeAndCheck(directory, openPermissions)
-  const lock = await ('lockAddon' in options ? lockDirectory(directory, options.lockAddon) : lockDirectory(directory))
+  const lock = await lockDirectory(directory, options.lock === 'pid' ? undefined : loadLockAddon())
   try {
     return dataDir(directory, await openStoreId(directory, fileSystem), warnings, lock)
   } catch (error) {
@@ -73,7 +73,7 @@ export async function openDataDir(path: string, options: DataDirOptions = {}): P
 }
 
 function dataDir(path: string, { storeId, born }: StoreId, warnings: readonly string[], lock: DirectoryLock): DataDir {
-  const hint = 'the native lock could not be loaded, a pid file stands in: do not share this directory between machines'
+  const hint = 'a pid file stands in for the native lock: never use this directory from two machines or containers'
   return {
     path,
     storeId,

@@ -47,8 +47,8 @@ export function loadLockAddon(): LockAddon | undefined {
   }
 }
 
-/** Errors: DataDirLockedError, StorageAccessError. */
-export async function lockDirectory(directory: string, addon = loadLockAddon()): Promise<DirectoryLock> {
+/** Without the addon a pid file stands in. Errors: DataDirLockedError, StorageAccessError. */
+export async function lockDirectory(directory: string, addon: LockAddon | undefined): Promise<DirectoryLock> {
   try {
     return addon === undefined ? await lockByPid(directory) : await lockByKernel(directory, addon)
   } catch (error) {

@@ -62,12 +62,12 @@ export class SimulatedDisk implements FileSystem {
       const inode = { durable: new Uint8Array(), cached: new Uint8Array(), dirty: [] }
       this.#setName({ type: 'set', path, inode })
       this.onChange('create')
-      return this.#file(path, inode)
+      return this.#file(inode)
     })
   }
 
   open(path: string): Promise<OpenFile> {
-    return this.#call('open', path, () => this.#file(path, this.#inode(path)))
+    return this.#call('open', path, () => this.#file(this.#inode(path)))
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -155,10 +155,11 @@ export class SimulatedDisk implements FileSystem {
     return this.#inode(path).cached
   }
 
-  #file(path: string, inode: Inode): OpenFile {
+  #file(inode: Inode): OpenFile {
+    const name = (): string => [...this.cachedNames].find(([, other]) => other === inode)?.[0] ?? '(removed)'
     return {
       write: (bytes, position) => {
-        const fault = this.fault('write', path)
+        const fault = this.fault('write', name())
         const arrived = fault === undefined ? bytes : bytes.subarray(0, fault.keep ?? 0)
         const write = { type: 'write', position, bytes: arrived.slice() } as const
         inode.cached = whole(inode.cached, write)
@@ -167,7 +168,7 @@ export class SimulatedDisk implements FileSystem {
         return fault === undefined ? Promise.resolve() : Promise.reject(fault.error)
       },
       sync: () => {
-        const fault = this.fault('sync', path)
+        const fault = this.fault('sync', name())
         // After a failed sync the cache holds pages that the disk never got and that no later sync will write.
         if (fault === undefined)
           inode.durable = inode.dirty.reduce((content, dirty) => arrive(content, dirty, whole), inode.durable)
@@ -176,7 +177,7 @@ export class SimulatedDisk implements FileSystem {
         return fault === undefined ? Promise.resolve() : Promise.reject(fault.error)
       },
       truncate: (length) =>
-        this.#call('truncate', path, () => {
+        this.#call('truncate', name(), () => {
           inode.cached = resize(inode.cached, length)
           inode.dirty.push({ type: 'truncate', length })
           this.onChange('truncate')

@@ -1,0 +1,278 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { toHex, utf8 } from '../../src/core/bytes.ts'
+import { writeFileAtomic } from '../../src/storage/atomic-file.ts'
+import { openDataDir, openStoreId } from '../../src/storage/data-dir.ts'
+import type { DataDir, DataDirOptions } from '../../src/storage/data-dir.ts'
+import { loadLockAddon } from '../../src/storage/lock.ts'
+import { openWalStorage } from '../../src/storage/wal/wal.ts'
+import { owner } from './harness.ts'
+import { SimulatedDisk, errno, nothing, prefix, whole } from './simulated-disk.ts'
+
+let root = ''
+let path = ''
+const opened: DataDir[] = []
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'quorate-data-dir-'))
+  path = join(root, 'node')
+})
+
+afterEach(async () => {
+  for (const dir of opened.splice(0)) await dir.close()
+  rmSync(root, { recursive: true, force: true })
+})
+
+async function open(options: DataDirOptions = {}): Promise<DataDir> {
+  const dir = await openDataDir(path, options)
+  opened.push(dir)
+  return dir
+}
+
+const modeOf = (file: string): number => statSync(file).mode & 0o777
+
+/** A process that is certainly dead: this machine, this boot, a pid that was never given out. */
+const deadHolder = JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() })
+const byPid: DataDirOptions = { lock: 'pid' }
+
+describe('birth', () => {
+  test('a new directory is private and gets a storeId; the next opening finds the same', async () => {
+    const dir = await open()
+    expect([dir.born, dir.storeId.byteLength, dir.warnings]).toEqual([true, 16, []])
+    expect([modeOf(path), modeOf(dir.pathOf('wal')), modeOf(dir.pathOf('storeId'))]).toEqual([0o700, 0o700, 0o600])
+    expect(dir.pathOf('nodeKey')).toBe(join(path, 'node.key'))
+    await dir.close()
+    const again = await open()
+    expect([again.born, toHex(again.storeId)]).toEqual([false, toHex(dir.storeId)])
+  })
+
+  test('two directories have two storeIds', async () => {
+    const one = await open()
+    path = join(root, 'other')
+    expect(toHex((await open()).storeId)).not.toBe(toHex(one.storeId))
+  })
+
+  test('a key that is already there does not stop birth: same node, new incarnation', async () => {
+    mkdirSync(path, { mode: 0o700 })
+    writeFileSync(join(path, 'node.key'), 'key')
+    expect((await open()).born).toBe(true)
+  })
+
+  test('the log can be opened in it, and a storeId that vanished beside a log is refused', async () => {
+    const dir = await open()
+    const log = await openWalStorage({ directory: dir.pathOf('wal'), owner: { ...owner, storeId: dir.storeId } })
+    await log.close()
+    await dir.close()
+    rmSync(dir.pathOf('storeId'))
+    await expect(open()).rejects.toMatchObject({ name: 'StorageCorruptError' })
+  })
+
+  test('a log that vanished beside a storeId is refused', async () => {
+    const dir = await open()
+    const init = { directory: dir.pathOf('wal'), owner: { ...owner, storeId: dir.storeId } }
+    await (await openWalStorage(init)).close()
+    for (const name of readdirSync(dir.pathOf('wal'))) rmSync(join(dir.pathOf('wal'), name))
+    await expect(openWalStorage(init)).rejects.toMatchObject({ name: 'StorageCorruptError' })
+  })
+
+  test('every changed byte of the storeId is noticed', async () => {
+    const dir = await open()
+    const file = dir.pathOf('storeId')
+    const good = readFileSync(file)
+    await dir.close()
+    for (let at = 0; at < good.byteLength; at++) {
+      writeFileSync(file, Buffer.from(good).fill(good[at]! ^ 1, at, at + 1))
+      await expect(open()).rejects.toMatchObject({ name: 'StorageCorruptError' })
+    }
+  })
+
+  test('power cut at any moment of birth: the next opening has a storeId that stays', async () => {
+    const disk = new SimulatedDisk()
+    disk.directories.add('/data')
+    const moments: SimulatedDisk[] = []
+    disk.onChange = () => moments.push(disk.clone())
+    await openStoreId('/data', disk)
+    expect(moments.length).toBeGreaterThan(5)
+    for (const moment of moments) {
+      for (let names = 0; names <= moment.nameChanges.length; names++) {
+        for (const tear of [nothing, whole, prefix(10, false), prefix(10, true)]) {
+          const after = moment.afterPowerCut(tear, names)
+          const { storeId } = await openStoreId('/data', after)
+          const found = await openStoreId('/data', after.afterPowerCut(nothing, 0))
+          expect([found.born, toHex(found.storeId)]).toEqual([false, toHex(storeId)])
+        }
+      }
+    }
+  })
+})
+
+describe('what is refused', () => {
+  test('a directory that others can write in, with the command that repairs it; or a warning', async () => {
+    mkdirSync(path)
+    chmodSync(path, 0o777)
+    await expect(open()).rejects.toMatchObject({ name: 'DataDirUnsafeError', nextStep: `Run: chmod 700 ${path}` })
+    expect((await open({ openPermissions: 'warn' })).warnings).toEqual([expect.stringContaining('mode 777')])
+  })
+
+  test('a file in the place of the directory', async () => {
+    writeFileSync(path, '')
+    await expect(open()).rejects.toMatchObject({ name: 'DataDirUnsafeError' })
+    path = join(path, 'below')
+    await expect(open()).rejects.toMatchObject({ name: 'StorageAccessError', details: { errno: 'ENOTDIR' } })
+  })
+
+  test.each(['lock', 'store-id'])('a symbolic link in the place of %s', async (name) => {
+    await (await open()).close()
+    const target = join(root, 'target')
+    writeFileSync(target, 'precious')
+    rmSync(join(path, name))
+    symlinkSync(target, join(path, name))
+    await expect(open()).rejects.toMatchObject({ name: 'StorageAccessError', details: { errno: 'ELOOP' } })
+    expect(readFileSync(target, 'utf8')).toBe('precious')
+  })
+})
+
+describe.each([
+  { method: 'kernel', options: {} },
+  { method: 'pid', options: byPid }
+])('the lock ($method)', ({ options }) => {
+  test('a second opening is refused and names the holder', async () => {
+    await open(options)
+    await expect(open(options)).rejects.toMatchObject({
+      name: 'DataDirLockedError',
+      details: { path, pid: process.pid },
+      nextStep: expect.stringContaining(`Stop process ${process.pid}`) as string
+    })
+  })
+
+  test('both kinds of lock respect each other', async () => {
+    await open(options)
+    await expect(open(byPid)).rejects.toMatchObject({ name: 'DataDirLockedError' })
+    await expect(open({})).rejects.toMatchObject({ name: 'DataDirLockedError' })
+  })
+
+  test('closing frees it, twice is once', async () => {
+    const dir = await open(options)
+    await dir.close()
+    await dir.close()
+    await open(options)
+  })
+
+  test('a refusal leaves the holder undisturbed', async () => {
+    const dir = await open(options)
+    await expect(open(options)).rejects.toMatchObject({ name: 'DataDirLockedError' })
+    await expect(open(options)).rejects.toMatchObject({ name: 'DataDirLockedError' })
+    await dir.close()
+    await open(options)
+  })
+
+  test('a failed opening frees it', async () => {
+    await (await open(options)).close()
+    const good = readFileSync(join(path, 'store-id'))
+    writeFileSync(join(path, 'store-id'), 'rotten')
+    await expect(open(options)).rejects.toMatchObject({ name: 'StorageCorruptError' })
+    writeFileSync(join(path, 'store-id'), good)
+    await open(options)
+  })
+})
+
+describe('the pid file', () => {
+  test('of a dead process is taken over, with a warning that it is a pid file', async () => {
+    await (await open()).close()
+    writeFileSync(join(path, 'lock.pid'), deadHolder)
+    expect((await open(byPid)).warnings).toEqual([expect.stringContaining('pid file')])
+    expect(JSON.parse(readFileSync(join(path, 'lock.pid'), 'utf8'))).toMatchObject({ pid: process.pid })
+    expect(existsSync(join(path, 'lock.pid.takeover'))).toBe(false)
+  })
+
+  test.each([
+    ['a living process', JSON.stringify({ pid: process.pid, host: hostname() })],
+    ['another machine', JSON.stringify({ pid: 2 ** 22 + 1, host: 'another' })],
+    ['nobody can say whom', 'not json']
+  ])('of %s is respected', async (_, holder) => {
+    await (await open()).close()
+    writeFileSync(join(path, 'lock.pid'), holder)
+    await expect(open(byPid)).rejects.toMatchObject({ name: 'DataDirLockedError' })
+    expect(readFileSync(join(path, 'lock.pid'), 'utf8')).toBe(holder)
+  })
+
+  test('a later process with the pid of a dead one is not taken for it', async () => {
+    await (await open()).close()
+    writeFileSync(join(path, 'lock.pid'), JSON.stringify({ pid: process.pid, host: hostname(), startTime: '1' }))
+    if (existsSync('/proc/self/stat')) await open(byPid)
+  })
+
+  test('is not taken over while somebody else is taking it over', async () => {
+    await (await open()).close()
+    writeFileSync(join(path, 'lock.pid'), deadHolder)
+    mkdirSync(join(path, 'lock.pid.takeover'))
+    await expect(open(byPid)).rejects.toMatchObject({ name: 'DataDirLockedError' })
+  })
+
+  test('of many that start at once, one wins', async () => {
+    await (await open()).close()
+    writeFileSync(join(path, 'lock.pid'), deadHolder)
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => open(byPid)))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+})
+
+test('the native lock is there on the platforms that we test on', () => {
+  expect(loadLockAddon()).toBeDefined()
+})
+
+describe('writeFileAtomic', () => {
+  test('replaces the file, keeps it private and leaves nothing else', async () => {
+    const file = join(root, 'token')
+    await writeFileAtomic(file, utf8('old'))
+    await writeFileAtomic(file, utf8('new'), { mode: 0o640 })
+    expect([readFileSync(file, 'utf8'), modeOf(file), readdirSync(root)]).toEqual(['new', 0o640, ['token']])
+  })
+
+  test('power cut at any moment: old or new, whole; new once it was said', async () => {
+    const disk = new SimulatedDisk()
+    disk.directories.add('/data')
+    const contentOf = (at: SimulatedDisk): string => Buffer.from(at.content('/data/token')).toString()
+    await writeFileAtomic('/data/token', utf8('old'), { fileSystem: disk })
+    const moments: SimulatedDisk[] = []
+    disk.onChange = () => moments.push(disk.clone())
+    await writeFileAtomic('/data/token', utf8('new'), { fileSystem: disk })
+    for (const moment of moments) {
+      for (let names = 0; names <= moment.nameChanges.length; names++) {
+        for (const tear of [nothing, whole, prefix(1, false), prefix(1, true)]) {
+          expect(['old', 'new']).toContain(contentOf(moment.afterPowerCut(tear, names)))
+        }
+      }
+    }
+    expect(contentOf(disk.afterPowerCut(nothing, 0))).toBe('new')
+  })
+
+  test.each([
+    ['create', 'EACCES', 'StorageAccessError'],
+    ['write', 'ENOSPC', 'StorageFullError'],
+    ['sync', 'EIO', 'StorageFailedError'],
+    ['rename', 'EROFS', 'StorageAccessError']
+  ])('when %s fails with %s the old file stays and nothing is left behind', async (call, code, name) => {
+    const disk = new SimulatedDisk()
+    disk.directories.add('/data')
+    await writeFileAtomic('/data/token', utf8('old'), { fileSystem: disk })
+    disk.fault = (other) => (other === call ? { error: errno(code), keep: 1 } : undefined)
+    await expect(writeFileAtomic('/data/token', utf8('new'), { fileSystem: disk })).rejects.toMatchObject({ name })
+    disk.fault = () => undefined
+    expect(Buffer.from(disk.content('/data/token')).toString()).toBe('old')
+    expect(await disk.list('/data')).toEqual(['token'])
+  })
+})
