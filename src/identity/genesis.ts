@@ -234,7 +234,7 @@ function resolveGenesis(init: GenesisInit, signers: readonly Signer[]): Genesis 
     mode,
     issuers,
     threshold: init.threshold ?? issuers.length,
-    config: canonicalJson(init.config ?? {}),
+    config: canonicalJson(init.config === undefined ? {} : init.config),
     schema,
     schemaDigest: init.schemaDigest ?? (schema === undefined ? undefined : sha256(Buffer.from(schema))),
     timing: init.timing ?? 'lan',
