@@ -603,8 +603,9 @@ export class Node implements QuorateNode {
   }
 
   async #handOver(): Promise<void> {
-    const raft = this.#replica?.status().raft
-    if (raft?.role !== 'leader' || raft.membership.voters.length < 2 || this.#closing !== undefined) return
+    const { raft, sessions } = this.#replica?.status() ?? {}
+    if (raft?.role !== 'leader' || this.#closing !== undefined) return
+    if (!sessions?.some(({ incarnation }) => raft.membership.voters.includes(incarnation))) return
     try {
       await this.transfer({ signal: AbortSignal.timeout(HAND_OVER_MS) })
     } catch (error) {

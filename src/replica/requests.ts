@@ -95,6 +95,10 @@ export class RequestDesk {
     if (leader === undefined) return
     for (const pending of [...this.#pending.values()]) {
       if (pending.ref !== undefined || !this.#pending.has(pending.request.requestId)) continue
+      if (isHandedOver(pending, leader)) {
+        this.#finish(pending.request.requestId, leader)
+        continue
+      }
       const asked = pending.asked === leader && pending.askedTerm === term
       if (asked && now < pending.retryAt) continue
       pending.asked = leader
@@ -287,6 +291,15 @@ export class RequestDesk {
 
 /** `<peerId>#<storeId>` */
 export const peerIdOf = (incarnation: string): string => incarnation.slice(0, incarnation.indexOf('#'))
+
+/**
+ * Leadership has moved as asked, whether or not the old leader lived to say so. Asking the new one as well would move it on,
+ * and again, for as long as answers are late.
+ */
+function isHandedOver({ request, asked }: Pending, leader: string): boolean {
+  if (request.type !== 'transfer') return false
+  return request.to === undefined ? asked !== undefined && asked !== leader : request.to === leader
+}
 
 const FINAL: ReadonlySet<RefusalCode> = new Set([
   'would-lose-quorum',

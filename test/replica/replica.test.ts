@@ -101,6 +101,18 @@ describe('a cluster in virtual time', () => {
     cluster.runUntil(() => leaderOf(cluster) === follower, 1_000)
   })
 
+  it('moves leadership once when nobody in particular is asked to take it, even when the answer is lost', () => {
+    const cluster = form(3)
+    const leader = leaderOf(cluster)!
+    const follower = cluster.names.find((name) => name !== leader)!
+    const { term } = cluster.life(leader).replica.status().raft!
+    cluster.input(follower, { type: 'request', request: { type: 'transfer', requestId: id(4), to: undefined } })
+    cluster.runUntil(() => cluster.life(follower).outcomes.length > 0, 5_000)
+    cluster.run(2_000)
+    expect(cluster.life(follower).outcomes).toHaveLength(1)
+    expect(cluster.life(follower).replica.status().raft!.term).toBe(term + 1)
+  })
+
   it('refuses frames of another cluster and says so', () => {
     const cluster = form(3)
     const other = form(2, 5)
