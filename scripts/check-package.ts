@@ -1,0 +1,137 @@
+/**
+ * Installs the package as a user would, from its tarball into an empty project, and opens every door with every supported
+ * Node.js: imports each entry, runs the command, compiles a program against the types; then knocks with a Node.js that is
+ * too old and expects one line. Needs the registry; takes about a minute.
+ */
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const SUPPORTED = ['22.12.0', '24', '26']
+const TOO_OLD = '20'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const temp = mkdtempSync(join(tmpdir(), 'quorate-package-'))
+const run = promisify(execFile)
+const say = (line: string): boolean => process.stdout.write(`${line}\n`)
+
+interface Packed {
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+function check(holds: boolean, rule: string): void {
+  if (!holds) throw new Error(rule)
+  say(`ok  ${rule}`)
+}
+
+function pack(): Packed {
+  const text = execFileSync('npm', ['pack', '--json', '--pack-destination', temp], { cwd: root, encoding: 'utf8' })
+  // npm 12 keys the answer by name; before, it is a list. What `prepare` prints may stand before either.
+  const answer = JSON.parse(text.slice(text.search(/^[[{]/m))) as Record<string, Packed>
+  return Object.values(answer)[0]!
+}
+
+function checkFiles({ files }: Packed): void {
+  const paths = files.map(({ path }) => path)
+  const manifest = readFileSync(join(root, 'package.json'), 'utf8')
+  const doors = [...manifest.matchAll(/"\.\/(dist\/[^"]+)"/g)].map(([, path]) => path!)
+  for (const path of [...doors, 'bin/quorate.js', 'README.md', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT']) {
+    check(paths.includes(path), `the tarball holds ${path}`)
+  }
+  const stray = paths.find((path) => !/^(?:bin|dist|src|docs)\/|^[A-Z][A-Z-]*(?:\.md)?$|^package\.json$/.test(path))
+  check(stray === undefined, `the tarball holds nothing else${stray === undefined ? '' : `, but there is ${stray}`}`)
+}
+
+/** A Node.js of this version from the registry, or our own when it fits. */
+async function nodeFor(version: string): Promise<string> {
+  if (process.versions.node.split('.')[0] === version) return process.execPath
+  const folder = join(temp, `node-${version}`)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
+  await run('npm', ['install', '--no-save', '--no-audit', '--no-fund', `node@${version}`], { cwd: folder })
+  return join(folder, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+}
+
+async function project({ filename }: Packed): Promise<string> {
+  const folder = join(temp, 'project')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+  await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', join(temp, filename)], { cwd: folder })
+  writeFileSync(
+    join(folder, 'import.js'),
+    `for (const door of ['quorate', 'quorate/raft', 'quorate/conformance']) {
+      const names = Object.keys(await import(door))
+      if (names.length === 0) throw new Error(door + ' exports nothing')
+    }
+    const { createNode } = await import('quorate')
+    if (typeof createNode !== 'function') throw new Error('createNode is no function')`
+  )
+  writeFileSync(
+    join(folder, 'program.ts'),
+    `import { createNode } from 'quorate'
+    import type { QuorateNode } from 'quorate'
+    import * as raft from 'quorate/raft'
+    import * as conformance from 'quorate/conformance'
+    export const doors: object[] = [raft, conformance]
+    export const start = (dataDir: string): Promise<QuorateNode> => createNode({ dataDir })
+    // @ts-expect-error: a data directory is a text, so the types are real and not any.
+    export const wrong = createNode({ dataDir: 1 })`
+  )
+  return folder
+}
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function end(file: string, args: readonly string[], cwd: string): Promise<Ended> {
+  // Only this Node.js is in the way, as on a machine where nothing else is installed.
+  const path = [dirname(file), join(cwd, 'node_modules', '.bin'), '/usr/bin', '/bin'].join(delimiter)
+  try {
+    return { code: 0, ...(await run(file, args, { cwd, env: { ...process.env, PATH: path }, timeout: 60_000 })) }
+  } catch (error) {
+    const { code, stdout = '', stderr = '' } = error as { code?: unknown; stdout?: string; stderr?: string }
+    return { code: typeof code === 'number' ? code : -1, stdout, stderr }
+  }
+}
+
+async function checkSupported(version: string, node: string, folder: string): Promise<void> {
+  const imported = await end(node, ['import.js'], folder)
+  check(imported.code === 0, `Node.js ${version} imports every entry${imported.stderr}`)
+  const help = await end(node, [join('node_modules', '.bin', 'quorate'), '--help'], folder)
+  check(help.code === 0 && /usage/i.test(help.stdout), `Node.js ${version} runs quorate --help${help.stderr}`)
+  const wrong = await end(node, [join('node_modules', '.bin', 'quorate'), 'no-such-command'], folder)
+  check(wrong.code === 2, `Node.js ${version} ends an unknown command with exit code 2 (got ${wrong.code})`)
+}
+
+async function checkTooOld(node: string, folder: string): Promise<void> {
+  const { code, stdout, stderr } = await end(node, [join('node_modules', '.bin', 'quorate'), '--help'], folder)
+  check(code === 1 && stdout === '', `Node.js ${TOO_OLD} is sent away with exit code 1`)
+  const line = /^quorate needs Node\.js 22\.12 or newer; this is v20\.[\d.]+\n$/
+  check(line.test(stderr), `Node.js ${TOO_OLD} gets one line`)
+}
+
+try {
+  const packed = pack()
+  checkFiles(packed)
+  const versions = [...SUPPORTED, TOO_OLD]
+  const [folder, ...nodes] = await Promise.all([project(packed), ...versions.map(nodeFor)])
+  for (const [i, version] of SUPPORTED.entries()) await checkSupported(version, nodes[i]!, folder)
+  await checkTooOld(nodes.at(-1)!, folder)
+  const tsc = join(root, 'node_modules', '.bin', 'tsc')
+  const options = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', '--skipLibCheck']
+  const types = await end(
+    process.execPath,
+    [tsc, ...options, '--typeRoots', join(root, 'node_modules', '@types'), 'program.ts'],
+    folder
+  )
+  check(types.code === 0, `a program compiles against the types${types.stdout}`)
+} finally {
+  rmSync(temp, { recursive: true, force: true })
+}
