@@ -16,7 +16,7 @@ export const VERDICT_BYTES_MAX = GENESIS_BYTES_MAX + 512
 
 const CLAIM_BYTES_MAX = 8 * 1024
 const ADDRESS_RECORD_BYTES_MAX = 4 * 1024
-const AGENT_CHARS_MAX = 64
+export const AGENT_CHARS_MAX = 64
 
 export interface Hello {
   /** Of this exchange. A peer of another version is told so. */

@@ -14,8 +14,8 @@ import { dateText } from '../identity/dates.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
 import { decodeToken, judgeDates } from '../identity/token.ts'
-import { decodeHello, HELLO_VERSION, type Hello } from './hello.ts'
-import { refusal, type Refusal, type RefusalCode } from './refusal.ts'
+import { AGENT_CHARS_MAX, decodeHello, HELLO_VERSION, type Hello } from './hello.ts'
+import { printable, refusal, type Refusal, type RefusalCode } from './refusal.ts'
 
 /** What admission proved about a peer. */
 export interface Admitted {
@@ -41,6 +41,7 @@ export interface Admitted {
   readonly addresses: AddressRecord | undefined
   /** The record as signed, to be passed on. */
   readonly addressRecord: Uint8Array | undefined
+  /** Program and version, printable; for people. */
   readonly agent: string
 }
 
@@ -334,7 +335,7 @@ function admit(hello: Hello, claim: VerifiedClaim): Judgement {
       clusterId: hello.clusterId === undefined ? undefined : toHex(hello.clusterId),
       addresses,
       addressRecord: hello.addressRecord,
-      agent: hello.agent
+      agent: printable(hello.agent, AGENT_CHARS_MAX)
     }
   }
 }

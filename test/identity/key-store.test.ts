@@ -184,7 +184,7 @@ describe('secrets', () => {
       ].join('\n')
       for (const form of [...forms, 'correct horse']) expect(output).not.toContain(form)
     }
-    expect(`${loaded?.seed}`).toBe('[redacted]')
+    expect(String(loaded?.seed)).toBe('[redacted]')
     expect(Object.keys(loaded!.seed)).toEqual([])
   })
 
