@@ -27,16 +27,38 @@ export const EXIT_CODES_HELP = `Exit codes:
   141  nobody reads the output any more (SIGPIPE)`
 
 const USAGE = new Set([
-  'UsageError',
   'InvalidOptionError',
+  'NoCredentialError',
   'NotJsonError',
+  'PassphraseNeededError',
+  'PassphraseRefusedError',
+  'TokenTextError',
   'UnreadableFileError',
-  'PassphraseNeededError'
+  'UsageError'
 ])
 
-const NOT_FORMED = new Set(['NotReadyError', 'NotFormedError', 'NoQuorumError', 'ControlTimeoutError', 'DeadlineError'])
+const REFUSED = new Set([
+  'AdmissionRefusedError',
+  'ConfigConflictError',
+  'ConfigTooLargeError',
+  'ControlDeniedError',
+  'CredentialMismatchError',
+  'DataDirLockedError',
+  'DataDirUnsafeError',
+  'InvalidConfigError',
+  'InvalidDocumentError',
+  'InvalidSchemaError',
+  'KeyExistsError',
+  'KeyFileInvalidError',
+  'KeyFileUnsafeError',
+  'NewClusterMismatchError',
+  'PassphraseError',
+  'RequestRefusedError',
+  'SeatConflictError',
+  'WouldOverwriteError'
+])
 
-const REFUSED = new Set(['ConfigConflictError', 'SeatConflictError', 'WouldOverwriteError'])
+const NOT_FORMED = new Set(['ControlTimeoutError', 'NoQuorumError', 'NotFormedError', 'NotReadyError'])
 
 const SIGNALS = new Map<string, ExitCode>([
   ['SIGINT', EXIT.interrupted],

@@ -4,7 +4,7 @@
  */
 import { QuorateError } from '../core/errors.ts'
 import { Interrupted } from './cli-errors.ts'
-import type { Io } from './io.ts'
+import type { Io, TextInput } from './io.ts'
 import { readSource } from './sources.ts'
 
 const PASSPHRASE_CHARS_MIN = 8
@@ -58,8 +58,8 @@ function checked(text: string): string {
 }
 
 const CTRL_C = '\u0003'
-const CTRL_D = '\u0004'
 const CTRL_U = '\u0015'
+const ENTER = new Set(['\r', '\n', '\u0004'])
 const ERASE = new Set(['\u007F', '\b'])
 
 /** Reads one line from the terminal without showing it. */
@@ -67,31 +67,35 @@ async function askHidden(io: Io, question: string): Promise<string> {
   const { stdin, stderr } = io
   stderr.write(question)
   stdin.setRawMode?.(true)
-  stdin.resume()
   try {
-    return await new Promise<string>((resolve, reject) => {
-      let typed: readonly string[] = []
-      const onData = (chunk: Buffer | string): void => {
-        // A paste arrives as one chunk; what follows its first line is dropped.
-        for (const character of chunk.toString()) {
-          if (character === '\r' || character === '\n' || character === CTRL_D)
-            return done(() => resolve(typed.join('')))
-          if (character === CTRL_C) return done(() => reject(new Interrupted('SIGINT')))
-          if (character === CTRL_U) typed = []
-          else if (ERASE.has(character)) typed = typed.slice(0, -1)
-          else typed = [...typed, character]
-        }
-      }
-      const onEnd = (): void => done(() => reject(new PassphraseNeededError()))
-      const done = (settle: () => void): void => {
-        stdin.off('data', onData).off('end', onEnd)
-        settle()
-      }
-      stdin.on('data', onData).on('end', onEnd)
-    })
+    return await readLine(stdin)
   } finally {
     stdin.setRawMode?.(false)
-    stdin.pause()
     stderr.write('\n')
   }
+}
+
+function readLine(stdin: TextInput): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
+    let typed: readonly string[] = []
+    const onData = (chunk: Buffer | string): void => {
+      const characters = Array.from(chunk.toString())
+      for (const [i, character] of characters.entries()) {
+        const rest = characters.slice(i + 1).join('')
+        if (character === CTRL_C) return settle(rest, () => reject(new Interrupted('SIGINT')))
+        if (ENTER.has(character)) return settle(rest, () => resolve(typed.join('')))
+        if (character === CTRL_U) typed = []
+        else typed = ERASE.has(character) ? typed.slice(0, -1) : [...typed, character]
+      }
+    }
+    const onEnd = (): void => settle('', () => reject(new PassphraseNeededError()))
+    const settle = (rest: string, outcome: () => void): void => {
+      stdin.off('data', onData).off('end', onEnd).pause()
+      // A paste may hold the answer to the next question.
+      if (rest !== '') stdin.unshift(Buffer.from(rest))
+      outcome()
+    }
+    if (stdin.readableEnded) return onEnd()
+    stdin.on('data', onData).on('end', onEnd).resume()
+  })
 }

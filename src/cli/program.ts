@@ -75,6 +75,8 @@ async function build(argv: readonly string[], io: Io): Promise<Command> {
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', `${EXAMPLE}\n${EXIT_CODES_HELP}`)
     .showSuggestionAfterError()
+    // What stands behind a command's name is the command's: `config get --json` is for get.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),

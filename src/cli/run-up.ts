@@ -106,6 +106,7 @@ async function nodeInit({ io, options, cluster, output }: Run): Promise<NodeInit
 
 async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
   node.addEventListener('*', ({ detail }) => onEvent(run, detail))
+  for (const event of eventsBefore(run, node)) onEvent(run, event)
   let control: ControlServer | undefined
   try {
     control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
@@ -117,6 +118,16 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
     await stopInOrder(run, node)
     await control?.close()
   }
+}
+
+/** A node listens before anybody can listen to it; this says what it then would have said. */
+function eventsBefore({ io }: Run, node: QuorateNode): readonly StampedNodeEvent[] {
+  const { addresses, uptimeMs } = node.status()
+  const stamp = { at: io.clock.wallNow(), node: node.peerId, cluster: node.clusterId ?? null, attempt: 0 }
+  return [
+    { event: 'listening', addresses, ...stamp },
+    { event: 'stage', stage: 'listening', status: 'done', ms: uptimeMs, ...stamp }
+  ]
 }
 
 function onEvent(run: Run, event: StampedNodeEvent): void {

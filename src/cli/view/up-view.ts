@@ -146,9 +146,14 @@ function factOf(state: UpState, stage: StageName): string {
 
 const withoutPeerId = (address: string): string => address.replace(/\/p2p\/[^/]+$/, '')
 
+/** A refusal's source says who refused. */
+const HINT_SOURCES: ReadonlySet<string | undefined> = new Set(['mdns', 'seed', 'cache', 'exchange'])
+
 function sourcesOf(peers: readonly PeerState[]): string {
   const counts = new Map<string, number>()
-  for (const { source } of peers) if (source !== undefined) counts.set(source, (counts.get(source) ?? 0) + 1)
+  for (const { source } of peers) {
+    if (source !== undefined && HINT_SOURCES.has(source)) counts.set(source, (counts.get(source) ?? 0) + 1)
+  }
   return [...counts].map(([source, count]) => `${count} by ${source}`).join(', ')
 }
 

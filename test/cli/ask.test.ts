@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
+import { NoQuorumError } from '../../src/node/errors.ts'
+import { conflict, FakeNode, OTHER, READY, SELF } from '../admin/fake-node.ts'
+import { quorate, start } from './harness.ts'
+
+let data = ''
+let node = new FakeNode()
+let server: ControlServer
+
+beforeEach(async () => {
+  data = mkdtempSync(join(tmpdir(), 'qa-'))
+  node = new FakeNode()
+  server = await serveControl(node, join(data, CONTROL_SOCKET))
+})
+afterEach(async () => {
+  await server.close()
+  rmSync(data, { recursive: true, force: true })
+})
+
+const ask = (...argv: readonly string[]): ReturnType<typeof quorate> => quorate([...argv, '--data', data])
+
+describe('status', () => {
+  it('is for people or, with --json, the facts as they are', async () => {
+    const people = await ask('status')
+    expect(people.code).toBe(0)
+    expect(people.out).toContain('plant-7 · ready · leader')
+    expect((await ask('status', '--json')).json()).toEqual([READY])
+  })
+
+  it('says clearly that there is no quorum', async () => {
+    node.facts = {
+      ...READY,
+      role: 'pre-candidate',
+      leader: null,
+      writable: false,
+      waitingFor: ['a majority: 1 of 3 …']
+    }
+    const { code, out } = await ask('status')
+    expect(code).toBe(0)
+    expect(out).toContain('no quorum')
+    expect(out).toContain('2 of 3 voters reachable, 2 needed')
+    expect(out).toContain('a majority: 1 of 3 …')
+  })
+
+  it('without a running node names the directory and the next step', async () => {
+    await server.close()
+    const { code, err, out } = await ask('status')
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toBe(
+      `error: no node runs on ${data}: it has no control socket\n  dataDir: ${data}\n  reason: no-socket\nnext: Start it: quorate up --data ${data}\n`
+    )
+    const json = await ask('status', '--json')
+    expect(json.json()).toMatchObject([{ event: 'error', name: 'NodeNotRunningError', code: 'ERR_NODE_NOT_RUNNING' }])
+    expect(JSON.parse(json.err)).toMatchObject({
+      error: { name: 'NodeNotRunningError', dataDir: data, hint: expect.stringContaining('quorate up') as unknown }
+    })
+  })
+
+  it('with --watch prints a line for each change, and ends with the node', async () => {
+    const running = start(['status', '--data', data, '--json', '--watch'])
+    await expect.poll(() => running.out()).toContain('"term":3')
+    node.emit({ event: 'peer', peer: OTHER, status: 'disconnected' })
+    node.facts = { ...READY, uptimeMs: 1 }
+    node.emit({ event: 'peer', peer: OTHER, status: 'disconnected' })
+    node.facts = { ...READY, term: 4 }
+    node.emit({ event: 'leader', term: 4, leader: SELF })
+    await expect.poll(() => running.out()).toContain('"term":4')
+    await node.stop()
+    await server.close()
+    const { code, json } = await running.done
+    expect([code, json().map(({ term }) => term)]).toEqual([0, [3, 4]])
+  })
+
+  it('with --watch on a terminal redraws, and ends with 130 when interrupted', async () => {
+    const running = start(['status', '--data', data, '--watch'], { tty: true })
+    await expect.poll(() => running.out()).toContain('ready')
+    node.facts = { ...READY, name: 'renamed' }
+    node.emit({ event: 'writable', term: 3 })
+    await expect.poll(() => running.out()).toContain('renamed')
+    running.interrupt('SIGINT')
+    expect((await running.done).code).toBe(130)
+  })
+
+  it('with --watch and no node fails at once', async () => {
+    await server.close()
+    expect((await ask('status', '--watch')).code).toBe(1)
+  })
+})
+
+describe('members', () => {
+  it('names seat, role and who leads', async () => {
+    const { out } = await ask('members')
+    expect(out.split('\n').slice(0, 3)).toEqual([
+      `✓  seat 1  voter  ${SELF}  leader, this node`,
+      `✓  seat 2  voter  ${OTHER}`,
+      expect.stringMatching(/^· {2}seat 3 {2}voter .*not connected$/)
+    ])
+    expect((await ask('members', '--json')).json()).toEqual([READY.members])
+  })
+})
+
+describe('config', () => {
+  it('get says that there is none yet', async () => {
+    node.facts = { ...READY, stage: 'founded', waitingFor: ['seat 3'] }
+    const { code, json } = await ask('config', 'get', '--json')
+    expect(code).toBe(4)
+    expect(json()).toMatchObject([{ name: 'NotFormedError', details: { stage: 'founded', waitingFor: ['seat 3'] } }])
+  })
+
+  it('set takes text, a file, or standard input', async () => {
+    writeFileSync(join(data, 'new.json'), '{"from": "file"}')
+    expect((await ask('config', 'set', '{"from":"text"}')).out).toBe('config is at version 1  h1\n')
+    expect(
+      (await ask('config', 'set', `@${join(data, 'new.json')}`, '--if-version', '1', '--reason', 'why not')).code
+    ).toBe(0)
+    const third = await quorate(['config', 'set', '-', '--data', data, '--json'], { stdin: '{"from":"stdin"}' })
+    expect(third.json()).toMatchObject([{ version: 3, value: { from: 'stdin' } }])
+    expect(node.asked).toEqual([
+      ['set', { from: 'text' }, {}],
+      ['set', { from: 'file' }, { ifVersion: 1, reason: 'why not' }],
+      ['set', { from: 'stdin' }, {}]
+    ])
+    const got = await ask('config', 'get')
+    expect(got.out).toBe('version 3  h3\n{\n  "from": "stdin"\n}\n')
+    const history = await ask('config', 'history')
+    expect(history.out.split('\n')[2]).toMatch(/^2 +h2 +2026-11-20 05:02:24 +term 3 +….{7} +why not$/)
+    expect((await ask('config', 'history', '--json')).json()[0]).toHaveLength(3)
+  })
+
+  it('set reports a conflict with both versions, code 3', async () => {
+    node.failure = conflict()
+    const { code, err } = await ask('config', 'set', '{}', '--if-version', '4')
+    expect(code).toBe(3)
+    expect(err).toMatch(/^error: the config is at version 5, not 4\n {2}expected: 4\n {2}present: 5\n/)
+    expect(err).toMatch(/\nnext: Read it again\.\n$/)
+  })
+
+  it('set reports the lack of a quorum, code 4', async () => {
+    node.failure = new NoQuorumError(2_000, ['a majority'])
+    expect((await ask('config', 'set', '{}')).code).toBe(4)
+  })
+
+  it('set gives up after --timeout, code 4', async () => {
+    const aborted = node.hang()
+    const { code, err } = await ask('config', 'set', '{}', '--timeout', '30ms')
+    expect([code, err]).toEqual([4, expect.stringContaining('no answer to the change within 30 ms')])
+    await aborted
+  })
+
+  it.each([
+    [['config', 'set', '{'], 'not JSON'],
+    [['config', 'set', '@none.json'], 'there is no such file'],
+    [['config', 'set', '{}', '--if-version', 'x'], 'not a whole number'],
+    [['config', 'set', '{}', '--timeout', '5'], 'is not a duration'],
+    [['config', 'set'], "missing required argument 'json'"],
+    [['config', 'frobnicate'], "unknown command 'frobnicate'"],
+    [['transfer', 'a', 'b'], 'too many arguments']
+  ])('refuses %j, code 2', async (argv, text) => {
+    const { code, err } = await ask(...argv)
+    expect([code, err]).toEqual([2, expect.stringContaining(text)])
+    expect(node.asked).toEqual([])
+  })
+})
+
+describe('transfer and leave', () => {
+  it('say what became of it', async () => {
+    expect((await ask('transfer')).out).toBe(`leader is ${OTHER}, term 4\n`)
+    expect((await ask('transfer', SELF, '--json')).json()).toEqual([{ peerId: SELF, term: 4 }])
+    expect((await ask('leave')).out).toBe('left the cluster; the node has stopped\n')
+    expect(node.asked).toEqual([['transfer', {}], ['transfer', { to: SELF }], ['leave']])
+  })
+})

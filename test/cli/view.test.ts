@@ -1,0 +1,296 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { NodeEvent, StampedNodeEvent } from '../../src/node/types.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { PassThrough } from 'node:stream'
+import { durationText, parseDuration } from '../../src/cli/duration.ts'
+import { eventLine } from '../../src/cli/view/event-line.ts'
+import { liveBlock } from '../../src/cli/view/live.ts'
+import { makeStyle, styleOf } from '../../src/cli/view/style.ts'
+import { statusLines } from '../../src/cli/view/status-view.ts'
+import { printable, table, truncate, widthOf } from '../../src/cli/view/text.ts'
+import { upLines, upStart, upState } from '../../src/cli/view/up-view.ts'
+import { CLUSTER, OTHER, READY, SELF, THIRD } from '../admin/fake-node.ts'
+
+const plain = makeStyle({ color: false, unicode: true, columns: 100 })
+const stamp = (event: NodeEvent, cluster: string | null = null): StampedNodeEvent => ({
+  ...event,
+  at: 1,
+  node: SELF,
+  cluster,
+  attempt: 1
+})
+const hash = 'ab'.repeat(32)
+
+describe('up', () => {
+  const forming: readonly StampedNodeEvent[] = [
+    stamp({ event: 'listening', addresses: [`/ip4/10.0.0.1/tcp/4001/p2p/${SELF}`] }),
+    stamp({ event: 'stage', stage: 'listening', status: 'done', ms: 12 }),
+    stamp({ event: 'peer', peer: OTHER, status: 'discovered', source: 'mdns' }),
+    stamp({ event: 'stage', stage: 'discovered', status: 'done', ms: 31.4 }),
+    stamp({ event: 'peer', peer: OTHER, status: 'authenticated', seat: 2 }),
+    stamp({
+      event: 'peer',
+      peer: THIRD,
+      status: 'refused',
+      source: 'us',
+      code: 'foreign-domain',
+      detail: 'evil\u001B[2J'
+    }),
+    stamp({ event: 'stage', stage: 'authenticated', status: 'start', ms: 40 }),
+    stamp({ event: 'waiting', waitingFor: ['2 of 3 founders: seat 3 not seen; tried 10.0.0.3'] })
+  ]
+  const ready: readonly StampedNodeEvent[] = [
+    stamp({ event: 'stage', stage: 'authenticated', status: 'done', ms: 55 }),
+    stamp({ event: 'stage', stage: 'founded', status: 'done', ms: 80 }, CLUSTER),
+    stamp({ event: 'leader', term: 1, leader: OTHER }, CLUSTER),
+    stamp({ event: 'stage', stage: 'elected', status: 'done', ms: 91 }, CLUSTER),
+    stamp({ event: 'config', version: 1, hash, author: 'genesis', reason: '' }, CLUSTER),
+    stamp({ event: 'stage', stage: 'replicated', status: 'done', ms: 101 }, CLUSTER),
+    stamp({ event: 'ready', leader: OTHER, term: 1, configVersion: 1, configHash: hash, ms: 101 }, CLUSTER),
+    stamp({ event: 'stage', stage: 'ready', status: 'done', ms: 101 }, CLUSTER)
+  ]
+
+  it('shows what is done, what is under way, and what is missing', () => {
+    expect(upLines(forming.reduce(upState, upStart('plant-7', SELF)), plain)).toEqual([
+      `plant-7 · ${SELF}`,
+      '  ✓  listening      12 ms  /ip4/10.0.0.1/tcp/4001',
+      '  ✓  discovered     31 ms  1 by mdns',
+      '  ●  authenticated',
+      '  ·  founded',
+      '  ·  elected',
+      '  ·  replicated',
+      '  ·  ready',
+      '',
+      '  ✓  …her2222  seat 2  authenticated  mdns',
+      '  ✗  …ird3333          refused        foreign-domain: evil\\u{1b}[2J',
+      '',
+      '  waiting for 2 of 3 founders: seat 3 not seen; tried 10.0.0.3'
+    ])
+  })
+
+  it('shows a ready node', () => {
+    expect(upLines([...forming, ...ready].reduce(upState, upStart('plant-7', SELF)), plain)).toEqual([
+      `plant-7 · ${SELF}`,
+      '  ✓  listening      12 ms   /ip4/10.0.0.1/tcp/4001',
+      '  ✓  discovered     31 ms   1 by mdns',
+      '  ✓  authenticated  55 ms   seat 2',
+      '  ✓  founded        80 ms   cluster c1c1c1c1c1c1',
+      '  ✓  elected        91 ms   leader …her2222 (seat 2), term 1',
+      '  ✓  replicated     101 ms  config 1  abababababab',
+      '  ✓  ready          101 ms',
+      '',
+      '  ✓  …her2222  seat 2  authenticated, leader  mdns',
+      '  ✗  …ird3333          refused                foreign-domain: evil\\u{1b}[2J'
+    ])
+  })
+
+  it('shows why a stage failed and how it ended', () => {
+    const error = { name: 'SeatConflictError', code: 'ERR_SEAT_CONFLICT', message: 'seat 2 is claimed twice' }
+    const lines = upLines(
+      [
+        stamp({ event: 'stage', stage: 'founded', status: 'failed', ms: 70, error }),
+        stamp({ event: 'stopped', reason: 'error', error })
+      ].reduce(upState, upStart('plant-7', SELF)),
+      plain
+    )
+    expect(lines).toContain('  ✗  founded        70 ms  seat 2 is claimed twice')
+    expect(lines.at(-1)).toBe('  stopped: seat 2 is claimed twice')
+  })
+})
+
+describe('status', () => {
+  it('is one screen', () => {
+    expect(statusLines(READY, plain)).toEqual([
+      'plant-7 · ready · leader',
+      `  node       ${SELF} (seat 1)`,
+      `  cluster    ${CLUSTER}`,
+      '  leader     …elf1111 (seat 1), this node, term 3, writable',
+      '  config     version 1  abababababab',
+      '  safety     N=3, 4 incarnations seen, a split would need 6',
+      '  listening  /ip4/127.0.0.1/tcp/4001',
+      '  running    3 m 12 s',
+      '',
+      '  members',
+      `    ✓  seat 1  voter  ${SELF}  leader, this node`,
+      `    ✓  seat 2  voter  ${OTHER}`,
+      `    ·  seat 3  voter  ${THIRD}  not connected`
+    ])
+  })
+
+  it('before founding names what is missing', () => {
+    const forming = {
+      ...READY,
+      cluster: null,
+      leader: null,
+      config: null,
+      role: null,
+      stage: 'discovered',
+      members: [],
+      waitingFor: ['seat 3']
+    } as const
+    const lines = statusLines(forming, plain)
+    expect(lines[0]).toBe('plant-7 · at stage discovered')
+    expect(lines.slice(-2)).toEqual(['  waiting for', '    seat 3'])
+  })
+})
+
+describe('a line for each event', () => {
+  it.each<[NodeEvent, string | undefined]>([
+    [{ event: 'listening', addresses: ['/a', '/b'] }, 'listening on /a /b'],
+    [{ event: 'stage', stage: 'founded', status: 'start', ms: 1 }, undefined],
+    [{ event: 'stage', stage: 'founded', status: 'done', ms: 12_345 }, 'founded after 12.3 s'],
+    [{ event: 'peer', peer: OTHER, status: 'authenticated', seat: 2 }, 'authenticated …her2222 (seat 2)'],
+    [
+      { event: 'peer', peer: OTHER, status: 'refused', source: 'them', code: 'clone' },
+      'refused …her2222 by them: clone'
+    ],
+    [{ event: 'leader', term: 2, leader: SELF }, 'leader this node, term 2'],
+    [{ event: 'leader', term: 2, leader: null }, 'no leader in term 2'],
+    [
+      { event: 'config', version: 2, hash, author: OTHER, reason: 'a\nb' },
+      'config version 2 abababababab by …her2222: a\\u{a}b'
+    ],
+    [{ event: 'member', peer: OTHER, role: 'removed' }, 'member …her2222 is removed'],
+    [{ event: 'waiting', waitingFor: [] }, undefined],
+    [{ event: 'alarm', code: 'multicast-blocked', detail: 'no echo' }, 'alarm multicast-blocked: no echo'],
+    [{ event: 'stopped', reason: 'stop' }, 'stopped: stop']
+  ])('%j', (event, line) => expect(eventLine(stamp(event))).toBe(line))
+})
+
+describe('text', () => {
+  it('never lets a control character through, and never throws', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\u2028\u2029\u202E]/u.test(printable(text)))
+    )
+  })
+
+  it('cut is never wider than asked, and is the text itself when it fits', () => {
+    const coloured = fc.array(fc.oneof(fc.string(), fc.constantFrom('\u001B[31m', '\u001B[39m')))
+    fc.assert(
+      fc.property(coloured, fc.nat(30), (parts, columns) => {
+        const text = parts.join('')
+        const cut = truncate(text, columns)
+        return widthOf(cut) <= columns && (widthOf(text) > columns || cut === text)
+      })
+    )
+  })
+
+  it('of a cut line closes its colours', () => {
+    expect(truncate('\u001B[31mabcdef\u001B[39m', 4)).toBe('\u001B[31mabc…\u001B[0m')
+  })
+
+  it('in a table lines up, whatever its colours', () => {
+    expect(
+      table([
+        ['\u001B[1ma\u001B[22m', 'bb'],
+        ['ccc', '']
+      ])
+    ).toEqual(['\u001B[1ma\u001B[22m    bb', 'ccc'])
+  })
+})
+
+describe('durations', () => {
+  it.each([
+    ['500ms', 500],
+    ['60s', 60_000],
+    ['1.5m', 90_000],
+    ['2h', 7_200_000]
+  ])('%s', (text, ms) => expect(parseDuration(text)).toBe(ms))
+  it.each(['', '5', 's', '0s', '-1s', '1 s', '1d', '1e3ms', 'NaNs'])('%j is none', (text) =>
+    expect(() => parseDuration(text)).toThrow('is not a duration')
+  )
+  it.each([
+    [0.4, '0 ms'],
+    [999, '999 ms'],
+    [59_999, '59.9 s'],
+    [61_000, '1 m 1 s'],
+    [3_661_000, '1 h 1 m'],
+    [90_000_000, '1 d 1 h']
+  ])('%d ms is %s', (ms, text) => expect(durationText(ms)).toBe(text))
+})
+
+describe('style', () => {
+  const tty = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
+  it.each([
+    [{}, true],
+    [{ NO_COLOR: '1' }, false],
+    [{ NO_COLOR: '' }, true],
+    [{ TERM: 'dumb' }, false]
+  ])('%j: colour %s', (env, colour) => expect(styleOf(tty, env).red('x') !== 'x').toBe(colour))
+  it('has no colour in a pipe, and plain symbols on a terminal without UTF-8', () => {
+    expect(styleOf(new PassThrough(), {}).red('x')).toBe('x')
+    expect(styleOf(tty, { LANG: 'C' }).symbols.done).toBe('+')
+    expect(styleOf(tty, { LANG: 'de_DE.UTF-8' }).symbols.done).toBe('✓')
+  })
+})
+
+describe('the live block', () => {
+  /** A terminal of `columns` × `rows` that understands what the block writes. */
+  function terminal(
+    columns: number,
+    rows: number
+  ): { readonly stream: PassThrough; readonly screen: () => readonly string[] } {
+    const lines: string[] = ['']
+    let row = 0
+    const stream = Object.assign(new PassThrough(), { columns, rows })
+    stream.setEncoding('utf8')
+    stream.on('data', (text: string) => {
+      // oxlint-disable-next-line no-control-regex -- the escape character is what this is about
+      for (const [part, count, what] of text.matchAll(/\u001B\[(\d*)([A-Z])|\n|\r|[^\u001B\n\r]+/g)) {
+        if (what === 'A') row -= Number(count)
+        else if (what === 'J') lines.length = row + 1
+        else if (part === '\n') row++
+        else if (part !== '\r' && what === undefined) lines[row] = part
+        lines[row] ??= ''
+        if (row < 0) throw new Error('moved above the screen')
+      }
+    })
+    return { stream, screen: () => lines.slice(0, -1) }
+  }
+
+  function handClock(): Clock & { run(): void } {
+    let due: (() => void) | undefined
+    return {
+      now: () => 0,
+      wallNow: () => 0,
+      setTimer(_ms: number, fn: () => void) {
+        due = fn
+        return { cancel: () => (due = undefined) }
+      },
+      run() {
+        const fn = due
+        due = undefined
+        fn?.()
+      }
+    } as Clock & { run(): void }
+  }
+
+  it('is redrawn in place, shrinks, and keeps printed lines above', () => {
+    const clock = handClock()
+    const { stream, screen } = terminal(20, 10)
+    const block = liveBlock(stream, clock)
+    block.update(['one', 'two', 'three'])
+    expect(screen()).toEqual([])
+    clock.run()
+    expect(screen()).toEqual(['one', 'two', 'three'])
+    block.print(['stays'])
+    block.update(['uno'])
+    block.update(['eins', 'x'.repeat(40)])
+    clock.run()
+    expect(screen()).toEqual(['stays', 'eins', `${'x'.repeat(18)}…`])
+    block.close()
+    block.close()
+    block.print(['late'])
+    expect(screen()).toEqual(['stays', 'late', 'eins', `${'x'.repeat(18)}…`])
+  })
+
+  it('keeps to what fits on the screen', () => {
+    const clock = handClock()
+    const { stream, screen } = terminal(20, 4)
+    const block = liveBlock(stream, clock)
+    block.update(['1', '2', '3', '4', '5'])
+    block.close()
+    expect(screen()).toEqual(['1', '2', '3'])
+  })
+})
