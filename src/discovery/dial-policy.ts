@@ -75,33 +75,3 @@ export function backoffMs(attempt: number, minMs: number, maxMs: number, random:
   const full = Math.min(maxMs, minMs * 2 ** Math.min(30, Math.max(0, attempt - 1)))
   return full * (0.5 + 0.5 * random.next())
 }
-
-/** A token bucket on the caller's clock. */
-export interface TokenBucket {
-  /** Takes a token when there is one. */
-  take(now: number): boolean
-  /** When the next token is there; `now` or earlier when there is one already. */
-  readyAt(now: number): number
-}
-
-export function createTokenBucket(burst: number, perSecond: number): TokenBucket {
-  let tokens = burst
-  let filledAt: number | undefined
-  const fill = (now: number): void => {
-    tokens = Math.min(burst, tokens + (Math.max(0, now - (filledAt ?? now)) * perSecond) / 1000)
-    filledAt = Math.max(now, filledAt ?? now)
-  }
-  return {
-    take(now) {
-      fill(now)
-      if (tokens < 1) return false
-      tokens -= 1
-      return true
-    },
-    readyAt(now) {
-      fill(now)
-      // A hair later than exact, because a sum of fractions may end just below one.
-      return tokens >= 1 ? now : now + ((1 - tokens) * 1000) / perSecond + 0.001
-    }
-  }
-}

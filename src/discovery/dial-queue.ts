@@ -8,11 +8,11 @@
  * - a seed waits for a peer's dial at its address only for a moment, because anybody can claim an address.
  */
 import { compareText } from '../core/bytes.ts'
-import { createTokenBucket } from './dial-policy.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { dialAddresses, hasAddress, heardAt } from './dial-targets.ts'
 import type { Target } from './dial-targets.ts'
 import type { DialPlan, DialTarget } from './port.ts'
+import { createTokenBucket } from './token-bucket.ts'
 
 export interface DialQueue {
   /** Marks the chosen targets as in flight. */

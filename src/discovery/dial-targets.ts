@@ -6,6 +6,7 @@
  * addresses that another source gave.
  */
 import { compareText } from '../core/bytes.ts'
+import { interleave } from './address.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import type { HintSource } from './port.ts'
 
@@ -112,7 +113,10 @@ const isFresh = (source: HintSource, said: Said, policy: DialPolicy, now: number
 export function dialAddresses(target: Target, policy: DialPolicy, now: number): string[] {
   const fresh = groups(target, (source, said) => isFresh(source, said, policy, now))
   const chosen = fresh.length === 0 && target.wanted ? groups(target, () => true) : fresh
-  return interleave(chosen, policy.addressesPerDialMax)
+  return interleave(
+    chosen.map((said) => said.addresses),
+    policy.addressesPerDialMax
+  )
 }
 
 function groups(target: Target, keep: (source: HintSource, said: Said) => boolean): Said[] {
@@ -122,17 +126,4 @@ function groups(target: Target, keep: (source: HintSource, said: Said) => boolea
   if (kept.length > 0 || target.wanted)
     for (const [address, at] of target.proven) kept.push({ addresses: [address], at })
   return kept.toSorted((a, b) => b.at - a.at || compareText(a.addresses[0]!, b.addresses[0]!))
-}
-
-function interleave(lists: readonly Said[], max: number): string[] {
-  const merged = new Set<string>()
-  const longest = Math.max(0, ...lists.map((list) => list.addresses.length))
-  for (let i = 0; i < longest; i++) {
-    for (const list of lists) {
-      const address = list.addresses[i]
-      if (address !== undefined) merged.add(address)
-      if (merged.size === max) return [...merged]
-    }
-  }
-  return [...merged]
 }

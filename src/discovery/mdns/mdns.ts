@@ -1,0 +1,367 @@
+/**
+ * mDNS discovery: one `Station` per interface says when to speak, the `AddressBook` says what was learnt, the link carries
+ * packets. What is here only ties them to a clock. docs/protocol/discovery.md has the wire and the figures.
+ *
+ * Everything that arrives is a stranger's word: capped before it is decoded (`packets.ts`), taken only from sources on a
+ * link in use, kept in a capped book, and passed on as a hint to be proved by a handshake. Nothing here throws at a packet.
+ */
+import type { Clock, Timer } from '../../core/clock.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Random } from '../../core/random.ts'
+import type { Answer, DecodedPacket } from 'dns-packet'
+import { isLoopbackHost, isUnspecifiedHost, sameSubnet } from '../address.ts'
+import type { Discovery, DiscoveryEvents, PeerHint } from '../port.ts'
+import { AddressBook } from './address-book.ts'
+import type { AddressBookInit } from './address-book.ts'
+import { announcedOn } from './announced.ts'
+import type { LinkInterface, MulticastLink } from './link.ts'
+import { decodePacket, encodeQuery, encodeResponse } from './packets.ts'
+import {
+  ANNOUNCEMENT_TTL_S,
+  createAnnouncementReader,
+  readPointers,
+  sameName,
+  writeAnnouncement,
+  writeGoodbye,
+  writePointer
+} from './records.ts'
+import type { AnnouncementReader } from './records.ts'
+import { Station } from './station.ts'
+import { createUdpLink, MDNS_PORT } from './udp-link.ts'
+
+export interface MdnsInit {
+  readonly peerId: string
+  /** Our own addresses now, as multiaddr texts; asked again and again, because they change. */
+  readonly addresses: () => readonly string[]
+  /** See `serviceTagOf`. */
+  readonly serviceTag: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Names (`lo`, `eth0`) or IPv4 addresses; nothing leaves by any other. Default: every interface, loopback included. */
+  readonly interfaces?: readonly string[]
+  /** Default 5353. */
+  readonly port?: number
+  readonly book?: Partial<AddressBookInit>
+  /** For tests: a link in memory. */
+  readonly link?: MulticastLink
+}
+
+export interface Mdns extends Discovery {
+  /** Our addresses have just changed, or we have just got some: announces them now instead of within two seconds. */
+  announce(): void
+  /** Asks the link again, with a new burst of queries. */
+  search(): void
+}
+
+export const createMdns = (init: MdnsInit): Mdns => new MdnsDiscovery(init)
+
+/** How often interfaces and our own addresses are looked at. */
+const LOOK_MS = 2_000
+const REOPEN_MAX_MS = 30_000
+const INSTANCE_LENGTH = 16
+const INSTANCE_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+/** The library's types do not know the name of type 255. */
+const ASKED_TYPES: ReadonlySet<string> = new Set(['PTR', 'ANY'])
+
+interface Outlet {
+  on: LinkInterface
+  readonly station: Station
+  /** Undefined while we have no address that can be reached on this interface. */
+  announcement: Uint8Array | undefined
+  lastError: string | undefined
+}
+
+class MdnsDiscovery implements Mdns {
+  readonly #init: MdnsInit
+  readonly #link: MulticastLink
+  readonly #reader: AnnouncementReader
+  readonly #book: AddressBook
+  readonly #outlets = new Map<string, Outlet>()
+  #events: DiscoveryEvents | undefined
+  #open = false
+  #timer: Timer | undefined
+  #timerAt = Infinity
+  #lookAt = Infinity
+  #instance = ''
+  #announced = ''
+  #alarmed = new Set<string>()
+  #reopenMs = LOOK_MS
+
+  constructor(init: MdnsInit) {
+    this.#init = init
+    this.#link =
+      init.link ??
+      createUdpLink({ interfaces: init.interfaces, ...(init.port === undefined ? {} : { port: init.port }) })
+    this.#reader = createAnnouncementReader(init.serviceTag)
+    this.#book = new AddressBook(init.book)
+  }
+
+  /** Resolves when the link is open and the first packets are on their way. A port that cannot be had is an alarm, not an error: seeds may still do. */
+  async start(events: DiscoveryEvents): Promise<void> {
+    if (this.#events !== undefined) return
+    this.#events = events
+    await this.#openLink()
+    this.#wake()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#events === undefined) return
+    this.#events = undefined
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const goodbye = encodeResponse(writeGoodbye(this.#init.serviceTag, this.#instance))
+    await Promise.allSettled(
+      [...this.#outlets.values()]
+        .filter(({ announcement }) => announcement !== undefined)
+        .map(({ on }) => this.#link.send(on, goodbye))
+    )
+    this.#outlets.clear()
+    await this.#link.close()
+  }
+
+  announce(): void {
+    if (this.#events === undefined || !this.#open) return
+    this.#look(this.#init.clock.now())
+    this.#wake()
+  }
+
+  search(): void {
+    const now = this.#init.clock.now()
+    for (const { station } of this.#outlets.values()) station.search(now)
+    this.#wake()
+  }
+
+  // Time
+
+  async #openLink(): Promise<void> {
+    const now = this.#init.clock.now()
+    try {
+      await this.#link.open({ onPacket: (bytes, source) => this.#onPacket(bytes, source) })
+    } catch (error) {
+      this.#blocked('*', `UDP port ${this.#init.port ?? MDNS_PORT} cannot be used: ${messageOf(error)}`)
+      this.#lookAt = now + this.#reopenMs
+      this.#reopenMs = Math.min(REOPEN_MAX_MS, this.#reopenMs * 2)
+      return
+    }
+    if (this.#events === undefined) return this.#link.close()
+    this.#open = true
+    this.#look(this.#init.clock.now())
+  }
+
+  /** Does what is due and sets the timer for the rest. */
+  #wake(): void {
+    if (this.#events === undefined) return
+    const now = this.#init.clock.now()
+    if (this.#lookAt <= now) {
+      this.#lookAt = Infinity
+      if (this.#open) this.#look(now)
+      else void this.#openLink().then(() => this.#wake())
+    }
+    this.#tell(this.#book.expire(now))
+    for (const outlet of this.#outlets.values()) this.#operate(outlet, now)
+    this.#setTimer()
+  }
+
+  #setTimer(): void {
+    let at = Math.min(this.#lookAt, this.#book.nextExpiryAt())
+    for (const { station } of this.#outlets.values()) at = Math.min(at, station.nextAt())
+    if (this.#timer !== undefined && this.#timerAt === at) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    const { clock } = this.#init
+    this.#timer = at === Infinity ? undefined : clock.setTimer(at - clock.now(), () => this.#wake())
+  }
+
+  /** Looks at the interfaces and at our own addresses; what is new is spoken about at once. */
+  #look(now: number): void {
+    this.#lookAt = now + LOOK_MS
+    const present = new Map(this.#link.interfaces().map((on) => [on.name, on]))
+    for (const [name, { on }] of this.#outlets) {
+      if (present.get(name)?.address === on.address) continue
+      this.#outlets.delete(name)
+      this.#alarmed.delete(name)
+      this.#tell(this.#book.forgetInterface(name, now))
+    }
+    const added = new Set<Outlet>()
+    for (const [name, on] of present) {
+      const known = this.#outlets.get(name)
+      if (known !== undefined) {
+        known.on = on
+        continue
+      }
+      const outlet = this.#newOutlet(on, now)
+      this.#outlets.set(name, outlet)
+      added.add(outlet)
+    }
+    this.#checkInterfaces()
+    if (!this.#renewAnnouncement()) return
+    for (const outlet of this.#outlets.values()) if (!added.has(outlet)) outlet.station.announce(now)
+  }
+
+  #newOutlet(on: LinkInterface, now: number): Outlet {
+    const station = new Station({ random: this.#init.random.fork(on.name), now })
+    return { on, station, announcement: undefined, lastError: undefined }
+  }
+
+  /** True when what we announce is new. An instance name stands for one version of it, so that "known" means known. */
+  #renewAnnouncement(): boolean {
+    const { peerId, serviceTag } = this.#init
+    const addresses = this.#init.addresses()
+    const perOutlet = [...this.#outlets.values()].map((outlet) => ({
+      outlet,
+      texts: announcedOn(outlet.on, peerId, addresses)
+    }))
+    const announced = JSON.stringify(perOutlet.map(({ outlet, texts }) => [outlet.on.name, texts]))
+    if (announced === this.#announced) return false
+    this.#announced = announced
+    this.#instance = this.#drawInstance()
+    for (const { outlet, texts } of perOutlet) {
+      outlet.announcement =
+        texts.length === 0 ? undefined : encodeResponse(writeAnnouncement(serviceTag, this.#instance, texts))
+    }
+    return true
+  }
+
+  #drawInstance(): string {
+    const { random } = this.#init
+    let name = ''
+    for (let i = 0; i < INSTANCE_LENGTH; i++) name += INSTANCE_LETTERS[random.int(0, INSTANCE_LETTERS.length - 1)]!
+    return name
+  }
+
+  // Out
+
+  #operate(outlet: Outlet, now: number): void {
+    for (const action of outlet.station.due(now)) {
+      switch (action) {
+        case 'answer':
+          if (outlet.announcement !== undefined) this.#send(outlet, outlet.announcement)
+          break
+        case 'query':
+          this.#send(outlet, this.#query(outlet, now))
+          break
+        case 'blocked':
+          this.#link.interfaces(true)
+          this.#missed(outlet)
+          break
+      }
+    }
+  }
+
+  /** Our own name among the known answers keeps us from answering ourselves, and marks the query as ours when it comes back. */
+  #query(outlet: Outlet, now: number): Uint8Array {
+    const { serviceTag, random } = this.#init
+    const known = this.#book
+      .knownAnswers(outlet.on.name, now)
+      .map(({ instance, ttlS }) => writePointer(serviceTag, instance, ttlS))
+    // When not all of them fit, a different part each time.
+    const turn = known.length === 0 ? 0 : random.int(0, known.length - 1)
+    const answers: Answer[] = [writePointer(serviceTag, this.#instance, ANNOUNCEMENT_TTL_S)]
+    return encodeQuery(serviceTag, [...answers, ...known.slice(turn), ...known.slice(0, turn)])
+  }
+
+  #send(outlet: Outlet, bytes: Uint8Array): void {
+    this.#link.send(outlet.on, bytes).then(
+      () => (outlet.lastError = undefined),
+      (error: unknown) => (outlet.lastError = messageOf(error))
+    )
+  }
+
+  // In
+
+  #onPacket(bytes: Uint8Array, source: { readonly address: string; readonly port: number }): void {
+    if (this.#events === undefined) return
+    const outlet = this.#outletOf(source.address)
+    if (outlet === undefined) return
+    const packet = decodePacket(bytes)
+    if (packet === undefined) return
+    const now = this.#init.clock.now()
+    if (packet.type === 'query') this.#onQuery(packet, outlet, source.address, now)
+    // Responses from another port are not multicast DNS (RFC 6762, 6) and cheaper to forge.
+    else if (source.port === (this.#init.port ?? MDNS_PORT)) this.#onResponse(packet, outlet, source.address, now)
+    this.#operate(outlet, now)
+    this.#setTimer()
+  }
+
+  /** The interface on whose link the source is; strangers from elsewhere are not heard (RFC 6762, 11). */
+  #outletOf(address: string): Outlet | undefined {
+    for (const outlet of this.#outlets.values()) {
+      if (sameSubnet(address, outlet.on.address, outlet.on.netmask)) return outlet
+    }
+    return undefined
+  }
+
+  #onQuery(packet: DecodedPacket, outlet: Outlet, source: string, now: number): void {
+    const { serviceTag } = this.#init
+    const questions = packet.questions ?? []
+    if (!questions.some(({ name, type }) => sameName(name, serviceTag) && ASKED_TYPES.has(type))) return
+    const known = readPointers(serviceTag, packet.answers ?? [])
+    if (known.some(({ instance }) => instance === this.#instance)) {
+      if (source === outlet.on.address && known[0]!.instance === this.#instance) this.#echoed(outlet)
+    } else outlet.station.asked(this.#book.size, now)
+    const news = known.some(({ instance }) => instance !== this.#instance && !this.#book.knows(instance))
+    if (!news && source !== outlet.on.address) outlet.station.spared(now)
+  }
+
+  #onResponse(packet: DecodedPacket, outlet: Outlet, source: string, now: number): void {
+    const from = { interfaceName: outlet.on.name, source }
+    for (const reading of this.#reader.read(packet)) {
+      if (reading.type === 'goodbye') {
+        this.#tell(this.#book.goodbye(reading.instance, from, now))
+        continue
+      }
+      if (reading.peerId === this.#init.peerId) continue
+      const addresses = reading.addresses.filter(({ host }) => isWorthDialling(host, source, outlet))
+      if (addresses.length > 0) this.#tell(this.#book.hear({ ...reading, addresses }, from, now))
+    }
+  }
+
+  #tell(hints: readonly PeerHint[]): void {
+    for (const hint of hints) this.#events?.onHint(hint)
+  }
+
+  // Watchdog
+
+  #echoed(outlet: Outlet): void {
+    if (!outlet.station.echoed()) return
+    if (!this.#alarmed.delete(outlet.on.name)) return
+    const { name, address } = outlet.on
+    this.#events?.onAlarm({ code: 'multicast-restored', detail: `multicast works again on ${name} (${address})` })
+    outlet.station.announce(this.#init.clock.now())
+    outlet.station.search(this.#init.clock.now())
+  }
+
+  #missed(outlet: Outlet): void {
+    const { name, address, loopback } = outlet.on
+    // Loopback is a convenience for nodes on one machine; it is worth an alarm only when somebody counts on it.
+    if (loopback && this.#init.interfaces === undefined && this.#outlets.size > 1) return
+    const why = outlet.lastError === undefined ? '' : ` (${outlet.lastError})`
+    this.#blocked(name, `our own query did not come back within a second on ${name} (${address})${why}`)
+  }
+
+  #checkInterfaces(): void {
+    if (this.#outlets.size > 0) {
+      if (this.#alarmed.delete('*')) {
+        this.#events?.onAlarm({ code: 'multicast-restored', detail: 'there is an interface for multicast again' })
+      }
+      return
+    }
+    const named = this.#init.interfaces
+    this.#blocked(
+      '*',
+      named === undefined ? 'no interface has an IPv4 address' : `no interface is called ${named.join(' or ')}`
+    )
+  }
+
+  #blocked(what: string, why: string): void {
+    if (this.#alarmed.has(what)) return
+    this.#alarmed.add(what)
+    const advice = 'until it does, peers are found by seeds and by the addresses of earlier runs only'
+    this.#events?.onAlarm({ code: 'multicast-blocked', detail: `multicast does not work: ${why}; ${advice}` })
+  }
+}
+
+/** Loopback addresses lead to a peer only when it is on this very machine. */
+const isWorthDialling = (host: string, source: string, { on }: Outlet): boolean =>
+  !isUnspecifiedHost(host) && (!isLoopbackHost(host) || on.loopback || on.hosts.includes(source))
