@@ -5,12 +5,11 @@
  * still under way (RFC 8305), so that a dead address costs a quarter of a second instead of its whole timeout. The first
  * session wins, also one that the peer opened meanwhile.
  *
- * When the peer's own dial comes in first, who gives up? The node with the higher PeerId only: the connection dialled by
- * the lower one survives a double dial (session-table.ts). If both gave up, both connections could be lost.
+ * What is then still connecting is given up; what has got as far as talking to the peer is not. The peer may have admitted us on
+ * that connection already, and be sending frames on it: it becomes a second link, which goes in good order (session-table.ts).
  *
  * What is left out: back-off and choice of peers, which the dial planner decides (discovery).
  */
-import { compareText } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { AdmissionRefusedError, DialFailedError, TransportStoppedError, type DialAttempt } from './errors.ts'
@@ -27,14 +26,26 @@ export interface DialerInit {
   readonly staggerMs: number
   /** For one address. */
   readonly timeoutMs: number
-  /** Resolves with the PeerId behind the address once its session is open. */
-  attempt(address: string, expected: string | undefined, signal: AbortSignal): Promise<string>
+  readonly attempt: Attempt
   hasSession(peerId: string): boolean
 }
+
+/** One address. Resolves with the PeerId behind it once its session is open. */
+export type Attempt = (
+  address: string,
+  expected: string | undefined,
+  signals: {
+    /** Ends the attempt, wherever it is. */
+    readonly signal: AbortSignal
+    /** Ends it as long as it has not reached anybody. */
+    readonly whileConnecting: AbortSignal
+  }
+) => Promise<string>
 
 interface Flight {
   readonly target: DialTarget
   readonly controller: AbortController
+  readonly unneeded: AbortController
   readonly result: PromiseWithResolvers<string>
   readonly queue: string[]
   readonly attempts: DialAttempt[]
@@ -71,12 +82,7 @@ export class Dialer {
 
   /** A session opened, by whichever way. */
   sessionOpened(peerId: string): void {
-    const peerIsLower = compareText(peerId, this.#init.self) < 0
-    for (const flight of this.#flights) {
-      if (flight.target.peerId !== peerId) continue
-      this.#settle(flight, peerIsLower)
-      flight.result.resolve(peerId)
-    }
+    for (const flight of this.#flights) if (flight.target.peerId === peerId) this.#succeed(flight, peerId)
   }
 
   stop(): void {
@@ -98,6 +104,7 @@ export class Dialer {
     const flight: Flight = {
       target,
       controller: new AbortController(),
+      unneeded: new AbortController(),
       result: Promise.withResolvers<string>(),
       queue: [...new Set(target.addresses)].slice(0, ADDRESSES_MAX),
       attempts: [],
@@ -138,7 +145,10 @@ export class Dialer {
     }
     flight.active += 1
     this.#attempt(flight, address).then(
-      (peerId) => this.#succeed(flight, peerId),
+      (peerId) => {
+        flight.active -= 1
+        this.#succeed(flight, peerId)
+      },
       (error: unknown) => this.#failed(flight, address, error)
     )
     if (flight.queue.length > 0) {
@@ -153,7 +163,10 @@ export class Dialer {
     flight.controller.signal.addEventListener('abort', onAbort, { once: true })
     const timer = clock.setTimer(timeoutMs, () => controller.abort(new Error(`no session within ${timeoutMs} ms`)))
     try {
-      return await this.#init.attempt(address, flight.target.peerId, controller.signal)
+      return await this.#init.attempt(address, flight.target.peerId, {
+        signal: controller.signal,
+        whileConnecting: flight.unneeded.signal
+      })
     } catch (error) {
       if (error instanceof AdmissionRefusedError || !controller.signal.aborted) throw error
       throw controller.signal.reason
@@ -164,9 +177,8 @@ export class Dialer {
   }
 
   #succeed(flight: Flight, peerId: string): void {
-    flight.active -= 1
-    if (flight.settled) return
-    this.#settle(flight, true)
+    this.#settle(flight)
+    flight.unneeded.abort(new Error('no longer needed'))
     flight.result.resolve(peerId)
   }
 
@@ -190,16 +202,16 @@ export class Dialer {
   }
 
   #fail(flight: Flight, error: unknown): void {
-    this.#settle(flight, true)
+    if (flight.settled) return
+    this.#settle(flight)
+    flight.controller.abort(error)
     flight.result.reject(error)
   }
 
-  #settle(flight: Flight, abortRest: boolean): void {
-    if (flight.settled) return
+  #settle(flight: Flight): void {
     flight.settled = true
     flight.stagger?.cancel()
     this.#flights.delete(flight)
-    if (abortRest) flight.controller.abort(new Error('no longer needed'))
   }
 }
 

@@ -115,7 +115,7 @@ class MemoryTransport implements MeasuredTransport {
       limits: { ...defaultTransportLimits, ...init.limits },
       closesLinks: true,
       onError: init.onError ?? (() => {}),
-      attempt: (address, expected, signal) => this.#attempt(address, expected, signal)
+      attempt: (address, expected, { signal }) => this.#attempt(address, expected, signal)
     })
   }
 

@@ -29,6 +29,7 @@ export class Outbox {
   #sink: ByteSink | undefined
   #blocked = false
   #scheduled = false
+  #waiting: (() => void)[] = []
 
   constructor(init: OutboxInit) {
     this.#init = init
@@ -57,6 +58,13 @@ export class Outbox {
 
   detach(): void {
     this.#sink = undefined
+    this.#release()
+  }
+
+  /** Resolves when the sink has taken everything, or is gone. */
+  whenEmpty(): Promise<void> {
+    if (this.#queue.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   drained(): void {
@@ -71,10 +79,15 @@ export class Outbox {
       try {
         this.#blocked = !this.#sink.write(bytes)
       } catch (error) {
-        this.#sink = undefined
+        this.detach()
         this.#init.onWriteError(error)
       }
     }
+    if (this.#queue.length === 0) this.#release()
+  }
+
+  #release(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #schedule(): void {

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import { InvariantError } from '../core/invariant.ts'
-import { Dialer, type DialTarget } from './dialer.ts'
+import { Dialer, type Attempt, type DialTarget } from './dialer.ts'
 import { AdmissionRefusedError, TransportStoppedError } from './errors.ts'
 import type { ExchangeOutcome } from './exchange.ts'
 import type { Frame } from './framing.ts'
@@ -20,7 +20,7 @@ export interface TransportCoreInit {
   readonly limits: TransportLimits
   readonly closesLinks: boolean
   readonly onError: (error: unknown, doing: string) => void
-  attempt(address: string, expected: string | undefined, signal: AbortSignal): Promise<string>
+  readonly attempt: Attempt
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -85,7 +85,7 @@ export class TransportCore {
       clock: this.clock,
       staggerMs: this.limits.dialStaggerMs,
       timeoutMs: this.limits.addressDialTimeoutMs,
-      attempt: (address, expected, signal) => this.#init.attempt(address, expected, signal),
+      attempt: this.#init.attempt,
       hasSession: (peerId) => this.#table.has(peerId)
     })
   }

@@ -56,7 +56,7 @@ export class Libp2pTransport implements MeasuredTransport {
       limits: init.limits,
       closesLinks: this.#ownsConnections,
       onError: init.onError,
-      attempt: (address, expected, signal) => this.#connector.attempt(address, expected, signal)
+      attempt: (address, expected, signals) => this.#connector.attempt(address, expected, signals)
     })
     this.#connector = this.#makeConnector()
   }

@@ -158,5 +158,8 @@ function addressOf(connection: MessageStream): string | undefined {
 /** The initiator of Noise XX can tell: the responder's first message does not decrypt when the prologues differ. */
 function foreignDomain(error: unknown): Refusal | undefined {
   if (!(error instanceof Error) || !error.message.startsWith('handshake stage 1 validation fail')) return undefined
-  return { code: 'foreign-domain', detail: `the secure handshake failed, as it does with another domain: ${error.message}` }
+  return {
+    code: 'foreign-domain',
+    detail: `the secure handshake failed, as it does with another domain: ${error.message}`
+  }
 }

@@ -1,5 +1,6 @@
 /** How an adapter gets connections and makes links of them: the part in which its two modes differ. */
 import type { Connection, Stream } from '@libp2p/interface'
+import type { Attempt } from '../dialer.ts'
 
 export interface Connector {
   /** Registers what it needs, before any connection is looked at. */
@@ -11,6 +12,5 @@ export interface Connector {
   disconnected(connection: Connection): void
   /** Keeps or resets a stream for frames on a connection that has no link (yet). */
   early(stream: Stream, connection: Connection): void
-  /** One address of a dial; resolves with the PeerId once the session is open. */
-  attempt(address: string, expected: string | undefined, signal: AbortSignal): Promise<string>
+  readonly attempt: Attempt
 }

@@ -6,11 +6,13 @@
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import type { Attempt } from '../dialer.ts'
 import { AdmissionBrokenError, AdmissionRefusedError } from '../errors.ts'
 import type { TransportCore } from '../transport-core.ts'
 import { refusedEvent } from './admission-encrypter.ts'
 import type { AdmissionRecord, Admissions } from './admissions.ts'
 import type { Connector } from './connector.ts'
+import { withDeadline } from './deadline.ts'
 import type { TransportComponents } from './types.ts'
 
 export interface EncrypterConnectorInit {
@@ -50,32 +52,36 @@ export class EncrypterConnector implements Connector {
     stream.abort(new Error('not admitted'))
   }
 
-  async attempt(address: string, expected: string | undefined, signal: AbortSignal): Promise<string> {
+  readonly attempt: Attempt = async (address, expected, { signal, whileConnecting }) => {
     const { components, core } = this.#init
     const target = withPeer(address, expected)
-    const controller = new AbortController()
-    const onAbort = (): void => controller.abort(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const { connectTimeoutMs } = core.limits
-    const timer = core.clock.setTimer(connectTimeoutMs, () => {
-      controller.abort(new Error(`no connection within ${connectTimeoutMs} ms`))
-    })
+    const connecting = withDeadline(core.clock, core.limits.connectTimeoutMs)
+    const given = new AbortController()
+    const giveUp = (): void => given.abort()
+    // Until somebody has answered, three things can end the attempt; after that only the first.
+    const early = AbortSignal.any([connecting.signal, whileConnecting])
+    early.addEventListener('abort', giveUp, { once: true })
     let refused: AdmissionRefusedError | undefined
     const onProgress = (event: { readonly type: string; readonly detail?: unknown }): void => {
-      if (event.type === 'upgrader:encrypt-outbound-connection') timer.cancel()
+      if (event.type === 'upgrader:encrypt-outbound-connection') early.removeEventListener('abort', giveUp)
       if (event.type === refusedEvent && event.detail instanceof AdmissionRefusedError) refused = event.detail
     }
     try {
-      const connection = await components.transportManager.dial(target, { signal: controller.signal, onProgress })
+      const connection = await components.transportManager.dial(target, {
+        signal: AbortSignal.any([signal, given.signal]),
+        onProgress
+      })
       const peerId = connection.remotePeer.toString()
+      // Not every transport gives the named PeerId to the handshake. The session is somebody's all the same, and stays.
+      if (expected !== undefined && peerId !== expected) throw new Error(`${peerId} answers there`)
       if (!core.hasSession(peerId)) throw new AdmissionBrokenError('the connection closed right')
       return peerId
     } catch (error) {
       if (refused !== undefined) throw refused
-      throw controller.signal.aborted ? controller.signal.reason : error
+      throw given.signal.aborted ? early.reason : error
     } finally {
-      timer.cancel()
-      signal.removeEventListener('abort', onAbort)
+      connecting.cancel()
+      early.removeEventListener('abort', giveUp)
     }
   }
 }

@@ -16,7 +16,7 @@ import { Outbox } from '../outbox.ts'
 import type { Link } from '../session-table.ts'
 import type { TransportCore } from '../transport-core.ts'
 import type { AdmissionRecord } from './admissions.ts'
-import { withDeadline } from './deadline.ts'
+import { raceAbort, withDeadline } from './deadline.ts'
 
 /** Protocol id of the streams that carry consensus frames. */
 export const FRAMES_PROTOCOL = '/quorate/frames/1.0.0'
@@ -140,6 +140,8 @@ export class FramesLink implements Link {
     const { connection, core, ownsConnection } = this.#init
     const deadline = withDeadline(core.clock, CLOSE_TIMEOUT_MS)
     try {
+      // Our stream may still be opening, with frames that wait for it.
+      await raceAbort(this.#outbox.whenEmpty(), deadline.signal)
       if (ownsConnection) await connection.close({ signal: deadline.signal })
       else await this.#outbound?.close({ signal: deadline.signal })
     } catch {
@@ -186,7 +188,7 @@ export class FramesLink implements Link {
       })
       // libp2p resolves with a stream that the peer has reset already when it is over its limit.
       if (stream.status !== 'open') throw new Error(`the peer answered with a stream that is ${stream.status}`)
-      if (this.#state === 'open') this.#use(stream)
+      if (this.#state !== 'ended') this.#use(stream)
       else stream.abort(new Error('the session is closed'))
     } catch (error) {
       if (isUnsupported(error)) this.abort('the peer takes no consensus frames on this connection')

@@ -8,6 +8,7 @@
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import { messageOf } from '../../core/errors.ts'
+import type { Attempt } from '../dialer.ts'
 import { AdmissionBrokenError, type AdmissionRefusedError } from '../errors.ts'
 import { AdmissionExchange, gateFailed, type ExchangeOutcome } from '../exchange.ts'
 import type { AdmissionGate } from '../gate.ts'
@@ -91,9 +92,11 @@ export class HelloConnector implements Connector {
     else pending.streams.push(stream)
   }
 
-  async attempt(address: string, expected: string | undefined, signal: AbortSignal): Promise<string> {
+  readonly attempt: Attempt = async (address, expected, { signal, whileConnecting }) => {
     const { components, core } = this.#init
-    const connection = await components.connectionManager.openConnection(withPeer(address, expected), { signal })
+    const connection = await components.connectionManager.openConnection(withPeer(address, expected), {
+      signal: AbortSignal.any([signal, whileConnecting])
+    })
     const peerId = connection.remotePeer.toString()
     if (core.hasSession(peerId)) return peerId
     if (connection.limits !== undefined) throw new Error('no consensus over a relay')
