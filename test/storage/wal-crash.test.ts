@@ -52,10 +52,10 @@ function* tears(moment: Moment, every: number): Generator<Tear> {
   yield nothing
   yield whole
   const writes = moment.disk.unsynced()
+  // With every length in one of two forms; the moments are many, so both forms meet every part of a frame.
   const longest = Math.max(0, ...writes.map(({ bytes }) => withoutZeros(bytes)))
   for (let length = 1; length < longest; length += length < 64 ? 1 : every) {
-    yield prefix(length, false)
-    yield prefix(length, true)
+    yield prefix(length, length % 2 === 0)
   }
   if (longest > 0) {
     for (let pattern = 0; pattern < 16; pattern++) yield sectors((sector) => ((pattern >> (sector % 4)) & 1) === 1)

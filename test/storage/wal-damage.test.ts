@@ -118,6 +118,14 @@ describe('bit rot', () => {
     expect(await stateOrRefusal(stopped)).toBe('StorageCorruptError')
   })
 
+  test('the stated bound: a file that is cut short is an older state', async () => {
+    const disk = await smallLogOf(batches, true)
+    disk.edit(first, (bytes) => bytes.slice(0, usedBytes(disk) - 150))
+    const { recovered } = await openOn(disk)
+    const older = batches.map((_, i) => describeState(StorageModel.after(batches.slice(0, i))))
+    expect(older).toContain(describeState(recovered))
+  })
+
   test('the last frame with all of its sectors there is damage, not a torn tail, even when it holds zeros', async () => {
     const zeros = { entries: [{ index: 3, term: 1, type: 0, data: new Uint8Array(3000).fill(7, 0, 10) }] }
     const disk = await smallLogOf([...batches, zeros], false)

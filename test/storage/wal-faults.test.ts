@@ -130,3 +130,12 @@ test('batches that wait while a sync runs share the next one', async () => {
   expect(syncs).toHaveLength(1)
   expect(log.stats()).toMatchObject({ batches: 64, frames: 1, queuedBatches: 0, queuedBytes: 0 })
 })
+
+test('a batch costs one write and one sync, and nothing else', async () => {
+  const disk = await createSimulatedDisk()
+  const log = await openOn(disk, { segmentBytes: 1 << 20 })
+  const calls: string[] = []
+  disk.onChange = (call) => calls.push(call)
+  for (let i = 0; i < 30; i++) await log.write(vote(String(i)))
+  expect(calls).toEqual(Array.from({ length: 30 }, () => ['write', 'sync']).flat())
+})

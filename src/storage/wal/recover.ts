@@ -10,9 +10,9 @@
  *   damage      when all of its sectors are there: a crash does not change bytes, it only withholds them;
  *   torn tail   otherwise. It is cut.
  *
- * What remains undecidable is written down in docs/protocol/storage.md: the last frame, and only that, when the disk
- * loses whole sectors of it while no process runs, or when its file is cut short. After a clean stop not even that: the
- * last frame is then a seal, which holds nothing. The same question in the literature: Alagappan et al., "Protocol-Aware
+ * What remains undecidable is written down in docs/protocol/storage.md: whole sectors lost from the last frame of a store
+ * that was not stopped cleanly (a seal, which holds nothing, is the last frame of one that was), and the end of the last
+ * file missing altogether. The same question in the literature: Alagappan et al., "Protocol-Aware
  * Recovery for Consensus-Based Storage", FAST 2018, section 3.3.
  */
 import { equalBytes, toHex } from '../../core/bytes.ts'
