@@ -1,0 +1,69 @@
+/** What the demo prints: lines for people, or NDJSON of everything. */
+import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { makeStyle, styleOf } from '../../src/cli/view/style.ts'
+import { table } from '../../src/cli/view/text.ts'
+
+export interface Timing {
+  readonly what: string
+  readonly ms: number
+}
+
+export interface Show {
+  title(text: string): void
+  /** A chapter begins; times of lines count from here. */
+  step(step: string, text: string, at: number): void
+  /** One thing that a node did. */
+  line(at: number, node: string, what: string, detail: string): void
+  note(text: string): void
+  /** A chapter has ended well. `facts` are for programs. */
+  done(step: string, text: string, facts: Readonly<Record<string, unknown>>): void
+  /** An event of a node, as it came. */
+  event(node: string, event: StampedNodeEvent): void
+  summary(timings: readonly Timing[], facts: Readonly<Record<string, unknown>>): void
+  failed(message: string, exitCode: number): void
+}
+
+const say = (line: string): boolean => process.stdout.write(`${line}\n`)
+
+export function showJson(now: () => number): Show {
+  const emit = (event: Readonly<Record<string, unknown>>): boolean => say(JSON.stringify(event))
+  return {
+    title: (text) => emit({ event: 'demo', status: 'start', at: now(), text }),
+    step: (step, text, at) => emit({ event: 'step', step, status: 'start', at, text }),
+    line: () => {},
+    note: (text) => emit({ event: 'note', at: now(), text }),
+    done: (step, text, facts) => emit({ event: 'step', step, status: 'done', at: now(), text, ...facts }),
+    event: (node, event) => emit({ ...event, name: node }),
+    summary: (timings, facts) => {
+      const ms = Object.fromEntries(timings.map(({ what, ms: value }) => [what, round(value)]))
+      emit({ event: 'summary', ok: true, at: now(), ...facts, ms })
+    },
+    failed: (message, exitCode) => emit({ event: 'summary', ok: false, at: now(), exitCode, message })
+  }
+}
+
+export function showPeople(): Show {
+  const style = process.stdout.isTTY ? styleOf(process.stdout, process.env) : makeStyle({ color: false, unicode: true, columns: 100 })
+  let zero = 0
+  return {
+    title: (text) => say(style.bold(text)),
+    step(_step, text, at) {
+      zero = at
+      say(`\n${style.bold(text)}`)
+    },
+    line: (at, node, what, detail) =>
+      say(`${style.dim(msText(at - zero).padStart(9))}  ${style.cyan(node.padEnd(3))} ${what.padEnd(13)} ${style.dim(detail)}`),
+    note: (text) => say(style.yellow(text)),
+    done: (_step, text) => say(`  ${style.green(style.symbols.done)} ${text}`),
+    event: () => {},
+    summary(timings) {
+      say(`\n${style.bold('measured')}`)
+      for (const row of table(timings.map(({ what, ms }) => [what, `${msText(ms).padStart(9)} ms`]), '  ')) say(row)
+    },
+    failed: (message) => process.stderr.write(`${style.red('error:')} ${message}\n`)
+  }
+}
+
+/** Tenths below ten milliseconds, where they say something. */
+const msText = (ms: number): string => (ms < 10 ? ms.toFixed(1) : String(Math.round(ms)))
+const round = (ms: number): number => Math.round(ms * 10) / 10
