@@ -33,7 +33,7 @@ export interface TransportHarness {
 
 export interface TransportConformanceCase {
   readonly name: string
-  run(createHarness: () => Promise<TransportHarness>): Promise<void>
+  readonly run: (createHarness: () => Promise<TransportHarness>) => Promise<void>
 }
 
 /** What a test gate does. Its hello and verdicts are text, so that they can be read in a failure. */

@@ -144,35 +144,32 @@ export class Dialer {
       return
     }
     flight.active += 1
-    this.#attempt(flight, address).then(
-      (peerId) => {
-        flight.active -= 1
-        this.#succeed(flight, peerId)
-      },
-      (error: unknown) => this.#failed(flight, address, error)
-    )
+    void this.#attempt(flight, address)
     if (flight.queue.length > 0) {
       flight.stagger = this.#init.clock.setTimer(this.#init.staggerMs, () => this.#next(flight))
     }
   }
 
-  async #attempt(flight: Flight, address: string): Promise<string> {
+  /** Never rejects. */
+  async #attempt(flight: Flight, address: string): Promise<void> {
     const { clock, timeoutMs } = this.#init
     const controller = new AbortController()
-    const onAbort = (): void => controller.abort(flight.controller.signal.reason)
-    flight.controller.signal.addEventListener('abort', onAbort, { once: true })
+    const { signal } = flight.controller
+    const onAbort = (): void => controller.abort(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
     const timer = clock.setTimer(timeoutMs, () => controller.abort(new Error(`no session within ${timeoutMs} ms`)))
     try {
-      return await this.#init.attempt(address, flight.target.peerId, {
-        signal: controller.signal,
-        whileConnecting: flight.unneeded.signal
-      })
+      const signals = { signal: controller.signal, whileConnecting: flight.unneeded.signal }
+      const peerId = await this.#init.attempt(address, flight.target.peerId, signals)
+      flight.active -= 1
+      this.#succeed(flight, peerId)
     } catch (error) {
-      if (error instanceof AdmissionRefusedError || !controller.signal.aborted) throw error
-      throw controller.signal.reason
+      flight.active -= 1
+      const why: unknown = controller.signal.aborted ? controller.signal.reason : error
+      this.#failed(flight, address, error instanceof AdmissionRefusedError ? error : why)
     } finally {
       timer.cancel()
-      flight.controller.signal.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -183,7 +180,6 @@ export class Dialer {
   }
 
   #failed(flight: Flight, address: string, error: unknown): void {
-    flight.active -= 1
     if (flight.settled) return
     flight.attempts.push({ address, error: messageOf(error) })
     if (error instanceof AdmissionRefusedError) {

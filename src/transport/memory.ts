@@ -183,8 +183,8 @@ class MemoryTransport implements MeasuredTransport {
     this.#dials += 1
     const ours = new End(this, true, name, this.#dials)
     const theirs = new End(remote, false, this.peerId, 0)
-    ours.connect(theirs)
-    theirs.connect(ours)
+    ours.other = theirs
+    theirs.other = ours
     const onAbort = (): void => ours.abort('the dial was given up')
     signal.addEventListener('abort', onAbort, { once: true })
     ours.begin()
@@ -206,7 +206,7 @@ class End implements Link {
   readonly #exchange: AdmissionExchange
   readonly #admission = Promise.withResolvers<void>()
   /** Set before anything is sent. */
-  #other!: End
+  other: End | undefined
   /** On their way to the other end; `undefined` closes. */
   #outgoing: (Frame | undefined)[] = []
   #outgoingBytes = 0
@@ -244,10 +244,6 @@ class End implements Link {
 
   get sequence(): number {
     return this.#dialled ? this.#ownSequence : this.#admitted!.sequence
-  }
-
-  connect(other: End): void {
-    this.#other = other
   }
 
   begin(): void {
@@ -314,13 +310,14 @@ class End implements Link {
   }
 
   #deliverNext(): void {
-    if (this.#outgoing.length === 0) return
+    const { other } = this
+    if (other === undefined || this.#outgoing.length === 0) return
     const frame = this.#outgoing.shift()
     if (this.#closed && this.#outgoing.length === 0) this.#node.remove(this)
-    if (frame === undefined) this.#other.#finish('the peer closed the connection')
+    if (frame === undefined) other.#finish('the peer closed the connection')
     else {
       this.#outgoingBytes -= frame.body.byteLength + FRAME_OVERHEAD_BYTES
-      this.#other.#receive(frame)
+      other.#receive(frame)
     }
   }
 

@@ -9,7 +9,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { messageOf } from '../../core/errors.ts'
 import type { Attempt } from '../dialer.ts'
-import { AdmissionBrokenError, type AdmissionRefusedError } from '../errors.ts'
+import { AdmissionBrokenError, AdmissionRefusedError } from '../errors.ts'
 import { AdmissionExchange, gateFailed, type ExchangeOutcome } from '../exchange.ts'
 import type { AdmissionGate } from '../gate.ts'
 import { runExchange } from '../run-exchange.ts'
@@ -45,6 +45,7 @@ interface Pending {
 export class HelloConnector implements Connector {
   readonly #init: HelloConnectorInit
   readonly #pending = new Map<Connection, Pending>()
+  readonly #asking = new Map<Connection, Promise<void>>()
   /** Streams whose admission is over and that wait for their link. */
   readonly #adopt: (stream: Stream, connection: Connection) => void
 
@@ -93,24 +94,43 @@ export class HelloConnector implements Connector {
   }
 
   readonly attempt: Attempt = async (address, expected, { signal, whileConnecting }) => {
-    const { components, core } = this.#init
-    const connection = await components.connectionManager.openConnection(withPeer(address, expected), {
-      signal: AbortSignal.any([signal, whileConnecting])
-    })
+    const { components } = this.#init
+    for (let again = true; ; again = false) {
+      const connection = await components.connectionManager.openConnection(withPeer(address, expected), {
+        signal: AbortSignal.any([signal, whileConnecting])
+      })
+      try {
+        return await this.#sessionOn(connection)
+      } catch (error) {
+        // libp2p reuses connections, also one that is just closing.
+        if (again && connection.status !== 'open' && !(error instanceof AdmissionRefusedError)) continue
+        if (isUnsupported(error)) throw new Error(`the peer does not speak ${HELLO_PROTOCOL}`, { cause: error })
+        // Some of libp2p's promises reject with an event.
+        throw error instanceof Error ? error : new AdmissionBrokenError('the connection closed')
+      }
+    }
+  }
+
+  async #sessionOn(connection: Connection): Promise<string> {
+    const { core } = this.#init
     const peerId = connection.remotePeer.toString()
     if (core.hasSession(peerId)) return peerId
     if (connection.limits !== undefined) throw new Error('no consensus over a relay')
-    try {
-      await this.#ask(connection)
-    } catch (error) {
-      if (isUnsupported(error)) throw new Error(`the peer does not speak ${HELLO_PROTOCOL}`, { cause: error })
-      throw error
-    }
+    await this.#ask(connection)
     if (!core.hasSession(peerId)) throw new AdmissionBrokenError('the session closed right')
     return peerId
   }
 
-  async #ask(connection: Connection): Promise<void> {
+  /** One question at a time on a connection; whoever asks meanwhile gets the same answer. */
+  #ask(connection: Connection): Promise<void> {
+    const asked = this.#asking.get(connection)
+    if (asked !== undefined) return asked
+    const asking = this.#askNow(connection).finally(() => this.#asking.delete(connection))
+    this.#asking.set(connection, asking)
+    return asking
+  }
+
+  async #askNow(connection: Connection): Promise<void> {
     const { core } = this.#init
     const deadline = withDeadline(core.clock, core.limits.admissionDeadlineMs)
     try {

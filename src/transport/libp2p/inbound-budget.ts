@@ -13,7 +13,7 @@ export interface InboundBudgetInit {
   readonly strangersPerHostMax: number
   /** What a stranger may send before it is admitted. */
   readonly bytesMax: number
-  onTurnedAway(): void
+  readonly onTurnedAway: () => void
 }
 
 export class InboundBudget implements ConnectionGater {
