@@ -1,0 +1,29 @@
+/** Claims and signatures that cost nothing to make and cannot be mistaken for another's. */
+import { concat, equalBytes, fromUtf8, utf8 } from '../../src/core/bytes.ts'
+import { encodeCbor } from '../../src/core/cbor.ts'
+import { sha256 } from '../../src/core/hash.ts'
+import { encodeFoundingSet, type Claim, type FormationCrypto, type FoundingSet } from '../../src/formation/index.ts'
+
+export function makeClaim(peerId: string, seat: number, store = 1): Claim {
+  return {
+    incarnation: `${peerId}#${store}`,
+    peerId,
+    seat,
+    bytes: utf8(`claim ${peerId} ${seat} ${store}`)
+  }
+}
+
+export function readClaim(bytes: Uint8Array): Claim | undefined {
+  const match = /^claim (\S+) (\d+) (\d+)$/.exec(fromUtf8(bytes))
+  return match === null ? undefined : makeClaim(match[1]!, Number(match[2]), Number(match[3]))
+}
+
+export const fakeSign = (claim: Claim, payload: Uint8Array): Uint8Array =>
+  concat(utf8(`${claim.incarnation}:`), sha256(utf8(`key of ${claim.incarnation}`), payload))
+
+export const fakeCrypto: FormationCrypto = {
+  acceptancePayload: (term: number, set: FoundingSet) =>
+    sha256(encodeCbor(['acceptance', term, encodeFoundingSet(set)])),
+  verifyAcceptance: (payload, acceptance) => equalBytes(acceptance.signature, fakeSign(acceptance.claim, payload)),
+  readClaim
+}
