@@ -86,21 +86,33 @@ function dataDir(path: string, { storeId, born }: StoreId, warnings: readonly st
 
 async function makeAndCheck(directory: string, openPermissions: 'refuse' | 'warn'): Promise<readonly string[]> {
   try {
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 })
-    if (made !== undefined) await nodeFileSystem.syncDirectory(dirname(made))
+    await makeDirectory(directory)
     return await checkPermissions(directory, openPermissions)
   } catch (error) {
-    // mkdir says EEXIST when the path is a file.
-    if (errnoOf(error) === 'EEXIST') {
-      throw new DataDirUnsafeError(directory, 'is not a directory', 'Choose another path for the data directory.')
-    }
     throw openingError('making', directory, error, await nodeFileSystem.freeBytes(dirname(directory)))
   }
 }
 
+/** With its parents, each durable in the one above. Not mkdir's `recursive`, which reports a read-only file system as ENOENT. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await mkdir(path, { mode: 0o700 })
+  }
+  await nodeFileSystem.syncDirectory(dirname(path))
+}
+
 async function checkPermissions(directory: string, openPermissions: 'refuse' | 'warn'): Promise<readonly string[]> {
+  const found = await stat(directory)
+  if (!found.isDirectory()) {
+    throw new DataDirUnsafeError(directory, 'is not a directory', 'Choose another path for the data directory.')
+  }
   if (process.getuid === undefined) return []
-  const { mode, uid } = await stat(directory)
+  const { mode, uid } = found
   const warnings: string[] = []
   if ((mode & 0o022) !== 0) {
     const reason = `can be changed by other users (mode ${(mode & 0o7777).toString(8)})`

@@ -11,6 +11,7 @@
 import { constants, fdatasync, write } from 'node:fs'
 import { mkdir, open, readFile, readdir, rename, rm, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { errnoOf } from './errors.ts'
 
 export interface OpenFile {
   /** Writes all of `bytes` at `position`. When it rejects, any part may have been written. */
@@ -33,7 +34,7 @@ export interface FileSystem {
   rename(from: string, to: string): Promise<void>
   /** Does nothing when there is no such file. */
   remove(path: string): Promise<void>
-  /** Does nothing when the directory exists. */
+  /** Does nothing when the name exists; rejects when its parent does not. */
   makeDirectory(path: string, mode: number): Promise<void>
   /** Names made, replaced and removed in the directory are durable when it resolves. */
   syncDirectory(path: string): Promise<void>
@@ -62,7 +63,12 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => rename(from, to),
   remove: (path) => rm(path, { force: true }),
   async makeDirectory(path, mode) {
-    await mkdir(path, { recursive: true, mode })
+    try {
+      // Not `recursive`, which reports a read-only file system as a missing directory.
+      await mkdir(path, { mode })
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    }
   },
   async syncDirectory(path) {
     // Windows has no handle to sync for a directory; NTFS journals names by itself.

@@ -8,9 +8,8 @@
  * start time, boot and machine, and is taken over only from a process that is certainly dead. Both ways respect each
  * other: each announces itself first and looks for the other then, so that at worst both refuse.
  */
-import { constants, readFileSync } from 'node:fs'
-import { link, mkdir, open, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { link, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -58,20 +57,26 @@ export async function lockDirectory(directory: string, addon: LockAddon | undefi
 
 async function lockByKernel(directory: string, addon: LockAddon): Promise<DirectoryLock> {
   const path = join(directory, 'lock')
-  const handle = await openLockFile(path)
+  // A bare descriptor: a FileHandle that nobody refers to any more is closed by the garbage collector, and the lock with it.
+  const noFollow = (constants.O_NOFOLLOW as number | undefined) ?? 0
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | noFollow, 0o600)
   try {
-    if (!addon.tryLock(handle.fd)) throw lockedBy(directory, path, await readHolder(path))
-    await handle.truncate(0)
-    await handle.write(JSON.stringify(self()), 0)
+    if (!addon.tryLock(fd)) {
+      // The holder may not have written its name yet; the name of a dead one helps nobody.
+      const holder = await readHolder(path)
+      throw lockedBy(directory, path, holder !== undefined && isAlive(holder) ? holder : undefined)
+    }
+    ftruncateSync(fd, 0)
+    writeSync(fd, JSON.stringify(self()), 0)
     const other = await readHolder(join(directory, 'lock.pid'))
     if (other !== undefined && isAlive(other)) throw lockedBy(directory, join(directory, 'lock.pid'), other)
   } catch (error) {
-    await handle.close()
+    closeSync(fd)
     throw error
   }
   return released('kernel', async () => {
-    await handle.truncate(0)
-    await handle.close()
+    ftruncateSync(fd, 0)
+    closeSync(fd)
   })
 }
 
@@ -130,11 +135,6 @@ async function takeOver(path: string): Promise<boolean> {
 function released(method: 'kernel' | 'pid', release: () => Promise<void>): DirectoryLock {
   let done: Promise<void> | undefined
   return { method, release: () => (done ??= release()) }
-}
-
-async function openLockFile(path: string): Promise<FileHandle> {
-  const noFollow = (constants.O_NOFOLLOW as number | undefined) ?? 0
-  return open(path, constants.O_RDWR | constants.O_CREAT | noFollow, 0o600)
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {

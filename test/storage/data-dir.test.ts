@@ -59,6 +59,12 @@ describe('birth', () => {
     expect([again.born, toHex(again.storeId)]).toEqual([false, toHex(dir.storeId)])
   })
 
+  test('parents that are missing are made, and as private', async () => {
+    path = join(root, 'a', 'b', 'c')
+    await open()
+    expect([modeOf(join(root, 'a')), modeOf(path)]).toEqual([0o700, 0o700])
+  })
+
   test('two directories have two storeIds', async () => {
     const one = await open()
     path = join(root, 'other')

@@ -11,9 +11,9 @@
  *   torn tail   otherwise. It is cut.
  *
  * What remains undecidable is written down in docs/protocol/storage.md: whole sectors lost from the last frame of a store
- * that was not stopped cleanly (a seal, which holds nothing, is the last frame of one that was), and the end of the last
- * file missing altogether. The same question in the literature: Alagappan et al., "Protocol-Aware
- * Recovery for Consensus-Based Storage", FAST 2018, section 3.3.
+ * that was not stopped cleanly (the last frame of one that was is a seal, which holds nothing), and the end of the last
+ * file missing altogether. The question in the literature: Alagappan et al., "Protocol-Aware Recovery for Consensus-Based
+ * Storage", FAST 2018.
  */
 import { equalBytes, toHex } from '../../core/bytes.ts'
 import { StorageCorruptError, StorageForeignError } from '../errors.ts'

@@ -63,7 +63,7 @@ export async function openWalStorage(init: WalInit): Promise<WalStorage> {
     await log.open()
     return log
   } catch (error) {
-    await log.release()
+    await log.release().catch(() => undefined)
     const free = await log.fileSystem.freeBytes(init.directory)
     throw openingError('opening', init.directory, error, free)
   }
@@ -239,8 +239,9 @@ class WriteAheadLog implements WalStorage {
     const frame = image.subarray(segmentHeaderBytes)
     const { check } = encodeFrame(frame, segmentHeaderBytes, this.#nextFrame('checkpoint', body))
     const file = await this.fileSystem.create(temporaryPath(path), 0o600)
-    await this.release()
+    const before = this.#segment
     this.#segment = { file, path, number, start: image.byteLength }
+    await before?.file.close()
     await file.write(image, 0)
     await file.sync()
     await this.fileSystem.rename(temporaryPath(path), path)
