@@ -11,7 +11,7 @@ import { peerIdFromPublicKey } from './peer-id.ts'
 import type { Signer } from './signer.ts'
 
 export const ADDRESSES_MAX = 8
-export const ADDRESS_CHARS_MAX = 256
+const ADDRESS_CHARS_MAX = 256
 export const ADDRESS_RECORD_BYTES_MAX = 4096
 
 const KIND = 'quorate/address-record/v1'

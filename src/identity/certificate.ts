@@ -13,7 +13,7 @@
  *
  * Domain and generation come from the genesis that it is checked against, and are inside every signed byte of it.
  */
-import { compareText, equalBytes, toHex } from '../core/bytes.ts'
+import { compareText, equalBytes } from '../core/bytes.ts'
 import { encodeCbor, type CborValue } from '../core/cbor.ts'
 import { sha256 } from '../core/hash.ts'
 import type { Acceptance, Claim, FormationCrypto, FoundingCertificate, FoundingSet } from '../formation/types.ts'
@@ -25,7 +25,7 @@ import { FOUNDING_SIZE_MAX, type VerifiedGenesis } from './genesis.ts'
 import { publicKeyFromPeerId } from './peer-id.ts'
 
 /** A bundle for each seat, and in the worst case another one for each acceptor. */
-export const CERTIFICATE_BYTES_MAX = 2 * FOUNDING_SIZE_MAX * (CLAIM_BUNDLE_BYTES_MAX + 128)
+const CERTIFICATE_BYTES_MAX = 2 * FOUNDING_SIZE_MAX * (CLAIM_BUNDLE_BYTES_MAX + 128)
 
 const KIND = 'quorate/founding-certificate/v1'
 /** A campaign a millisecond would need 34 years to get here. */
@@ -194,6 +194,3 @@ const malformed = (reason: string): never => {
 const rule = (reason: string): never => {
   throw new InvalidDocumentError(KIND, 'rule', reason)
 }
-
-/** For people: the first 16 hex digits. */
-export const shortId = (id: Uint8Array): string => toHex(id).slice(0, 16)

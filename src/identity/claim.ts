@@ -23,8 +23,8 @@ import type { Signer } from './signer.ts'
 import { TOKEN_BYTES_MAX, verifyToken, type ParsedToken, type Token } from './token.ts'
 
 export const CLAIM_BUNDLE_BYTES_MAX = 8 * 1024
-export const STORE_ID_BYTES = 16
-export const CLAIM_NONCE_BYTES = 16
+const STORE_ID_BYTES = 16
+const CLAIM_NONCE_BYTES = 16
 
 const KIND = 'quorate/claim/v1'
 const PAYLOAD_BYTES_MAX = 512

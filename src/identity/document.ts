@@ -48,7 +48,7 @@ export class InvalidDocumentError extends QuorateError {
 }
 
 /** `quorate/founding-certificate/v1` -> `founding certificate`. */
-export const nounOf = (kind: string): string => (kind.split('/')[1] ?? kind).replaceAll('-', ' ')
+const nounOf = (kind: string): string => (kind.split('/')[1] ?? kind).replaceAll('-', ' ')
 
 /** Decodes one CBOR value; anything wrong is an InvalidDocumentError of this kind. */
 export function decodeDocument(kind: string, bytes: Uint8Array, bytesMax: number, limits: CborLimits): CborValue {

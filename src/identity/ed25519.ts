@@ -31,9 +31,9 @@ export const SIGNATURE_BYTES = 64
 export function isAdmissiblePublicKey(publicKey: Uint8Array): boolean {
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES) return false
   const key = toHex(publicKey)
-  const known = keyVerdicts.get(key)
-  if (known !== undefined) return known
-  return keyVerdicts.set(key, judgeKey(publicKey))
+  if (admittedKeys.has(key)) return true
+  // Refusals are not kept: whoever floods us with them would only push out what honest peers need.
+  return judgeKey(publicKey) && admittedKeys.add(key)
 }
 
 /** True when `signature` is `publicKey`'s over `message` by the rule above. Never throws. */
@@ -41,13 +41,12 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
   if (signature.byteLength !== SIGNATURE_BYTES || !isAdmissiblePublicKey(publicKey)) return false
   // Lengths of key and signature are fixed, so the concatenation has one reading.
   const triple = toHex(sha256(publicKey, signature, message))
-  if (acceptedSignatures.get(triple) === true) return true
+  if (acceptedSignatures.has(triple)) return true
   const accepted =
     isPlainPoint(signature.subarray(0, 32)) &&
     isReducedScalar(signature.subarray(32)) &&
     verify(signature, message, publicKey, { zip215: false })
-  // Refusals are not kept: whoever floods us with them would only push out what honest peers need.
-  return accepted ? acceptedSignatures.set(triple, true) : false
+  return accepted && acceptedSignatures.add(triple)
 }
 
 function judgeKey(publicKey: Uint8Array): boolean {
@@ -88,30 +87,28 @@ const LOW_ORDER_Y: ReadonlySet<bigint> = new Set([
   0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n
 ])
 
-/** A map that forgets its oldest entries. */
-class Recent<V> {
-  readonly #entries = new Map<string, V>()
-  readonly #entriesMax: number
+/** A set that forgets what was added first. */
+class Recent {
+  readonly #keys = new Set<string>()
+  readonly #keysMax: number
 
-  constructor(entriesMax: number) {
-    this.#entriesMax = entriesMax
+  constructor(keysMax: number) {
+    this.#keysMax = keysMax
   }
 
-  get(key: string): V | undefined {
-    return this.#entries.get(key)
+  has(key: string): boolean {
+    return this.#keys.has(key)
   }
 
-  set(key: string, value: V): V {
-    if (this.#entries.size >= this.#entriesMax) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest)
-        break
-      }
+  add(key: string): true {
+    this.#keys.add(key)
+    if (this.#keys.size > this.#keysMax) {
+      const [oldest] = this.#keys
+      this.#keys.delete(oldest!)
     }
-    this.#entries.set(key, value)
-    return value
+    return true
   }
 }
 
-const keyVerdicts = new Recent<boolean>(4096)
-const acceptedSignatures = new Recent<true>(4096)
+const admittedKeys = new Recent(4096)
+const acceptedSignatures = new Recent(4096)

@@ -31,7 +31,6 @@ export const CONFIG_BYTES_MAX = 40 * 1024
 export const SCHEMA_BYTES_MAX = 16 * 1024
 /** Largest signed genesis: with a little around it, it fits a frame of 64 KiB. */
 export const GENESIS_BYTES_MAX = 62 * 1024
-export const DOMAIN_ID_BYTES = 32
 
 const KIND = 'quorate/genesis/v1'
 const NONCE_BYTES = 16
@@ -205,9 +204,6 @@ function openGenesis(bytes: Uint8Array): VerifiedGenesis {
   verifyCose(readSign(KIND, bytes, PAYLOAD_BYTES_MAX))
   return decoded
 }
-
-/** SHA-256 of the config text of version 1; other rooms chain from it. */
-export const configDigest = (genesis: Genesis): Uint8Array => sha256(Buffer.from(genesis.config))
 
 /** Advice that is not an error: an even founding size costs a machine and tolerates no more failures. */
 export function genesisWarnings(genesis: Pick<Genesis, 'foundingSize'>): readonly string[] {

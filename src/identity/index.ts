@@ -4,15 +4,7 @@
  */
 export { CLAIM_BUNDLE_BYTES_MAX, decodeClaim, incarnationOf, makeClaim, readClaim } from './claim.ts'
 export type { ClaimFields, ClaimInit, VerifiedClaim } from './claim.ts'
-export {
-  CERTIFICATE_BYTES_MAX,
-  clusterIdOf,
-  decodeCertificate,
-  encodeCertificate,
-  formationCrypto,
-  readCertificate,
-  shortId
-} from './certificate.ts'
+export { clusterIdOf, decodeCertificate, encodeCertificate, formationCrypto, readCertificate } from './certificate.ts'
 export type { VerifiedCertificate } from './certificate.ts'
 export {
   addressSequence,

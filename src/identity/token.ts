@@ -26,10 +26,10 @@ import { SEED_BYTES, signerFromSeed, type Signer } from './signer.ts'
 export const TOKEN_PREFIX = 'qtk1.'
 export const TOKEN_BYTES_MAX = 4096
 /** Longest token text: seed, document and 4 KiB of genesis. */
-export const TOKEN_CHARS_MAX = 16_384
-export const TOKEN_USES_MAX = 10_000
+const TOKEN_CHARS_MAX = 16_384
+const TOKEN_USES_MAX = 10_000
 /** A genesis that deflates to more is not carried by tokens; it comes by file or from a peer. */
-export const TOKEN_GENESIS_DEFLATED_MAX = 4096
+const TOKEN_GENESIS_DEFLATED_MAX = 4096
 
 const KIND = 'quorate/token/v1'
 const PAYLOAD_BYTES_MAX = 1024

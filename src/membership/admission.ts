@@ -11,5 +11,5 @@ export {
 export type { Hello, Verdict } from './hello.ts'
 export { AdmissionRefusedError, printable, refusal, REFUSAL_CODES } from './refusal.ts'
 export type { Refusal, RefusalCode } from './refusal.ts'
-export { asksForGenesis, judgeHello } from './judge.ts'
+export { judgeHello } from './judge.ts'
 export type { AdmissionContext, Admitted, BootSighting, Judgement } from './judge.ts'

@@ -101,17 +101,6 @@ export function judgeHello(bytes: Uint8Array, context: AdmissionContext): Judgem
   }
 }
 
-/** True when this hello asks for the genesis; a node that has none can then answer at once. False when unreadable. */
-export function asksForGenesis(bytes: Uint8Array): boolean {
-  try {
-    const hello = decodeHello(bytes)
-    return 'needGenesis' in hello && hello.needGenesis
-  } catch (error) {
-    if (error instanceof InvalidDocumentError) return false
-    throw error
-  }
-}
-
 function judge(hello: Hello, context: AdmissionContext): Judgement {
   const problem = surfaceProblem(hello, context)
   if (problem !== undefined) return { ok: false, refusal: problem }

@@ -83,7 +83,7 @@ export class AdmissionRefusedError extends QuorateError {
 }
 
 /** What a person should do about each. */
-export const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
+const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
   malformed: 'Check that both sides run Quorate and that nothing between them rewrites traffic.',
   version: 'Upgrade the older of the two nodes.',
   'foreign-domain': 'Use tokens and a genesis from the same `quorate init`.',

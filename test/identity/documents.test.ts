@@ -8,6 +8,7 @@ import { addressSequence, makeAddressRecord, readAddressRecord } from '../../src
 import { encodeCertificate, readCertificate } from '../../src/identity/certificate.ts'
 import { readClaim } from '../../src/identity/claim.ts'
 import { addSignature, readSign, readSign1, sign1, signMany, verifyCose } from '../../src/identity/cose.ts'
+import { decodeCbor, encodeCbor, type CborValue } from '../../src/core/cbor.ts'
 import { InvalidDocumentError } from '../../src/identity/document.ts'
 import { createGenesis, readGenesis, type VerifiedGenesis } from '../../src/identity/genesis.ts'
 import { verifyToken } from '../../src/identity/token.ts'
@@ -233,6 +234,35 @@ describe('the founding certificate', () => {
     refusedWith({ set: { claims: whole.set.claims.slice(0, 2) } }, /2 claims for 3 seats/)
     refusedWith({ set: { claims: whole.set.claims.toReversed() } }, /claim 1 is for seat 3/)
     refusedWith({ term: 9 }, /does not hold/)
+    const twice = readClaim(await claimBy(nodes[0], await seatToken(seats, 2), 'second disk'), seats).founding!
+    refusedWith({ set: { claims: [whole.set.claims[0]!, twice, whole.set.claims[2]!] } }, /one peer has two seats/)
+    const join = readClaim(await claimBy(nodes[0], await tokenFor(seats, 'j', { kind: 'join', role: 'voter' })), seats)
+    const seatless = { ...whole.set.claims[0]!, bytes: join.bytes }
+    refusedWith({ set: { claims: [seatless, ...whole.set.claims.slice(1)] } }, /takes no seat/)
+  })
+
+  it('has one form: who is in the set is named by the place there', async () => {
+    const bytes = await certificateBytes(seats)
+    const [kind, term, set, acceptances] = decodeCbor(bytes) as [string, number, Uint8Array[], [number, Uint8Array][]]
+    const written = (change: (by: number) => CborValue): Uint8Array =>
+      encodeCbor([kind, term, set, acceptances.map(([by, signature]) => [change(by), signature])])
+    expect(
+      equalBytes(
+        written((by) => by),
+        bytes
+      )
+    ).toBe(true)
+    const longer = written((by) => set[by]!)
+    expect(() => readCertificate(longer, seats)).toThrow(/does not name its claim/)
+    for (const place of [-1, 3, 9])
+      expect(() =>
+        readCertificate(
+          written(() => place),
+          seats
+        )
+      ).toThrow(InvalidDocumentError)
+    const term0 = encodeCbor([kind, 0, set, acceptances])
+    expect(() => readCertificate(term0, seats)).toThrow(/term is not within/)
   })
 
   it('holds for no other genesis and no other generation', async () => {

@@ -1,7 +1,7 @@
 /** Every way to be refused, with its code and its sentence, and the ways to be let in. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { toHex, utf8 } from '../../src/core/bytes.ts'
+import { toHex } from '../../src/core/bytes.ts'
 import { decodeCbor, encodeCbor, type CborValue } from '../../src/core/cbor.ts'
 import { addressSequence, makeAddressRecord } from '../../src/identity/address-record.ts'
 import { clusterIdOf } from '../../src/identity/certificate.ts'
@@ -12,7 +12,6 @@ import type { LocalKey } from '../../src/identity/signer.ts'
 import type { ParsedToken } from '../../src/identity/token.ts'
 import {
   AdmissionRefusedError,
-  asksForGenesis,
   decodeHello,
   decodeVerdict,
   encodeHello,
@@ -503,12 +502,6 @@ describe('hello and verdict', () => {
     const read = decodeHello(encodeHello(hello({ agent: '\u{1f600}'.repeat(99), wallMs: 1.75 })))
     expect(read).toMatchObject({ wallMs: 1 })
     expect((read as Hello).agent.length).toBeLessThanOrEqual(64)
-  })
-
-  it('tell whether the genesis is asked for', () => {
-    expect(asksForGenesis(encodeHello(hello({ needGenesis: true })))).toBe(true)
-    expect(asksForGenesis(encodeHello(hello()))).toBe(false)
-    expect(asksForGenesis(utf8('noise'))).toBe(false)
   })
 
   it('carry the largest genesis and every refusal', () => {
