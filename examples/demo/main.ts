@@ -65,7 +65,10 @@ async function main(): Promise<number> {
   }
   const show = options.json ? showJson(wallNow) : showPeople()
   const interrupt = new AbortController()
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143]
+  ] as const) {
     process.on(signal, () => interrupt.abort(new DemoError(`interrupted by ${signal}`, code)))
   }
   const folder = mkdtempSync(join(tmpdir(), 'quorate-demo-'))

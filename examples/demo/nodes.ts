@@ -58,7 +58,14 @@ export class Nodes {
     signal: AbortSignal,
     onEvent: (node: DemoNode, event: StampedNodeEvent) => void
   ) {
-    this.list = list.map((node) => ({ ...node, child: undefined, stderr: '', ending: false, exit: undefined, ...unknown() }))
+    this.list = list.map((node) => ({
+      ...node,
+      child: undefined,
+      stderr: '',
+      ending: false,
+      exit: undefined,
+      ...unknown()
+    }))
     this.#command = command
     this.#signal = signal
     this.#onEvent = onEvent
@@ -66,7 +73,10 @@ export class Nodes {
 
   start(node: DemoNode, args: readonly string[]): void {
     Object.assign(node, unknown(), { startedAt: wallNow(), exit: undefined, ending: false, stderr: '' })
-    const child = spawn(process.execPath, [...this.#command, ...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const child = spawn(process.execPath, [...this.#command, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true
+    })
     node.child = child
     // It may be gone before it has read anything.
     child.stdin.on('error', () => {})
@@ -113,7 +123,7 @@ export class Nodes {
         const value = condition()
         if (value !== undefined) resolve(value)
       } catch (error) {
-        reject(error as Error)
+        reject(error)
       }
     }
     const onAbort = (): void => reject(this.#signal.reason as Error)
@@ -134,7 +144,10 @@ export class Nodes {
 
   #fallen({ name, exit, stderr }: DemoNode): DemoError {
     const how = exit?.code ?? exit?.signal ?? 'without starting'
-    return new DemoError(`${name} ended by itself (${how}): ${stderr.trim() || 'it said nothing'}`, exit?.code === 4 ? 4 : 1)
+    return new DemoError(
+      `${name} ended by itself (${how}): ${stderr.trim() || 'it said nothing'}`,
+      exit?.code === 4 ? 4 : 1
+    )
   }
 
   #onLine(node: DemoNode, line: string): void {

@@ -24,9 +24,9 @@ export interface Show {
 }
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`)
+const emit = (event: Readonly<Record<string, unknown>>): boolean => say(JSON.stringify(event))
 
 export function showJson(now: () => number): Show {
-  const emit = (event: Readonly<Record<string, unknown>>): boolean => say(JSON.stringify(event))
   return {
     title: (text) => emit({ event: 'demo', status: 'start', at: now(), text }),
     step: (step, text, at) => emit({ event: 'step', step, status: 'start', at, text }),
@@ -43,7 +43,9 @@ export function showJson(now: () => number): Show {
 }
 
 export function showPeople(): Show {
-  const style = process.stdout.isTTY ? styleOf(process.stdout, process.env) : makeStyle({ color: false, unicode: true, columns: 100 })
+  const style = process.stdout.isTTY
+    ? styleOf(process.stdout, process.env)
+    : makeStyle({ color: false, unicode: true, columns: 100 })
   let zero = 0
   return {
     title: (text) => say(style.bold(text)),
@@ -52,13 +54,19 @@ export function showPeople(): Show {
       say(`\n${style.bold(text)}`)
     },
     line: (at, node, what, detail) =>
-      say(`${style.dim(msText(at - zero).padStart(9))}  ${style.cyan(node.padEnd(3))} ${what.padEnd(13)} ${style.dim(detail)}`),
+      say(
+        `${style.dim(msText(at - zero).padStart(9))}  ${style.cyan(node.padEnd(3))} ${what.padEnd(13)} ${style.dim(detail)}`
+      ),
     note: (text) => say(style.yellow(text)),
     done: (_step, text) => say(`  ${style.green(style.symbols.done)} ${text}`),
     event: () => {},
     summary(timings) {
       say(`\n${style.bold('measured')}`)
-      for (const row of table(timings.map(({ what, ms }) => [what, `${msText(ms).padStart(9)} ms`]), '  ')) say(row)
+      for (const row of table(
+        timings.map(({ what, ms }) => [what, `${msText(ms).padStart(9)} ms`]),
+        '  '
+      ))
+        say(row)
     },
     failed: (message) => process.stderr.write(`${style.red('error:')} ${message}\n`)
   }

@@ -105,8 +105,11 @@ async function nodeInit({ io, options, cluster, output }: Run): Promise<NodeInit
 }
 
 async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
-  node.addEventListener('*', ({ detail }) => onEvent(run, detail))
-  for (const event of eventsBefore(run, node)) onEvent(run, event)
+  const { addresses, uptimeMs } = node.status()
+  node.addEventListener('*', ({ detail }) => {
+    if (run.last === undefined) for (const event of eventsBefore(detail, addresses, uptimeMs)) onEvent(run, event)
+    onEvent(run, detail)
+  })
   let control: ControlServer | undefined
   try {
     control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
@@ -120,13 +123,13 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
   }
 }
 
-/** A node listens before anybody can listen to it; this says what it then would have said. */
-function eventsBefore({ io }: Run, node: QuorateNode): readonly StampedNodeEvent[] {
-  const { addresses, uptimeMs } = node.status()
-  const stamp = { at: io.clock.wallNow(), node: node.peerId, cluster: node.clusterId ?? null, attempt: 0 }
+/** A node listens before anybody can listen to it; this is what it has said by then. */
+function eventsBefore(first: StampedNodeEvent, addresses: readonly string[], ms: number): readonly StampedNodeEvent[] {
+  const { at, node, cluster, attempt } = first
+  const stamp = { at, node, cluster, attempt }
   return [
     { event: 'listening', addresses, ...stamp },
-    { event: 'stage', stage: 'listening', status: 'done', ms: uptimeMs, ...stamp }
+    { event: 'stage', stage: 'listening', status: 'done', ms, ...stamp }
   ]
 }
 
