@@ -21,7 +21,8 @@ test.skipIf(!canMount)('a full disk and a read-only one say so, and lose nothing
     const outcomes = JSON.parse(printed) as [unknown, unknown, { acknowledged: number; recovered: number }]
     expect(outcomes).toMatchObject([full, full, { acknowledged: expect.any(Number) as number }, readOnly, readOnly])
     expect(outcomes[2].acknowledged).toBeGreaterThan(100)
-    expect(outcomes[2].recovered).toBe(outcomes[2].acknowledged)
+    // The batch that failed may be there: its own bytes can have fitted when the space written ahead did not.
+    expect(outcomes[2].recovered - outcomes[2].acknowledged).toBeOneOf([0, 1])
   } finally {
     rmSync(mount, { recursive: true })
   }
