@@ -150,7 +150,7 @@ export class World {
     machine.life++
     machine.formation = undefined
     machine.deadline = undefined
-    for (const peer of [...machine.sessions]) this.#close(machine, this.machine(peer))
+    for (const peer of machine.sessions) this.#close(machine, this.machine(peer))
   }
 
   /** Machines of different groups cannot reach each other; unnamed machines share group 0. */

@@ -96,28 +96,31 @@ export class Explorer<S, M> {
   /** Breadth first, until everything is seen, a violation is found, or `statesMax` states are held. */
   explore(statesMax: number): Exploration {
     const arena = new Arena(this.#stride, statesMax)
-    const state = this.#initial()
-    arena.add(state, NONE, NONE)
-    let transitions = 0
-    let complete = true
-    let violation: Exploration['violation'] = this.#violated(state)
+    const first = this.#initial()
+    arena.add(first, NONE, NONE)
+    const tally = { transitions: 0, complete: true }
+    let violation = this.#violated(first)
+    for (let at = 0; violation === undefined && at < arena.count; at++) violation = this.#expand(arena, at, tally)
+    return this.#result(arena.count, tally.transitions, tally.complete, violation)
+  }
+
+  #expand(arena: Arena, at: number, tally: { transitions: number; complete: boolean }): Exploration['violation'] {
+    const state = new Int32Array(this.#stride)
     const next = new Int32Array(this.#stride)
-    for (let at = 0; at < arena.count && violation === undefined; at++) {
-      arena.read(at, state)
-      this.#forEachEdge(state, (label, node, edge) => {
-        if (violation !== undefined) return
-        transitions++
-        next.set(state)
-        this.#follow(next, node, edge)
-        const id = arena.add(next, at, label)
-        if (id === NONE) complete = false
-        else if (id === arena.count - 1 && arena.fresh) {
-          const reason = this.#violated(next, edge)
-          if (reason !== undefined) violation = { ...reason, path: this.#pathTo(arena, id) }
-        }
-      })
-    }
-    return this.#result(arena.count, transitions, complete, violation)
+    let violation: Exploration['violation']
+    arena.read(at, state)
+    this.#forEachEdge(state, (label, node, edge) => {
+      if (violation !== undefined) return
+      tally.transitions++
+      next.set(state)
+      this.#follow(next, node, edge)
+      const id = arena.add(next, at, label)
+      if (id === NONE) tally.complete = false
+      if (!arena.fresh) return
+      const found = this.#violated(next, edge)
+      if (found !== undefined) violation = { ...found, path: this.#pathTo(arena, id) }
+    })
+    return violation
   }
 
   /** Seeded random walks from the start; finds deep violations where the whole space is out of reach. */

@@ -33,9 +33,9 @@ function explore(name: string, init: ModelInit, statesMax = 8_000_000, messagesM
   const seconds = ((performance.now() - since) / 1000).toFixed(1)
   const end =
     found.violation === undefined ? (found.complete ? 'all of them' : 'bound reached') : found.violation.reason
-  console.log(
+  process.stdout.write(
     `model ${name}: ${found.states.toLocaleString('en')} states, ${found.transitions.toLocaleString('en')} transitions, ` +
-      `${found.localSteps.toLocaleString('en')} runs of the code, ${seconds} s: ${end}`
+      `${found.localSteps.toLocaleString('en')} runs of the code, ${seconds} s: ${end}\n`
   )
   return found
 }
