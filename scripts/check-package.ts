@@ -132,6 +132,10 @@ try {
     folder
   )
   check(types.code === 0, `a program compiles against the types${types.stdout}`)
+} catch (error) {
+  const { message, stderr = '' } = error as Error & { stderr?: string }
+  say(`FAILED  ${[message, stderr].join('\n').trim()}`)
+  process.exitCode = 1
 } finally {
   rmSync(temp, { recursive: true, force: true })
 }
