@@ -8,12 +8,12 @@
 import type { Clock, Timer } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
-import type { Answer, DecodedPacket } from 'dns-packet'
-import { isLoopbackHost, isUnspecifiedHost, sameSubnet } from '../address.ts'
+import type { DecodedPacket } from 'dns-packet'
+import { sameSubnet } from '../address.ts'
 import type { Discovery, DiscoveryEvents, PeerHint } from '../port.ts'
 import { AddressBook } from './address-book.ts'
 import type { AddressBookInit } from './address-book.ts'
-import { announcedOn } from './announced.ts'
+import { announcedOn, worthDialling } from './reachable.ts'
 import type { LinkInterface, MulticastLink } from './link.ts'
 import { decodePacket, encodeQuery, encodeResponse } from './packets.ts'
 import {
@@ -58,7 +58,9 @@ export const createMdns = (init: MdnsInit): Mdns => new MdnsDiscovery(init)
 /** How often interfaces and our own addresses are looked at. */
 const LOOK_MS = 2_000
 const REOPEN_MAX_MS = 30_000
-const INSTANCE_LENGTH = 16
+const ASKERS_WITH_NEWS_MAX = 64
+/** 62 bits of chance; shorter than libp2p's 63 letters, because known answers are lists of these. */
+const INSTANCE_LENGTH = 12
 const INSTANCE_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
 /** The library's types do not know the name of type 255. */
@@ -70,6 +72,8 @@ interface Outlet {
   /** Undefined while we have no address that can be reached on this interface. */
   announcement: Uint8Array | undefined
   lastError: string | undefined
+  /** Sources whose list of known answers goes on, and names somebody whom we do not know. */
+  readonly newsFrom: Set<string>
 }
 
 class MdnsDiscovery implements Mdns {
@@ -201,7 +205,7 @@ class MdnsDiscovery implements Mdns {
 
   #newOutlet(on: LinkInterface, now: number): Outlet {
     const station = new Station({ random: this.#init.random.fork(on.name), now })
-    return { on, station, announcement: undefined, lastError: undefined }
+    return { on, station, announcement: undefined, lastError: undefined, newsFrom: new Set() }
   }
 
   /** True when what we announce is new. An instance name stands for one version of it, so that "known" means known. */
@@ -239,7 +243,7 @@ class MdnsDiscovery implements Mdns {
           if (outlet.announcement !== undefined) this.#send(outlet, outlet.announcement)
           break
         case 'query':
-          this.#send(outlet, this.#query(outlet, now))
+          for (const packet of this.#query(outlet, now)) this.#send(outlet, packet)
           break
         case 'blocked':
           this.#link.interfaces(true)
@@ -250,15 +254,15 @@ class MdnsDiscovery implements Mdns {
   }
 
   /** Our own name among the known answers keeps us from answering ourselves, and marks the query as ours when it comes back. */
-  #query(outlet: Outlet, now: number): Uint8Array {
+  #query(outlet: Outlet, now: number): Uint8Array[] {
     const { serviceTag, random } = this.#init
     const known = this.#book
       .knownAnswers(outlet.on.name, now)
       .map(({ instance, ttlS }) => writePointer(serviceTag, instance, ttlS))
     // When not all of them fit, a different part each time.
     const turn = known.length === 0 ? 0 : random.int(0, known.length - 1)
-    const answers: Answer[] = [writePointer(serviceTag, this.#instance, ANNOUNCEMENT_TTL_S)]
-    return encodeQuery(serviceTag, [...answers, ...known.slice(turn), ...known.slice(0, turn)])
+    const self = writePointer(serviceTag, this.#instance, ANNOUNCEMENT_TTL_S)
+    return encodeQuery(serviceTag, self, [...known.slice(turn), ...known.slice(0, turn)])
   }
 
   #send(outlet: Outlet, bytes: Uint8Array): void {
@@ -295,13 +299,31 @@ class MdnsDiscovery implements Mdns {
   #onQuery(packet: DecodedPacket, outlet: Outlet, source: string, now: number): void {
     const { serviceTag } = this.#init
     const questions = packet.questions ?? []
-    if (!questions.some(({ name, type }) => sameName(name, serviceTag) && ASKED_TYPES.has(type))) return
+    const isAsked = questions.some(({ name, type }) => sameName(name, serviceTag) && ASKED_TYPES.has(type))
+    // A packet without a question goes on with somebody's list of known answers.
+    if (!isAsked && questions.length > 0) return
     const known = readPointers(serviceTag, packet.answers ?? [])
-    if (known.some(({ instance }) => instance === this.#instance)) {
-      if (source === outlet.on.address && known[0]!.instance === this.#instance) this.#echoed(outlet)
-    } else outlet.station.asked(this.#book.size, now)
-    const news = known.some(({ instance }) => instance !== this.#instance && !this.#book.knows(instance))
-    if (!news && source !== outlet.on.address) outlet.station.spared(now)
+    if (known[0]?.instance === this.#instance) return this.#echoed(outlet)
+    const knowsUs = known.some(({ instance }) => instance === this.#instance)
+    if (knowsUs) outlet.station.satisfied(source)
+    else if (isAsked) outlet.station.asked(source, packet.flag_tc, this.#book.size, now)
+    this.#considerSpared(outlet, source, known, packet.flag_tc, now)
+  }
+
+  /** Another node's question stands for ours when it knows nobody that we do not know: answers go to everybody. */
+  #considerSpared(
+    outlet: Outlet,
+    source: string,
+    known: readonly { instance: string }[],
+    more: boolean,
+    now: number
+  ): void {
+    const isNew = known.some(({ instance }) => instance !== this.#instance && !this.#book.knows(instance))
+    const isNews = isNew || outlet.newsFrom.has(source)
+    outlet.newsFrom.delete(source)
+    if (more) {
+      if (isNews && outlet.newsFrom.size < ASKERS_WITH_NEWS_MAX) outlet.newsFrom.add(source)
+    } else if (!isNews && known.length > 0) outlet.station.spared(this.#book.size, now)
   }
 
   #onResponse(packet: DecodedPacket, outlet: Outlet, source: string, now: number): void {
@@ -312,7 +334,7 @@ class MdnsDiscovery implements Mdns {
         continue
       }
       if (reading.peerId === this.#init.peerId) continue
-      const addresses = reading.addresses.filter(({ host }) => isWorthDialling(host, source, outlet))
+      const addresses = worthDialling(reading.addresses, source, outlet.on)
       if (addresses.length > 0) this.#tell(this.#book.hear({ ...reading, addresses }, from, now))
     }
   }
@@ -361,7 +383,3 @@ class MdnsDiscovery implements Mdns {
     this.#events?.onAlarm({ code: 'multicast-blocked', detail: `multicast does not work: ${why}; ${advice}` })
   }
 }
-
-/** Loopback addresses lead to a peer only when it is on this very machine. */
-const isWorthDialling = (host: string, source: string, { on }: Outlet): boolean =>
-  !isUnspecifiedHost(host) && (!isLoopbackHost(host) || on.loopback || on.hosts.includes(source))

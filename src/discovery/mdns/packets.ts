@@ -10,6 +10,8 @@ const PACKET_BYTES_MAX = 9_000
 export const SENT_BYTES_MAX = 1_400
 const RECORDS_MAX = 64
 const HEADER_BYTES = 12
+/** About ten packets; the list is begun at another place each time. */
+const QUERY_ANSWERS_MAX = 160
 
 /** Undefined for what cannot be read or is too much: the record counts are judged before the records are decoded. */
 export function decodePacket(bytes: Uint8Array): DecodedPacket | undefined {
@@ -25,22 +27,34 @@ export function decodePacket(bytes: Uint8Array): DecodedPacket | undefined {
   }
 }
 
-export function encodeQuery(serviceTag: string, knownAnswers: readonly Answer[]): Uint8Array {
-  return encodeFitting(knownAnswers, (answers) => ({
-    type: 'query',
-    questions: [{ type: 'PTR', name: serviceTag, class: 'IN' }],
-    answers
-  }))
-}
-
-export function encodeResponse(answers: readonly Answer[]): Uint8Array {
-  return encodeFitting(answers, (fitting) => ({ type: 'response', flags: dns.AUTHORITATIVE_ANSWER, answers: fitting }))
+/**
+ * The question under our tag, with what we know already; a list that does not fit goes on in further packets without a
+ * question, each but the last marked as truncated (RFC 6762, 7.2). `self` opens every packet.
+ */
+export function encodeQuery(serviceTag: string, self: Answer, known: readonly Answer[]): Uint8Array[] {
+  const packets: Uint8Array[] = []
+  let rest = known.slice(0, QUERY_ANSWERS_MAX)
+  do {
+    const questions: Packet['questions'] = packets.length === 0 ? [{ type: 'PTR', name: serviceTag, class: 'IN' }] : []
+    const here = rest.slice(0, RECORDS_MAX - 2)
+    const packet = (): Packet => ({
+      type: 'query',
+      flags: here.length < rest.length ? dns.TRUNCATED_RESPONSE : 0,
+      questions,
+      answers: [self, ...here]
+    })
+    while (dns.encodingLength(packet()) > SENT_BYTES_MAX && here.length > 1) here.pop()
+    packets.push(dns.encode(packet()))
+    rest = rest.slice(here.length)
+  } while (rest.length > 0)
+  return packets
 }
 
 /** Leaves out the last records until the packet fits. */
-function encodeFitting(answers: readonly Answer[], packet: (answers: Answer[]) => Packet): Uint8Array {
+export function encodeResponse(answers: readonly Answer[]): Uint8Array {
   for (let count = answers.length; ; count--) {
-    const bytes = dns.encode(packet(answers.slice(0, count)))
+    const fitting = answers.slice(0, count)
+    const bytes = dns.encode({ type: 'response', flags: dns.AUTHORITATIVE_ANSWER, answers: fitting })
     if (bytes.byteLength <= SENT_BYTES_MAX || count === 0) return bytes
   }
 }
