@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { Point } from '@noble/ed25519'
+import { Point, verify } from '@noble/ed25519'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
@@ -58,15 +58,29 @@ describe('keys and signatures that implementations disagree on', () => {
     }
   })
 
-  it('refuses a low-order R that the equation would accept', () => {
-    // With R = O and S = k a, the equation holds for any message: the signer chose a nonce of zero.
+  it('refuses every low-order R, in every encoding, although the equation holds', () => {
+    // With R of low order and S = k a, the cofactored equation holds for any message: a nonce of zero, which anybody notices.
     const key = keyOf('zero nonce')
-    const R = torsion[0]!.toBytes()
-    const forged = zeroNonceSignature(key.seed.reveal(), key.signer.publicKey, R, message)
-    const left = Point.BASE.multiply(fromLittleEndian(forged.subarray(32)))
-    const right = Point.fromBytes(key.signer.publicKey).multiply(challenge(R, key.signer.publicKey, message))
-    expect(left.equals(right)).toBe(true)
-    expect(verifySignature(key.signer.publicKey, message, forged)).toBe(false)
+    const { publicKey } = key.signer
+    const encodings = new Map(torsion.flatMap(encodingsOf).map((encoding) => [toHex(encoding), encoding]))
+    // The eight points and the six other encodings of some of them.
+    expect(encodings.size).toBe(14)
+    for (const [hex, R] of encodings) {
+      const forged = zeroNonceSignature(key.seed.reveal(), publicKey, R, message)
+      expect(verify(forged, message, publicKey, { zip215: true }), hex).toBe(true)
+      expect(verifySignature(publicKey, message, forged), hex).toBe(false)
+    }
+  })
+
+  it('accepts an R with a torsion component: the equation is the cofactored one', () => {
+    const key = keyOf('mixed nonce')
+    const nonce = 123_456_789n
+    for (const point of torsion) {
+      const R = Point.BASE.multiply(nonce).add(point).toBytes()
+      const S = (nonce + challenge(R, key.signer.publicKey, message) * secretScalar(key.seed.reveal())) % L
+      const signature = Uint8Array.of(...R, ...littleEndian(S))
+      expect(verifySignature(key.signer.publicKey, message, signature)).toBe(true)
+    }
   })
 
   it('refuses a public key with a torsion component', () => {
