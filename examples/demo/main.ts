@@ -71,6 +71,10 @@ async function main(): Promise<number> {
   ] as const) {
     process.on(signal, () => interrupt.abort(new DemoError(`interrupted by ${signal}`, code)))
   }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    interrupt.abort(new DemoError('nobody reads the output any more', 141))
+  })
   const folder = mkdtempSync(join(tmpdir(), 'quorate-demo-'))
   try {
     await tell({ ...options, folder, show, signal: interrupt.signal })

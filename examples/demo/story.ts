@@ -372,7 +372,7 @@ class Story {
       case 'listening':
         return node.addresses.map((address) => address.replace(/\/p2p\/.*/, '')).join(' ')
       case 'discovered':
-        return `${String(detail?.['peers'] ?? '?')} peers`
+        return `${JSON.stringify(detail?.['peers'] ?? null)} peers`
       case 'authenticated':
         return `all ${this.nodes.list.length} founders`
       case 'founded':
