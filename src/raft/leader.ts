@@ -200,6 +200,8 @@ export class Leader {
     if (news) this.#advance(now)
     if (node.role !== this) return
     this.#send(peer)
+    // It was still being probed when the commit index moved.
+    if (peer.commitSent < node.log.commit) this.#commitMoved = true
     if (news) this.#handOverTo(peer)
   }
 
@@ -207,7 +209,8 @@ export class Leader {
     const { log } = this.#node
     const agreeAt = log.lastOfTermAtMost(Math.min(hintIndex, log.lastIndex), hintTerm)
     if (peer.rejected(prevIndex, agreeAt)) this.#send(peer)
-    else if (peer.probing && prevIndex === peer.match && hintIndex < peer.match) {
+    else if (peer.probing && prevIndex === peer.match && hintIndex < peer.match && !peer.lossReported) {
+      peer.lossReported = true
       this.#node.anomaly(peer.id, `has lost entries that it acknowledged: it ends before ${peer.match}`)
     }
   }
@@ -361,7 +364,7 @@ export class Leader {
 
   changeMembership(ref: number, change: MembershipChange, now: number): void {
     const planned = planChange(this.#node.membership, change)
-    const refusal = this.#changeRefusal(change, now)
+    const refusal = this.#changeRefusal() ?? (planned.ok ? this.#votersRefusal(change.voters, now) : undefined)
     if (refusal !== undefined) this.#refuse(ref, refusal[0], refusal[1])
     else if (!planned.ok) this.#refuse(ref, 'invalid-change', planned.reason)
     else {
@@ -372,20 +375,27 @@ export class Leader {
     }
   }
 
-  #changeRefusal(change: MembershipChange, now: number): readonly [RefusalCode, string] | undefined {
-    const { configurations, log, membership, handover, self, settings } = this.#node
+  /** Why no change at all can begin now. */
+  #changeRefusal(): readonly [RefusalCode, string] | undefined {
+    const { configurations, log, membership, handover } = this.#node
     if (handover !== undefined) return ['busy', `leadership is being handed to ${handover.to}`]
     if (!this.writable) return ['no-own-term-commit', 'no entry of this term has committed yet']
     if (isJoint(membership) || configurations.index > log.commit) {
       return ['change-in-progress', `the change at ${configurations.index} is not finished`]
     }
-    const behind = change.voters.filter((id) => !configurations.isVoter(id) && !this.#isCaughtUp(id))
+    return undefined
+  }
+
+  /** Why these voters would leave the group worse off than it is. */
+  #votersRefusal(voters: readonly NodeId[], now: number): readonly [RefusalCode, string] | undefined {
+    const { configurations, self, settings } = this.#node
+    const behind = voters.filter((id) => !configurations.isVoter(id) && !this.#isCaughtUp(id))
     if (behind.length > 0) return ['not-caught-up', `add as learners first, and wait for: ${behind.join(', ')}`]
     const isActive = (id: NodeId): boolean =>
       id === self || now - (this.#progress.get(id)?.heardAt ?? -Infinity) < settings.timing.electionTimeoutMs
-    const active = change.voters.filter(isActive).length
-    if (active >= majority(change.voters.length)) return undefined
-    return ['would-lose-quorum', `only ${active} of the ${change.voters.length} voters answer`]
+    const active = voters.filter(isActive).length
+    if (active >= majority(voters.length)) return undefined
+    return ['would-lose-quorum', `only ${active} of the ${voters.length} voters answer`]
   }
 
   #isCaughtUp(id: NodeId): boolean {

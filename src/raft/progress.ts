@@ -34,6 +34,8 @@ export class Progress {
   heartbeatMatch = 0
   /** `next` when the newest heartbeat was sent: what had been sent before it. */
   heartbeatNext = 0
+  /** It was said already that this peer has lost entries. */
+  lossReported = false
   readonly #inflight: Inflight
 
   constructor(id: NodeId, next: number, now: number, limits: InflightLimits) {
