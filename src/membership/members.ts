@@ -5,7 +5,14 @@
  * A peer with a session that consensus does not know shows as an observer: whatever its credential allows, it only receives.
  */
 import { compareText } from '../core/bytes.ts'
-import type { Membership } from '../raft/types.ts'
+
+/** What the consensus core's membership says; its `Membership` is one. */
+export interface ConsensusRoles {
+  readonly voters: readonly string[]
+  readonly outgoing: readonly string[]
+  readonly learners: readonly string[]
+  readonly learnersNext: readonly string[]
+}
 
 export interface MemberRow {
   /** `<peerId>#<storeId>`. */
@@ -25,7 +32,7 @@ export interface MembersView {
   /** Incarnation. */
   readonly self: string
   /** Undefined until founded. */
-  readonly membership: Membership | undefined
+  readonly membership: ConsensusRoles | undefined
   /** Of the founding certificate; empty until founded. */
   readonly founders: readonly { readonly incarnation: string; readonly seat: number }[]
   /** Incarnations with an open session. */

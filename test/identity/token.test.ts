@@ -113,6 +113,23 @@ describe('the text', () => {
     expect(parseToken(withGenesis(deflateRawSync(seats.bytes))).genesis?.domainId).toEqual(seats.domainId)
   })
 
+  it('throws only its own errors for a good checksum over anything', async () => {
+    const { document } = await seatToken(seats, 1)
+    const seed = bytes32('token seed seat 1')
+    const part = fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.constant(seed), fc.constant(document))
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 4 }), (parts) => {
+        try {
+          expect(parseToken(textOf(parts)).token).toMatchObject({ seat: 1 })
+        } catch (error) {
+          if (!(error instanceof InvalidDocumentError)) expect(error).toBeInstanceOf(TokenTextError)
+        }
+      })
+    )
+    const nested = textOf([seed, document.slice(0, -1)])
+    expect(() => parseToken(nested)).toThrow(InvalidDocumentError)
+  })
+
   it('refuses a secret that does not belong to the document', async () => {
     const { document } = await seatToken(seats, 1)
     expect(() => parseToken(textOf([bytes32('another seed'), document]))).toThrow(/secret does not belong/)
