@@ -96,6 +96,7 @@ export class Node implements QuorateNode {
   #driver: Driver | undefined
   #leader: LeaderInfo | undefined
   #addressRecord: Uint8Array | undefined
+  #addressChanges = 0
   #seats: AdmissionContext['seats']
   #multicastBlocked = false
   #lastWaiting = ''
@@ -176,6 +177,13 @@ export class Node implements QuorateNode {
       await this.#dialer.start()
       this.#watchWaiting()
     })
+  }
+
+  /** The transport listens at other addresses than before: tells discovery and, from their next connection on, peers. */
+  async addressesChanged(): Promise<void> {
+    const addresses = this.#transport?.addresses() ?? []
+    await this.#signAddresses(addresses)
+    this.#dialer?.tell({ type: 'self', addresses })
   }
 
   /** A hint from somebody else's discovery. */
@@ -287,7 +295,11 @@ export class Node implements QuorateNode {
   async #signAddresses(addresses: readonly string[]): Promise<void> {
     const { home } = this.#parts
     const plain = addresses.map((address) => address.replace(/\/p2p\/[^/]+$/, '')).slice(0, 8)
-    this.#addressRecord = await makeAddressRecord(home.key.signer, plain, addressSequence(home.boot, 0))
+    this.#addressRecord = await makeAddressRecord(
+      home.key.signer,
+      plain,
+      addressSequence(home.boot, this.#addressChanges++)
+    )
   }
 
   // ── Peers ───────────────────────────────────────────────────────────────────────────────────────────────────────────

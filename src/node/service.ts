@@ -46,6 +46,7 @@ class Service implements QuorateNode, Startable {
   readonly #events = new EventTarget()
   readonly #stopped = Promise.withResolvers<void>()
   #node: Node | undefined
+  #seeking = false
 
   constructor(init: QuorumServiceInit, components: QuorumComponents) {
     this.#init = init
@@ -83,13 +84,13 @@ class Service implements QuorateNode, Startable {
     node.stopped.then(this.#stopped.resolve, this.#stopped.reject)
     await node.open()
     components.events.addEventListener('peer:discovery', this.#onDiscovery)
-    components.events.addEventListener('start', this.#onStart)
+    components.events.addEventListener('transport:listening', this.#onListening)
   }
 
   /** Connections are still up: leadership can be handed over. */
   async beforeStop(): Promise<void> {
     this.#components.events.removeEventListener('peer:discovery', this.#onDiscovery)
-    this.#components.events.removeEventListener('start', this.#onStart)
+    this.#components.events.removeEventListener('transport:listening', this.#onListening)
     await this.#node?.stop()
   }
 
@@ -97,9 +98,20 @@ class Service implements QuorateNode, Startable {
     await this.#node?.stop()
   }
 
-  readonly #onStart = (): void => {
+  /** Listeners come up one by one, beside our own start; a host that only dials has none. */
+  async afterStart(): Promise<void> {
+    if (this.#components.addressManager.getListenAddrs().length === 0) await this.#seek()
+  }
+
+  readonly #onListening = (): void => {
     // A failure closes the node, which `stopped` and the `stopped` event report.
-    this.#node?.seek().catch(() => {})
+    this.#seek().catch(() => {})
+  }
+
+  async #seek(): Promise<void> {
+    if (this.#seeking) return this.#node?.addressesChanged()
+    this.#seeking = true
+    await this.#node?.seek()
   }
 
   readonly #onDiscovery = ({ detail }: CustomEvent<PeerInfo>): void => {

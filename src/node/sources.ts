@@ -24,12 +24,14 @@ export interface Sources {
 
 export function createSources({ home, clock, random, logger, discovery }: SourcesInit): Sources {
   const cache = createPeerCache({ path: home.pathOf('peers'), clock, logger })
-  const seeds = createSeeds(discovery?.seeds ?? [], { clock, random: random.fork('seeds') })
+  const [inProcess, onNetwork] = partition(discovery?.seeds ?? [], (seed) => seed.startsWith('/memory/'))
+  const seeds = createSeeds(onNetwork, { clock, random: random.fork('seeds') })
   const mdns = discovery?.mdns ?? true
   return {
     remember: (peerId, addresses) => cache.remember({ peerId, addresses }),
     async create(addresses) {
-      if (mdns === false) return [cache, seeds]
+      const known = [cache, seeds, inProcessSeeds(inProcess)]
+      if (mdns === false) return known
       const { createMdns, serviceTagOf } = await import('../discovery/mdns/index.ts')
       const interfaces = mdns === true ? undefined : mdns.interfaces
       const multicast = createMdns({
@@ -40,7 +42,21 @@ export function createSources({ home, clock, random, logger, discovery }: Source
         random: random.fork('mdns'),
         ...(interfaces === undefined ? {} : { interfaces })
       })
-      return [cache, seeds, multicast]
+      return [...known, multicast]
     }
   }
+}
+
+/** Seeds of libp2p's memory transport: names within this process, with nothing to resolve. */
+function inProcessSeeds(addresses: readonly string[]): Discovery {
+  return {
+    async start({ onHint }) {
+      for (const address of addresses) onHint({ source: 'seed', peerId: undefined, addresses: [address] })
+    },
+    async stop() {}
+  }
+}
+
+function partition<T>(items: readonly T[], belongs: (item: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [items.filter(belongs), items.filter((item) => !belongs(item))]
 }
