@@ -2,6 +2,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { concat, fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
+import { decodeCbor, encodeCbor, type CborValue } from '../../src/core/cbor.ts'
 import { readSign, readSign1, sign1, signMany, verifyCose } from '../../src/identity/cose.ts'
 import { InvalidDocumentError } from '../../src/identity/document.ts'
 import type { Signer } from '../../src/identity/signer.ts'
@@ -78,6 +79,30 @@ describe('COSE_Sign', () => {
     expect(() => readSign(kind, weak, 100)).toThrow(/weak or not canonical/)
     const algorithm = fromHex(toHex(document).replace('a2012704', 'a2012604'))!
     expect(() => readSign(kind, algorithm, 100)).toThrow(InvalidDocumentError)
+  })
+
+  it('refuses one signer twice, and signers out of order', async () => {
+    const kind = 'quorate/token/v1'
+    const [a, b] = await Promise.all(
+      ['one', 'two'].map(async (name) => decodeCbor(await signMany(kind, payload, [keyOf(name).signer])) as CborValue[])
+    )
+    const [headers, unprotected, body] = a!
+    const entryOf = (document: readonly CborValue[]): CborValue => (document[3] as readonly CborValue[])[0]!
+    const withSignatures = (...list: readonly CborValue[]): Uint8Array =>
+      encodeCbor([headers!, unprotected!, body!, list])
+    const pair = [entryOf(a!), entryOf(b!)]
+    const good = [withSignatures(...pair), withSignatures(...pair.toReversed())].filter((document) => {
+      try {
+        verifyCose(readSign(kind, document, 100))
+        return true
+      } catch (error) {
+        expect(error).toBeInstanceOf(InvalidDocumentError)
+        return false
+      }
+    })
+    expect(good).toHaveLength(1)
+    expect(() => readSign(kind, withSignatures(pair[0]!, pair[0]!), 100)).toThrow(/repeated or not sorted/)
+    expect(() => readSign(kind, withSignatures(), 100)).toThrow(/0 signatures instead of 1 to 16/)
   })
 
   it('does not believe a signer that signs something else', async () => {

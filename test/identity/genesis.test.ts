@@ -126,6 +126,13 @@ describe('k of n', () => {
     expect(new Set([byTwo, byThree, others].map(({ domainId }) => toHex(domainId))).size).toBe(1)
   })
 
+  it('does not count one issuer twice', async () => {
+    const draft = decodeCbor(await draftGenesis(init, a!)) as CborValue[]
+    const [signature] = draft[3] as readonly CborValue[]
+    const twice = encodeCbor([draft[0]!, draft[1]!, draft[2]!, [signature!, signature!]])
+    expect(() => readGenesis(twice)).toThrow(/signers are repeated/)
+  })
+
   it('refuses a signature by anybody else, also beside enough good ones', async () => {
     const stranger = keyOf('stranger').signer
     const good = await createGenesis(init, [a!, b!])
