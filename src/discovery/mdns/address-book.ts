@@ -60,6 +60,7 @@ export class AddressBook {
   readonly #newPeers: TokenBucket
   readonly #entries = new Map<string, Entry>()
   readonly #peerOfInstance = new Map<string, string>()
+  #expiryAt = Infinity
 
   constructor(init: Partial<AddressBookInit> = {}) {
     this.#init = { ...defaultAddressBook, ...init }
@@ -85,14 +86,10 @@ export class AddressBook {
     const addresses = announcement.addresses
       .slice(0, this.#init.addressesPerPeerMax)
       .map((address: TcpAddress) => address.text)
+    const ttlMs = Math.min(TTL_MS_MAX, announcement.ttlS * 1_000)
     this.#forget(entry, key)
-    entry.voices.set(key, {
-      ...from,
-      instance,
-      addresses,
-      heardAt: now,
-      ttlMs: Math.min(TTL_MS_MAX, announcement.ttlS * 1_000)
-    })
+    entry.voices.set(key, { ...from, instance, addresses, heardAt: now, ttlMs })
+    this.#expiryAt = Math.min(this.#expiryAt, now + ttlMs)
     this.#peerOfInstance.set(instance, peerId)
     this.#dropOldestVoices(entry)
     // The same voice under a new name: that process has restarted or moved, and what failed before may work now.
@@ -118,7 +115,13 @@ export class AddressBook {
 
   /** Drops what is over. */
   expire(now: number): PeerHint[] {
-    return this.#dropVoices((voice) => voice.heardAt + voice.ttlMs <= now, now)
+    if (now < this.#expiryAt) return []
+    const hints = this.#dropVoices((voice) => voice.heardAt + voice.ttlMs <= now, now)
+    this.#expiryAt = Infinity
+    for (const entry of this.#entries.values()) {
+      for (const voice of entry.voices.values()) this.#expiryAt = Math.min(this.#expiryAt, voice.heardAt + voice.ttlMs)
+    }
+    return hints
   }
 
   /** The interface is gone, and with it everybody who was heard there only. */
@@ -126,12 +129,9 @@ export class AddressBook {
     return this.#dropVoices((voice) => voice.interfaceName === interfaceName, now)
   }
 
+  /** When to call `expire` next; now and then too early, never too late. */
   nextExpiryAt(): number {
-    let next = Infinity
-    for (const entry of this.#entries.values()) {
-      for (const voice of entry.voices.values()) next = Math.min(next, voice.heardAt + voice.ttlMs)
-    }
-    return next
+    return this.#expiryAt
   }
 
   /** Instances heard on this interface with more than half of their time left, and the seconds left: known answers. */

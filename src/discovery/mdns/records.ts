@@ -37,6 +37,7 @@ export const ANNOUNCEMENT_TTL_S = 120
 const INSTANCES_PER_PACKET_MAX = 8
 const TEXTS_PER_INSTANCE_MAX = 16
 const TXT_BYTES_MAX = 255
+const PARSED_MAX = 512
 const TXT_PREFIX = 'dnsaddr='
 
 /* oxlint-disable no-underscore-dangle -- the names of another library's members */
@@ -105,6 +106,8 @@ export function readPointers(
   return found
 }
 
+type Parsed = Pick<Announcement, 'peerId' | 'addresses'>
+
 export interface AnnouncementReader {
   /** Everything that a response says under our tag. Never throws; what cannot be read is not there. */
   read(packet: DecodedPacket): Reading[]
@@ -116,19 +119,34 @@ export function createAnnouncementReader(serviceTag: string): AnnouncementReader
   let found: PeerInfo | undefined
   borrowed.addEventListener('peer', (event) => (found = (event as CustomEvent<PeerInfo>).detail))
 
-  const readOne = (name: string, instance: string, ttlS: number, records: readonly Answer[]): Reading | undefined => {
-    const texts = readableTexts(name, records)
-    if (texts.length === 0) return undefined
-    const pointer: StringAnswer = { name: serviceTag, type: 'PTR', data: `${instance}.${serviceTag}` }
+  const parse = (instance: string, texts: readonly string[]): Parsed | undefined => {
+    const name = `${instance}.${serviceTag}`
     found = undefined
-    borrowed._onMdnsResponse({ answers: [pointer, { name, type: 'TXT', data: texts }], additionals: [] })
+    borrowed._onMdnsResponse({
+      answers: [
+        { name: serviceTag, type: 'PTR', data: name },
+        { name, type: 'TXT', data: [...texts] }
+      ],
+      additionals: []
+    })
     const peer = found as PeerInfo | undefined
     if (peer === undefined) return undefined
     const peerId = peer.id.toString()
     const addresses = texts
       .map((text) => parseTcpAddress(text.slice(TXT_PREFIX.length)))
       .filter((address) => address?.peerId === peerId) as TcpAddress[]
-    return { type: 'announcement', instance, peerId, addresses, ttlS }
+    return { peerId, addresses }
+  }
+
+  // Announcements are repeated far more often than they change, and reading multiaddrs is most of the work.
+  const parsed = new Map<string, Parsed | undefined>()
+  const parseOnce = (instance: string, texts: readonly string[]): Parsed | undefined => {
+    const key = [instance, ...texts].join(' ')
+    if (parsed.has(key)) return parsed.get(key)
+    const fresh = parse(instance, texts)
+    if (parsed.size >= PARSED_MAX) parsed.delete(parsed.keys().next().value!)
+    parsed.set(key, fresh)
+    return fresh
   }
 
   return {
@@ -136,9 +154,13 @@ export function createAnnouncementReader(serviceTag: string): AnnouncementReader
       const records = [...(packet.answers ?? []), ...(packet.additionals ?? [])]
       const readings: Reading[] = []
       for (const { instance, name, ttl } of readPointers(serviceTag, records).slice(0, INSTANCES_PER_PACKET_MAX)) {
-        const reading: Reading | undefined =
-          ttl === 0 ? { type: 'goodbye', instance } : readOne(name, instance, ttl, records)
-        if (reading !== undefined) readings.push(reading)
+        if (ttl === 0) {
+          readings.push({ type: 'goodbye', instance })
+          continue
+        }
+        const texts = readableTexts(name, records)
+        const announced = texts.length === 0 ? undefined : parseOnce(instance, texts)
+        if (announced !== undefined) readings.push({ type: 'announcement', instance, ttlS: ttl, ...announced })
       }
       return readings
     }
