@@ -2,7 +2,7 @@
  * Who the members are, for people: one row for each incarnation, from the founding certificate (seats), the consensus core's
  * membership (who votes, who learns) and the open sessions (who is there).
  *
- * A peer with a session that consensus does not know shows as an observer: whatever its credential allows, it only receives.
+ * Before founding, whoever claims a seat shows as the voter that it is about to be. A peer with a session that consensus does not know shows as an observer: whatever its credential allows, it only receives.
  */
 import { compareText } from '../core/bytes.ts'
 
@@ -33,7 +33,7 @@ export interface MembersView {
   readonly self: string
   /** Undefined until founded. */
   readonly membership: ConsensusRoles | undefined
-  /** Of the founding certificate; empty until founded. */
+  /** Of the founding certificate; until founded, the claims that are present. */
   readonly founders: readonly { readonly incarnation: string; readonly seat: number }[]
   /** Incarnations with an open session. */
   readonly connected: ReadonlySet<string>
@@ -46,6 +46,8 @@ export function memberRows(view: MembersView): readonly MemberRow[] {
   const voters = new Set([...(view.membership?.voters ?? []), ...(view.membership?.outgoing ?? [])])
   const learners = new Set([...(view.membership?.learners ?? []), ...(view.membership?.learnersNext ?? [])])
   const seats = new Map(view.founders.map(({ incarnation, seat }) => [incarnation, seat]))
+  // Once founded, only consensus says who votes, whoever holds a seat.
+  if (view.membership === undefined) for (const { incarnation } of view.founders) voters.add(incarnation)
   const all = new Set([...voters, ...learners, ...view.connected, view.self])
   const rows = [...all].map((incarnation): MemberRow => {
     const [peerId = incarnation, storeId = ''] = incarnation.split('#')

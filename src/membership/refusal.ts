@@ -53,7 +53,8 @@ export function printable(text: string, charsMax = DETAIL_CHARS_MAX): string {
   // A stranger's text may be long: look at no more of it than can be shown.
   for (const character of text.slice(0, charsMax + 1)) {
     const shown = UNPRINTABLE.test(character) ? `\\u{${character.codePointAt(0)!.toString(16)}}` : character
-    if (out.length + shown.length > charsMax) return `${out.slice(0, charsMax - 1)}…`
+    // The cut may fall into the middle of a pair of code units.
+    if (out.length + shown.length > charsMax) return `${out.slice(0, charsMax - 1).replace(/\p{Cs}$/u, '')}…`
     out += shown
   }
   return out

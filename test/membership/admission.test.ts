@@ -553,6 +553,16 @@ describe('sentences', () => {
     expect(printable('Grüße, 世界 😀')).toBe('Grüße, 世界 😀')
   })
 
+  it('are cut between characters', () => {
+    for (let length = 505; length < 515; length++) {
+      const cut = printable(`${'a'.repeat(length)}\u{1f600}\u{1f600}\u{1f600}`)
+      expect(cut.isWellFormed()).toBe(true)
+      expect(cut.length).toBeLessThanOrEqual(DETAIL_CHARS_MAX)
+      expect(cut.endsWith('…')).toBe(length + 6 > DETAIL_CHARS_MAX)
+    }
+    expect(printable('a'.repeat(100_000))).toBe(`${'a'.repeat(511)}…`)
+  })
+
   it('are never longer than 512 characters, nor unprintable, whatever they were', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 2000 }), (text) => {

@@ -69,6 +69,15 @@ describe('the table of members', () => {
 
   it('knows itself before founding, and tells a wiped voter from its new incarnation', () => {
     expect(memberRows(view({}))).toMatchObject([{ incarnation: 'B#2', role: 'observer', self: true, connected: true }])
+    const present = [
+      { incarnation: 'A#1', seat: 2 },
+      { incarnation: 'B#2', seat: 1 }
+    ]
+    expect(memberRows(view({ founders: present, connected: new Set(['A#1', 'C#3']) }))).toMatchObject([
+      { incarnation: 'B#2', role: 'voter', seat: 1, connected: true },
+      { incarnation: 'A#1', role: 'voter', seat: 2, connected: true },
+      { incarnation: 'C#3', role: 'observer', seat: undefined }
+    ])
     const rows = memberRows(view({ membership: membership({ voters: ['A#1', 'B#2'] }), connected: new Set(['A#9']) }))
     expect(rows).toMatchObject([
       { incarnation: 'A#1', role: 'voter', connected: false },
