@@ -18,6 +18,7 @@ export type {
   NodeEvent,
   NodeEventName,
   NodeInit,
+  NodeListener,
   NodeStatus,
   QuorateNode,
   ReadyInfo,

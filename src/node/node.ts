@@ -50,6 +50,7 @@ import type {
   MemberInfo,
   NodeEvent,
   NodeEventName,
+  NodeListener,
   NodeStatus,
   QuorateNode,
   ReadyInfo,
@@ -659,11 +660,11 @@ export class Node implements QuorateNode {
     else this.#stopped.reject(error)
   }
 
-  addEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void {
+  addEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void {
     this.#parts.events.addEventListener(name, listener as (event: Event) => void)
   }
 
-  removeEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void {
+  removeEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void {
     this.#parts.events.removeEventListener(name, listener as (event: Event) => void)
   }
 }

@@ -158,6 +158,10 @@ export type StampedNodeEvent = NodeEvent & {
 /** Dispatched as `CustomEvent<StampedNodeEvent>` under the name in `event`, and all of them under `*`. */
 export type NodeEventName = NodeEvent['event'] | '*'
 
+export type NodeListener<N extends NodeEventName> = (
+  event: CustomEvent<N extends '*' ? StampedNodeEvent : Extract<StampedNodeEvent, { event: N }>>
+) => void
+
 export interface QuorateNode {
   readonly peerId: string
   /** Hex. */
@@ -187,7 +191,7 @@ export interface QuorateNode {
   stop(options?: CallOptions): Promise<void>
   /** Resolves when the node has stopped; rejects when it stopped because of an error (SeatConflictError, StorageFailedError, …). */
   readonly stopped: Promise<void>
-  addEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void
-  removeEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void
+  addEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void
+  removeEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -64,7 +64,7 @@ describe('examples', () => {
     try {
       const { tokens } = await founding('embed', 3)
       const programs = tokens.map((token, i) => start('embed', [token, yard.data(`n${i}`)]))
-      await Promise.all(programs.map(({ said }) => said('agreed true')))
+      await Promise.all(programs.map(({ said }) => said('config 2 by')))
       for (const { end } of programs) end()
       for (const { done } of programs) expect((await done).code).toBe(0)
     } finally {
