@@ -5,6 +5,7 @@ import type {
   ConfigHistoryEntry,
   NodeEvent,
   NodeEventName,
+  NodeListener,
   NodeStatus,
   QuorateNode,
   StampedNodeEvent
@@ -118,12 +119,12 @@ export class FakeNode implements QuorateNode {
     this.#end()
   }
 
-  addEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void {
+  addEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void {
     this.listeners++
     this.#target.addEventListener(name, listener as Listener)
   }
 
-  removeEventListener(name: NodeEventName, listener: (event: CustomEvent<StampedNodeEvent>) => void): void {
+  removeEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void {
     this.listeners--
     this.#target.removeEventListener(name, listener as Listener)
   }
