@@ -66,6 +66,14 @@ export class MemoryHub {
     for (const node of this.#nodes.values()) node.resume()
   }
 
+  /** A firewall between two nodes forgets their connections: these carry nothing more and say nothing; new ones work. */
+  blackhole(a: string, b: string): void {
+    for (const node of this.#nodes.values()) {
+      if (node.peerId === a) node.lose(b)
+      if (node.peerId === b) node.lose(a)
+    }
+  }
+
   /** Kills the process of a node: its events stop at once, and the others see their connections close. */
   crash(peerId: string): void {
     this.#nodes.get(peerId)?.crash()
@@ -162,6 +170,10 @@ class MemoryTransport implements MeasuredTransport {
     this.core.kill()
   }
 
+  lose(remotePeerId: string): void {
+    for (const end of this.#ends) end.lose(remotePeerId)
+  }
+
   resume(): void {
     for (const end of this.#ends) end.pump()
   }
@@ -205,7 +217,7 @@ class End implements Link {
   readonly #remotePeerId: string
   readonly #exchange: AdmissionExchange
   readonly #admission = Promise.withResolvers<void>()
-  /** Set before anything is sent. */
+  /** Set before anything is sent. Undefined: what is sent goes nowhere. */
   other: End | undefined
   /** On their way to the other end; `undefined` closes. */
   #outgoing: (Frame | undefined)[] = []
@@ -282,6 +294,10 @@ class End implements Link {
     this.abort('crashed')
   }
 
+  lose(remotePeerId: string): void {
+    if (this.#remotePeerId === remotePeerId) this.other = undefined
+  }
+
   /** Goes on with what waited at a cut. */
   pump(): void {
     const waiting = this.#stalled
@@ -311,17 +327,21 @@ class End implements Link {
 
   #deliverNext(): void {
     const { other } = this
-    if (other === undefined || this.#outgoing.length === 0) return
+    if (this.#outgoing.length === 0) return
     const frame = this.#outgoing.shift()
     if (this.#closed && this.#outgoing.length === 0) this.#node.remove(this)
-    if (frame === undefined) other.#finish('the peer closed the connection')
+    if (frame === undefined) other?.peerClosed()
     else {
       this.#outgoingBytes -= frame.body.byteLength + FRAME_OVERHEAD_BYTES
-      other.#receive(frame)
+      other?.receive(frame)
     }
   }
 
-  #receive(frame: Frame): void {
+  peerClosed(): void {
+    this.#finish('the peer closed the connection')
+  }
+
+  receive(frame: Frame): void {
     if (this.#closed) return
     if (this.#admitted === undefined) this.#exchanging(() => this.#exchange.receive(frame))
     else this.#node.core.linkReceived(this, frame)

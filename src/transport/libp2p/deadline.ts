@@ -1,3 +1,4 @@
+/** Time limits for libp2p's calls, from our own clock. */
 import type { Clock } from '../../core/clock.ts'
 
 /** A signal for libp2p's calls. Unlike `AbortSignal.timeout` it keeps the process alive until it is cancelled or due. */
