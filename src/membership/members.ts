@@ -2,7 +2,8 @@
  * Who the members are, for people: one row for each incarnation, from the founding certificate (seats), the consensus core's
  * membership (who votes, who learns) and the open sessions (who is there).
  *
- * Before founding, whoever claims a seat shows as the voter that it is about to be. A peer with a session that consensus does not know shows as an observer: whatever its credential allows, it only receives.
+ * Before founding, whoever claims a seat shows as the voter that it is about to be. A peer with a session that consensus does not
+ * know shows as an observer: whatever its credential allows, it only receives.
  */
 import { compareText } from '../core/bytes.ts'
 

@@ -76,7 +76,7 @@ describe('COSE_Sign', () => {
     const document = await signMany(kind, payload, [signer])
     expect(() => readSign(kind, document, payload.byteLength - 1)).toThrow(/payload of 20 bytes, at most 19/)
     const weak = fromHex(toHex(document).replace(toHex(signer.publicKey), '01'.padEnd(64, '0')))!
-    expect(() => readSign(kind, weak, 100)).toThrow(/weak or not canonical/)
+    expect(() => verifyCose(readSign(kind, weak, 100))).toThrow(/signature does not hold/)
     const algorithm = fromHex(toHex(document).replace('a2012704', 'a2012604'))!
     expect(() => readSign(kind, algorithm, 100)).toThrow(InvalidDocumentError)
   })
