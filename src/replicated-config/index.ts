@@ -21,8 +21,10 @@
  * History: the newest 1,000 versions (and at most 32 Mi letters of text) keep their value; 10,000 before them keep hash, author,
  * reason and time, which is enough to verify the chain; older ones are forgotten. Rollback is a new version with an old value.
  *
- * Left out: access control (every admitted member may propose; who may act on a node is its operator's business) and
- * secrets (marking them is the reader's part: values are stored as given).
+ * Secrets are marked by the schema (`x-secret: true`) and replaced wherever a config is shown (`secrets.ts`); members
+ * store and replicate them as they are.
+ *
+ * Left out: access control. Every admitted member may propose; who may act on a node is its operator's business.
  *
  * Specified in docs/protocol/config.md; RFC 8785 (canonical text), RFC 7396 (merge patch), RFC 6901 (pointers).
  */
@@ -42,6 +44,7 @@ export { CONFIG_BYTES_MAX, REASON_LENGTH_MAX } from './limits.ts'
 export { mergePatch } from './merge-patch.ts'
 export { InvalidSchemaError } from './schema-check.ts'
 export { anyConfig, compileSchema } from './schema.ts'
+export { redactSecrets, secretPointers } from './secrets.ts'
 export { applyCommand, initialConfig, judgeCommand, recordAt } from './state.ts'
 export type { Applied, AppliedEntry, Verdict } from './state.ts'
 export type {
