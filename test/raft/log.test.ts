@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Log, entryBytes } from '../../src/raft/log.ts'
+import { PendingWrites } from '../../src/raft/pending-writes.ts'
+import type { Entry } from '../../src/raft/index.ts'
+
+const terms = fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 20 }).map((steps) => {
+  let term = 1
+  return steps.map((step) => (term += step))
+})
+
+const entriesOf = (list: readonly number[]): Entry[] =>
+  list.map((term, i) => ({ index: i + 1, term, type: 'command', data: new Uint8Array(term) }))
+
+describe('the log', () => {
+  test('finds the last entry of a term or an earlier one as a scan would', () => {
+    fc.assert(
+      fc.property(terms, fc.nat({ max: 25 }), fc.nat({ max: 45 }), (list, index, term) => {
+        let expected = Math.min(index, list.length)
+        while (expected > 0 && list[expected - 1]! > term) expected--
+        expect(new Log(entriesOf(list)).lastOfTermAtMost(Math.min(index, list.length), term)).toBe(expected)
+      })
+    )
+  })
+
+  test('is the same after truncation as if it had never been longer', () => {
+    fc.assert(
+      fc.property(terms, fc.nat(), terms, (list, at, more) => {
+        const keep = list.length === 0 ? 0 : at % list.length
+        const cut = new Log(entriesOf(list))
+        if (keep < list.length) cut.truncate(keep + 1)
+        const whole = [...list.slice(0, keep), ...more.map((term) => term + (list[keep - 1] ?? 0))]
+        for (const entry of entriesOf(whole).slice(keep)) cut.append(entry)
+        const fresh = new Log(entriesOf(whole))
+        expect(cut.tail(1)).toEqual(fresh.tail(1))
+        expect([cut.lastIndex, cut.lastTerm]).toEqual([fresh.lastIndex, fresh.lastTerm])
+        expect(cut.stable).toBe(keep)
+        for (let term = 0; term < 60; term++) {
+          expect(cut.lastOfTermAtMost(whole.length, term)).toBe(fresh.lastOfTermAtMost(whole.length, term))
+        }
+      })
+    )
+  })
+
+  test('slices within the limits, and at least one entry', () => {
+    fc.assert(
+      fc.property(
+        terms,
+        fc.nat({ max: 25 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.nat({ max: 300 }),
+        (list, from, max, bytes) => {
+          const slice = new Log(entriesOf(list)).slice(from + 1, max, bytes)
+          expect(slice.map(({ index }) => index)).toEqual(slice.map((_, i) => from + 1 + i))
+          expect(slice.length).toBeLessThanOrEqual(max)
+          expect(slice.length > 0).toBe(from < list.length)
+          const weight = slice.reduce((sum, entry) => sum + entryBytes(entry), 0)
+          if (slice.length > 1) expect(weight).toBeLessThanOrEqual(bytes)
+        }
+      )
+    )
+  })
+})
+
+describe('pending writes', () => {
+  test('confirm exactly what a disk that applies them in order holds', () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('append' as const), keep: fc.nat({ max: 10 }), add: fc.nat({ max: 3 }) }),
+      fc.record({ do: fc.constant('confirm' as const), ahead: fc.nat({ max: 4 }) })
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const pending = new PendingWrites()
+        let log: object[] = []
+        const images: object[][] = [[]]
+        let stable = 0
+        for (const action of steps) {
+          if (action.do === 'append') {
+            const keep = Math.min(action.keep, log.length)
+            log = [...log.slice(0, keep), ...Array.from({ length: action.add }, () => ({}))]
+            pending.truncate(keep)
+            stable = Math.min(stable, keep)
+            expect(pending.issue(log.length, 0)).toBe(images.length)
+            images.push(log)
+          } else {
+            const id = Math.min(pending.issued, pending.persisted + action.ahead)
+            stable = pending.confirm(id) ?? stable
+            const disk = images[id]!
+            let same = 0
+            while (same < disk.length && disk[same] === log[same]) same++
+            expect(stable).toBe(same)
+          }
+        }
+      })
+    )
+  })
+})
