@@ -71,7 +71,8 @@ export class Nodes {
     this.#onEvent = onEvent
   }
 
-  start(node: DemoNode, args: readonly string[]): void {
+  /** Gives the process id; undefined when the process could not be started. */
+  start(node: DemoNode, args: readonly string[]): number | undefined {
     Object.assign(node, unknown(), { startedAt: wallNow(), exit: undefined, ending: false, stderr: '' })
     const child = spawn(process.execPath, [...this.#command, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -90,6 +91,7 @@ export class Nodes {
     })
     // After its last line: `close` comes when its streams have ended.
     child.on('close', (code, signal) => this.#onExit(node, code, signal))
+    return child.pid
   }
 
   /** SIGTERM: the node stops in order. */

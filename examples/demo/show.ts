@@ -9,7 +9,7 @@ export interface Timing {
 }
 
 export interface Show {
-  title(text: string): void
+  title(text: string, facts: Readonly<Record<string, unknown>>): void
   /** A chapter begins; times of lines count from here. */
   step(step: string, text: string, at: number): void
   /** One thing that a node did. */
@@ -17,6 +17,8 @@ export interface Show {
   note(text: string): void
   /** A chapter has ended well. `facts` are for programs. */
   done(step: string, text: string, facts: Readonly<Record<string, unknown>>): void
+  /** A process of a node was started. */
+  started(node: string, pid: number | undefined): void
   /** An event of a node, as it came. */
   event(node: string, event: StampedNodeEvent): void
   summary(timings: readonly Timing[], facts: Readonly<Record<string, unknown>>): void
@@ -28,11 +30,12 @@ const emit = (event: Readonly<Record<string, unknown>>): boolean => say(JSON.str
 
 export function showJson(now: () => number): Show {
   return {
-    title: (text) => emit({ event: 'demo', status: 'start', at: now(), text }),
+    title: (text, facts) => emit({ event: 'demo', status: 'start', at: now(), text, ...facts }),
     step: (step, text, at) => emit({ event: 'step', step, status: 'start', at, text }),
     line: () => {},
     note: (text) => emit({ event: 'note', at: now(), text }),
     done: (step, text, facts) => emit({ event: 'step', step, status: 'done', at: now(), text, ...facts }),
+    started: (node, pid) => emit({ event: 'started', at: now(), name: node, pid }),
     event: (node, event) => emit({ ...event, name: node }),
     summary: (timings, facts) => {
       const ms = Object.fromEntries(timings.map(({ what, ms: value }) => [what, round(value)]))
@@ -59,6 +62,7 @@ export function showPeople(): Show {
       ),
     note: (text) => say(style.yellow(text)),
     done: (_step, text) => say(`  ${style.green(style.symbols.done)} ${text}`),
+    started: () => {},
     event: () => {},
     summary(timings) {
       say(`\n${style.bold('measured')}`)

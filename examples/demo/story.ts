@@ -59,7 +59,7 @@ class Story {
 
   async tell(): Promise<void> {
     const { nodes, staticSeeds } = this.#init
-    this.#show.title(`quorate demo: ${nodes} processes, each with nothing but its token`)
+    this.#show.title(`quorate demo: ${nodes} processes, each with nothing but its token`, { folder: this.#init.folder })
     await this.#makeDocuments()
     if (staticSeeds || !(await multicastWorks())) {
       this.#discovery = 'static seeds'
@@ -161,7 +161,17 @@ class Story {
         ? ['--interface', LOOPBACK]
         : ['--no-mdns', ...(seeds.length === 0 ? [] : ['--seed', ...seeds])]
     const listen = ['--listen', `/ip4/${LOOPBACK}/tcp/0`]
-    this.nodes.start(node, ['up', '--data', node.dataDir, ...token, ...listen, ...find, '--json', '--stop-with-parent'])
+    const pid = this.nodes.start(node, [
+      'up',
+      '--data',
+      node.dataDir,
+      ...token,
+      ...listen,
+      ...find,
+      '--json',
+      '--stop-with-parent'
+    ])
+    this.#show.started(node.name, pid)
   }
 
   /** The nodes themselves found that multicast does not work, before they found each other. */

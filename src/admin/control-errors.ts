@@ -44,10 +44,13 @@ export class ControlLostError extends QuorateError {
   }
 }
 
+const ROUTES_HELP =
+  'Routes: GET /v1/status, /v1/members, /v1/config, /v1/config/history, /v1/events; PUT /v1/config; POST /v1/transfer, /v1/leave.'
+
 /** The request itself is malformed: unknown path, wrong method, a body that is not what the route takes. */
 export class ControlRequestError extends QuorateError {
   readonly status: number
-  constructor(status: number, message: string, nextStep = 'docs/OPERATING.md lists the routes of the control socket.') {
+  constructor(status: number, message: string, nextStep = ROUTES_HELP) {
     super('ControlRequestError', 'ERR_CONTROL_REQUEST', message, { details: { status }, nextStep })
     this.status = status
   }

@@ -9,6 +9,7 @@ import { QuorateError } from '../core/errors.ts'
 import type { NodeInit, QuorateNode, StampedNodeEvent } from '../node/types.ts'
 import { Interrupted, NotReadyError, Stamped } from './cli-errors.ts'
 import type { UpOptions } from './commands/up.ts'
+import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { makeLogger } from './log.ts'
 import { invitationLines, type NewCluster, newCluster } from './new-cluster.ts'
@@ -33,7 +34,7 @@ class ParentGone extends Error {}
 
 export async function up(io: Io, options: UpOptions): Promise<void> {
   const cluster = options.new === true ? await newCluster(io, options) : undefined
-  const output = upOutput(io, options.json === true, cluster?.name ?? '')
+  const output = upOutput(io, options.json === true, () => run.node?.status().name ?? '')
   const run: Run = { io, options, cluster, output, end: new AbortController() }
   const timer = connectEndings(run)
   try {
@@ -116,7 +117,7 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
     if (run.cluster !== undefined) await invite(run, run.cluster, node)
     await Promise.race([node.stopped, rejection(run.end.signal)])
   } catch (error) {
-    if (!(error instanceof Interrupted || error instanceof ParentGone)) throw error
+    if (!isAskedFor(error)) throw error
   } finally {
     await stopInOrder(run, node)
     await control?.close()
@@ -137,6 +138,10 @@ function onEvent(run: Run, event: StampedNodeEvent): void {
   run.last = event
   run.output.event(event)
 }
+
+/** To stop was what somebody wanted, and the end is a good one. */
+const isAskedFor = (reason: unknown): boolean =>
+  reason instanceof ParentGone || (reason instanceof Interrupted && reason.exitCode !== EXIT.brokenPipe)
 
 /** The tokens of the other seats, as long as somebody may need them. */
 async function invite({ io, options, output, end }: Run, cluster: NewCluster, node: QuorateNode): Promise<void> {

@@ -15,7 +15,8 @@ export interface UpOutput {
   close(): void
 }
 
-export function upOutput(io: Io, json: boolean, name: string): UpOutput {
+/** `name`: of the cluster, as far as it is known by now. */
+export function upOutput(io: Io, json: boolean, name: () => string): UpOutput {
   if (json) return jsonOutput(io)
   return io.stdout.isTTY === true ? liveOutput(io, name) : plainOutput(io)
 }
@@ -44,16 +45,17 @@ function plainOutput(io: Io): UpOutput {
   }
 }
 
-/** Events that a person should still find when the block has moved on. */
-const LASTING: ReadonlySet<StampedNodeEvent['event']> = new Set(['alarm', 'config', 'member'])
+/** What a person should still find when the block has moved on. */
+const lasts = (event: StampedNodeEvent): boolean =>
+  event.event === 'alarm' || event.event === 'member' || (event.event === 'config' && event.author !== 'genesis')
 
-function liveOutput(io: Io, name: string): UpOutput {
+function liveOutput(io: Io, name: () => string): UpOutput {
   const block = liveBlock(io.stdout, io.clock)
-  let state = upStart(name, '')
+  let state = upStart('')
   return {
     event(event) {
-      state = upState(state, event)
-      const line = LASTING.has(event.event) ? eventLine(event) : undefined
+      state = { ...upState(state, event), name: name() }
+      const line = lasts(event) ? eventLine(event) : undefined
       if (line !== undefined) block.print([line])
       block.update(upLines(state, styleOf(io.stdout, io.env)))
     },

@@ -8,7 +8,7 @@ import { eventLine } from '../../src/cli/view/event-line.ts'
 import { liveBlock } from '../../src/cli/view/live.ts'
 import { makeStyle, styleOf } from '../../src/cli/view/style.ts'
 import { statusLines } from '../../src/cli/view/status-view.ts'
-import { printable, table, truncate, widthOf } from '../../src/cli/view/text.ts'
+import { printable, table, truncate, widthOf, wrap } from '../../src/cli/view/text.ts'
 import { upLines, upStart, upState } from '../../src/cli/view/up-view.ts'
 import { CLUSTER, OTHER, READY, SELF, THIRD } from '../admin/fake-node.ts'
 
@@ -52,7 +52,7 @@ describe('up', () => {
   ]
 
   it('shows what is done, what is under way, and what is missing', () => {
-    expect(upLines(forming.reduce(upState, upStart('plant-7', SELF)), plain)).toEqual([
+    expect(upLines(forming.reduce(upState, upStart('plant-7')), plain)).toEqual([
       `plant-7 · ${SELF}`,
       '  ✓  listening      12 ms  /ip4/10.0.0.1/tcp/4001',
       '  ✓  discovered     31 ms  1 by mdns',
@@ -70,7 +70,7 @@ describe('up', () => {
   })
 
   it('shows a ready node', () => {
-    expect(upLines([...forming, ...ready].reduce(upState, upStart('plant-7', SELF)), plain)).toEqual([
+    expect(upLines([...forming, ...ready].reduce(upState, upStart('plant-7')), plain)).toEqual([
       `plant-7 · ${SELF}`,
       '  ✓  listening      12 ms   /ip4/10.0.0.1/tcp/4001',
       '  ✓  discovered     31 ms   1 by mdns',
@@ -91,7 +91,7 @@ describe('up', () => {
       [
         stamp({ event: 'stage', stage: 'founded', status: 'failed', ms: 70, error }),
         stamp({ event: 'stopped', reason: 'error', error })
-      ].reduce(upState, upStart('plant-7', SELF)),
+      ].reduce(upState, upStart('plant-7')),
       plain
     )
     expect(lines).toContain('  ✗  founded        70 ms  seat 2 is claimed twice')
@@ -178,6 +178,18 @@ describe('text', () => {
 
   it('of a cut line closes its colours', () => {
     expect(truncate('\u001B[31mabcdef\u001B[39m', 4)).toBe('\u001B[31mabc…\u001B[0m')
+  })
+
+  it('is wrapped at blanks, and loses no word', () => {
+    expect(wrap('one two three four', 9, '  ')).toEqual(['  one two', '  three', '  four'])
+    expect(wrap('unbreakable', 4)).toEqual(['unbreakable'])
+    const words = fc.array(fc.stringMatching(/^[a-z]{1,8}$/), { minLength: 1 })
+    fc.assert(
+      fc.property(words, fc.integer({ min: 8, max: 40 }), (list, columns) => {
+        const lines = wrap(list.join(' '), columns)
+        return lines.join(' ') === list.join(' ') && lines.every((line) => widthOf(line) <= columns)
+      })
+    )
   })
 
   it('in a table lines up, whatever its colours', () => {

@@ -4,7 +4,7 @@ import { unreachable } from '../../core/invariant.ts'
 import { durationText } from '../duration.ts'
 import { printable, shortHash, shortPeer } from './text.ts'
 
-/** Undefined for what is only noise to a person: a stage that starts. */
+/** Undefined for what is only noise to a person: a stage that starts, or one whose end has an event of its own. */
 export function eventLine(event: StampedNodeEvent): string | undefined {
   switch (event.event) {
     case 'listening':
@@ -13,6 +13,7 @@ export function eventLine(event: StampedNodeEvent): string | undefined {
       if (event.status === 'start') return undefined
       if (event.status === 'failed')
         return `${event.stage} failed: ${printable(event.error?.message ?? 'no reason given')}`
+      if (event.stage === 'listening' || event.stage === 'ready') return undefined
       return `${event.stage} after ${durationText(event.ms)}`
     case 'peer':
       return peerLine(event)

@@ -29,9 +29,10 @@ export function liveBlock(output: TextOutput, clock: Clock): LiveBlock {
   const draw = (): void => {
     timer?.cancel()
     timer = undefined
-    const columns = output.columns ?? 80
+    // A terminal that does not know its size says 0.
+    const columns = output.columns || 80
     // What has scrolled off the screen cannot be redrawn: keep to what fits.
-    const fitting = wanted.slice(0, Math.max(1, (output.rows ?? 24) - 1))
+    const fitting = wanted.slice(0, Math.max(1, (output.rows || 24) - 1))
     const block = fitting.map((line) => `${truncate(line, columns - 1)}${ESC}K\n`)
     const printed = above.map((line) => `${line}${ESC}K\n`)
     const up = drawn === 0 ? '\r' : `${ESC}${drawn}A\r`

@@ -2,7 +2,7 @@
 import type { MemberInfo, NodeStatus } from '../../node/types.ts'
 import { durationText } from '../duration.ts'
 import type { Style } from './style.ts'
-import { plural, printable, shortHash, shortPeer, table } from './text.ts'
+import { plural, printable, shortHash, shortPeer, table, wrap } from './text.ts'
 
 export function statusLines(status: NodeStatus, style: Style): readonly string[] {
   const facts: (readonly [string, string])[] = [
@@ -26,7 +26,7 @@ export function statusLines(status: NodeStatus, style: Style): readonly string[]
     ...section('members', memberLines(status.members, style), style),
     ...section(
       'waiting for',
-      status.waitingFor.map((text) => style.yellow(printable(text))),
+      status.waitingFor.flatMap((text) => wrap(printable(text), style.columns - 5)).map(style.yellow),
       style
     )
   ]

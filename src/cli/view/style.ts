@@ -24,7 +24,7 @@ export function styleOf(stream: TextOutput, env: Env): Style {
   return makeStyle({
     color: stream.isTTY === true && !noColor && env['TERM'] !== 'dumb',
     unicode: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '') || stream.isTTY !== true,
-    columns: stream.columns ?? COLUMNS_DEFAULT
+    columns: stream.columns || COLUMNS_DEFAULT
   })
 }
 

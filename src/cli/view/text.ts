@@ -33,6 +33,19 @@ export function truncate(text: string, columns: number, ellipsis = '…'): strin
   return out + (columns > 0 ? ellipsis : '') + (coloured ? '\u001B[0m' : '')
 }
 
+/** Broken at blanks into lines of at most `columns` where words allow it; each begins with `indent`. For plain text. */
+export function wrap(text: string, columns: number, indent = ''): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && widthOf(`${indent}${line} ${word}`) > columns) {
+      lines.push(indent + line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, indent + line]
+}
+
 /** Left-aligned columns two blanks apart, without trailing blanks. */
 export function table(rows: readonly (readonly string[])[], indent = ''): readonly string[] {
   const widths: number[] = []

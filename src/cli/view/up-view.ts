@@ -6,7 +6,7 @@ import type { NodeEvent, StageName, StampedNodeEvent } from '../../node/types.ts
 import { durationText } from '../duration.ts'
 import { selfOr } from './event-line.ts'
 import type { Style } from './style.ts'
-import { printable, shortHash, shortPeer, table } from './text.ts'
+import { printable, shortHash, shortPeer, table, wrap } from './text.ts'
 
 export const STAGES: readonly StageName[] = [
   'listening',
@@ -38,9 +38,9 @@ export interface UpState {
   readonly ended: string | undefined
 }
 
-export const upStart = (name: string, node: string): UpState => ({
+export const upStart = (name: string): UpState => ({
   name,
-  node,
+  node: '',
   cluster: null,
   addresses: [],
   stages: {},
@@ -99,7 +99,8 @@ export function upLines(state: UpState, style: Style): readonly string[] {
   ]
   if (state.peers.length > 0) lines.push('', ...peerLines(state, style))
   if (state.waitingFor.length > 0) {
-    lines.push('', ...state.waitingFor.map((text) => `  ${style.yellow('waiting for')} ${printable(text)}`))
+    const waiting = state.waitingFor.flatMap((text) => wrap(`waiting for ${printable(text)}`, style.columns - 3, '  '))
+    lines.push('', ...waiting.map((line) => style.yellow(line)))
   }
   if (state.ended !== undefined) lines.push('', `  stopped: ${printable(state.ended)}`)
   return lines

@@ -1,0 +1,119 @@
+/** The demo as anybody runs it, watched through its NDJSON: what it claims must be in the events of the nodes themselves. */
+import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import type { StampedNodeEvent } from '../../src/index.ts'
+
+const DEMO = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url))
+
+type Line = { readonly event: string; readonly at: number } & Readonly<Record<string, unknown>>
+type NodeLine = StampedNodeEvent & { readonly name: string }
+
+interface Demo {
+  readonly lines: Line[]
+  readonly code: number | null
+  readonly stderr: string
+}
+
+/** `onLine` may end it; the demo's own deadlines bound the rest. */
+async function demo(
+  args: readonly string[],
+  onLine: (line: Line, kill: (signal: NodeJS.Signals) => void) => void = () => {}
+): Promise<Demo> {
+  const child = spawn(process.execPath, [DEMO, '--json', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
+  const lines: Line[] = []
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = JSON.parse(text) as Line
+    lines.push(line)
+    onLine(line, (signal) => void child.kill(signal))
+  }
+  return { lines, code: await ended, stderr }
+}
+
+const step = (lines: readonly Line[], name: string): Line => {
+  const found = lines.find((line) => line.event === 'step' && line['step'] === name && line['status'] === 'done')
+  if (found === undefined) throw new Error(`the demo has no step ${name}`)
+  return found
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+describe('the demo', () => {
+  it('founds, fails over, changes the config, brings a node back, and hands over', async () => {
+    const { lines, code, stderr } = await demo([])
+    expect(`${stderr}${code}`).toBe('0')
+    const said = lines.filter((line) => 'attempt' in line) as unknown as NodeLine[]
+    const of = <E extends StampedNodeEvent['event']>(event: E): Extract<NodeLine, { event: E }>[] =>
+      said.filter((line) => line.event === event) as Extract<NodeLine, { event: E }>[]
+
+    const form = step(lines, 'form')
+    const first = of('ready').filter(({ at }) => at <= form.at)
+    expect(first.map(({ name }) => name).toSorted()).toEqual(['n1', 'n2', 'n3'])
+    expect(
+      new Set(first.map(({ cluster, configVersion, configHash }) => `${cluster} ${configVersion} ${configHash}`))
+    ).toEqual(new Set([`${String(form['cluster'])} 1 ${String(form['configHash'])}`]))
+    for (const stage of ['discovered', 'authenticated', 'founded', 'elected', 'replicated', 'ready']) {
+      const done = of('stage').filter((line) => line.stage === stage && line.status === 'done' && line.at <= form.at)
+      expect(new Set(done.map(({ name }) => name)), stage).toEqual(new Set(['n1', 'n2', 'n3']))
+    }
+
+    const failover = step(lines, 'failover')
+    expect(failover['leader']).not.toBe(failover['killed'])
+    expect(of('writable').some(({ name, term }) => name === failover['leader'] && term === failover['term'])).toBe(true)
+
+    const change = step(lines, 'change')
+    expect(change).toMatchObject({ version: 2, value: { greeting: expect.any(String) as unknown } })
+    const returned = step(lines, 'return')
+    expect(returned).toMatchObject({ returned: failover['killed'], version: 2, hash: change['hash'] })
+    const applied = of('config').filter(({ version }) => version === 2)
+    expect(new Set(applied.map(({ hash }) => hash))).toEqual(new Set([change['hash']]))
+    expect(new Set(applied.map(({ name }) => name))).toEqual(new Set(['n1', 'n2', 'n3']))
+    // The same data directory, one boot later.
+    expect(said.findLast(({ name }) => name === returned['returned'])!.attempt).toBe(2)
+
+    const stop = step(lines, 'stop')
+    expect(stop['from']).not.toBe(stop['to'])
+    expect(new Map(of('stopped').map(({ name, error }) => [name, error]))).toEqual(
+      new Map(['n1', 'n2', 'n3'].map((name) => [name, undefined]))
+    )
+    // No term has two leaders.
+    const leaders = new Map<number, Set<unknown>>()
+    for (const { term, leader } of of('leader')) {
+      if (leader !== null) leaders.set(term, (leaders.get(term) ?? new Set()).add(leader))
+    }
+    for (const [term, seen] of leaders) expect(seen.size, `leaders of term ${term}`).toBe(1)
+
+    const summary = lines.at(-1)!
+    expect(summary).toMatchObject({ event: 'summary', ok: true, nodes: 3, cluster: form['cluster'] })
+    for (const ms of Object.values(summary['ms'] as Record<string, number>)) expect(ms).toBeGreaterThan(0)
+    expect(Object.keys(summary['ms'] as object)).toHaveLength(8)
+  })
+
+  it('leaves no process behind when it is interrupted or killed', async () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGKILL', null]
+    ] as const) {
+      const pids = new Set<number>()
+      const outcome = await demo([], (line, kill) => {
+        if (line.event === 'started') pids.add(line['pid'] as number)
+        if (line.event === 'stage' && line['stage'] === 'discovered' && line['status'] === 'done') kill(signal)
+      })
+      expect(outcome.code).toBe(code)
+      expect(pids.size).toBe(3)
+      await expect.poll(() => [...pids].filter(isAlive), { timeout: 30_000 }).toEqual([])
+      rmSync(String(outcome.lines[0]!['folder']), { recursive: true, force: true })
+    }
+  })
+})
