@@ -50,6 +50,14 @@ describe('a plain key', () => {
     expect(readdirSync(dir)).toEqual(['node.key'])
   })
 
+  it('is one line that says what it is', async () => {
+    await plain().create(key)
+    expect(readFileSync(path, 'utf8')).toMatchInlineSnapshot(`
+      "{"cipher":"none","publicKey":"U1ZzfIOuPZZ0CeHYBegyxRVwOUYmy1dNDu8zo3CD4pU","quorate-key":1,"seed":"pfGnd_TsnwUFPMGj36IjACTIslsVykpIu8TwN70m8Aw","type":"node"}
+      "
+    `)
+  })
+
   it('is private also where the umask is open', async () => {
     const before = process.umask(0)
     try {

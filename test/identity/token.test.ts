@@ -35,6 +35,7 @@ import {
   seatToken,
   tokenFor
 } from './fixtures.ts'
+import { expectRecorded } from './vectors.ts'
 
 let seats: VerifiedGenesis
 let roster: VerifiedGenesis
@@ -49,6 +50,12 @@ const mint = (init: Omit<TokenInit, 'tokenId' | 'seed'>): Promise<string> =>
   )
 
 describe('the text', () => {
+  it('is what it always was', async () => {
+    const text = await mint({ grant: { kind: 'founding', seat: 1 }, carryGenesis: false })
+    expectRecorded('token-text', utf8(text))
+    expect(parseToken(` ${text}\r\n`).token).toMatchObject({ seat: 1, tokenId: toHex(bytes16('id')) })
+  })
+
   it('is one short line when it only pins the genesis', async () => {
     const text = await mint({
       grant: { kind: 'join', role: 'voter', uses: 10_000 },

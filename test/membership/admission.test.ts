@@ -44,6 +44,7 @@ import {
   seatToken,
   tokenFor
 } from '../identity/fixtures.ts'
+import { expectRecorded } from '../identity/vectors.ts'
 
 const [alpha, bravo, charlie, delta] = nodes
 const NOW = CREATED_MS + 3_600_000
@@ -496,6 +497,14 @@ describe('hello and verdict', () => {
         expect(decodeHello(encodeHello(value))).toEqual(value)
       })
     )
+  })
+
+  it('have the bytes that they always had', async () => {
+    const addressRecord = await makeAddressRecord(alpha.signer, ['/ip4/192.0.2.1/tcp/4001'], addressSequence(1, 0))
+    expectRecorded('hello', encodeHello(hello({ clusterId, addressRecord, needGenesis: true })))
+    expectRecorded('hello-least', encodeHello(hello({ claim: undefined })))
+    expectRecorded('verdict-genesis', encodeVerdict({ ok: true, genesis: seats.bytes }))
+    expectRecorded('verdict-refusal', encodeVerdict({ ok: false, code: 'token-expired', detail: 'token 00 ended' }))
   })
 
   it('are cut to what may be read: agent, clock', () => {
