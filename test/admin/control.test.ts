@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { controlClient, CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
 import { conflict, FakeNode, OTHER, READY } from './fake-node.ts'
+import { eventually } from './eventually.ts'
 
 let dataDir = ''
 let node = new FakeNode()
@@ -110,7 +111,7 @@ describe('requests', () => {
     const answer = controlClient(dataDir)
       .setConfig({}, { signal: giveUp.signal })
       .catch((error: unknown) => error)
-    await expect.poll(() => node.asked.length).toBe(1)
+    await eventually(() => node.asked.length).toBe(1)
     giveUp.abort(new Error('enough'))
     expect(await answer).toMatchObject({ message: 'enough' })
     expect(await aborted).toMatchObject({ message: 'the client went away' })
@@ -181,7 +182,7 @@ describe('events', () => {
       if (event.event === 'config') await node.stop()
     }
     expect(seen).toEqual(['leader', 'config', 'stopped'])
-    await expect.poll(() => node.listeners).toBe(0)
+    await eventually(() => node.listeners).toBe(0)
   })
 
   it('end when the reader leaves, and the node forgets it', async () => {
@@ -192,7 +193,7 @@ describe('events', () => {
       expect(event).toMatchObject({ event: 'writable', term: 3 })
       break
     }
-    await expect.poll(() => node.listeners).toBe(0)
+    await eventually(() => node.listeners).toBe(0)
   })
 
   it('end with the reason of the signal', async () => {
@@ -221,7 +222,7 @@ describe('events', () => {
       node.emit({ event: 'alarm', code: 'test', detail })
       await new Promise((resolve) => setImmediate(resolve))
     }
-    await expect.poll(() => node.listeners).toBe(0)
+    await eventually(() => node.listeners).toBe(0)
     slow.resume()
     await cut
     expect(await controlClient(dataDir).members()).toHaveLength(3)
@@ -276,7 +277,7 @@ describe('the socket', () => {
       await promise
     }
     const left = controlClient(dataDir).leave()
-    await expect.poll(() => node.asked.length).toBe(1)
+    await eventually(() => node.asked.length).toBe(1)
     const closed = server.close()
     resolve()
     await left
@@ -289,7 +290,7 @@ describe('the socket', () => {
     const answer = controlClient(dataDir)
       .transfer()
       .catch((error: unknown) => error)
-    await expect.poll(() => node.asked.length).toBe(1)
+    await eventually(() => node.asked.length).toBe(1)
     await server.close()
     expect(await answer).toMatchObject({ name: 'ControlLostError' })
   })

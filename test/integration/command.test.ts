@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StampedNodeEvent } from '../../src/index.ts'
 import { founding, run, Yard } from './processes.ts'
+import { eventually } from '../admin/eventually.ts'
 
 let yard: Yard
 
@@ -46,7 +47,7 @@ describe('up --new', () => {
     expect(new Set(ready.map(({ cluster }) => cluster)).size).toBe(1)
     expect(again.stderr).toContain('going on with fresh, which was made here before')
     // Nobody can need the tokens any more.
-    await expect.poll(() => readdirSync(`${yard.data('n1')}/new-cluster`)).toEqual(['genesis.cose'])
+    await eventually(() => readdirSync(`${yard.data('n1')}/new-cluster`)).toEqual(['genesis.cose'])
     expect(existsSync(`${yard.data('n1')}/issuer.key`)).toBe(false)
 
     const locked = await run('up', '--data', yard.data('n1'), '--json')
@@ -78,9 +79,9 @@ describe('a running cluster', () => {
     await Promise.all([nodes[1]!.kill(), nodes[2]!.kill()])
     const dead = await run('status', '--data', data[1]!, '--json')
     expect([dead.code, dead.stdout]).toEqual([1, expect.stringContaining('"reason":"dead-socket"')])
-    await expect
-      .poll(async () => (await run('status', '--data', data[0]!)).stdout, { timeout: 30_000 })
-      .toMatch(/no quorum[\s\S]*1 of 3 voters reachable, 2 needed/)
+    await eventually(async () => (await run('status', '--data', data[0]!)).stdout).toMatch(
+      /no quorum[\s\S]*1 of 3 voters reachable, 2 needed/
+    )
     const change = await run('config', 'set', '{}', '--data', data[0]!, '--timeout', '2s', '--json')
     expect([change.code, change.stdout]).toEqual([4, expect.stringContaining('"event":"error"')])
     expect(await nodes[0]!.stop()).toBe(0)

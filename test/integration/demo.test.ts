@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { StampedNodeEvent } from '../../src/index.ts'
+import { eventually } from '../admin/eventually.ts'
 
 const DEMO = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url))
 
@@ -112,7 +113,7 @@ describe('the demo', () => {
       })
       expect(outcome.code).toBe(code)
       expect(pids.size).toBe(3)
-      await expect.poll(() => [...pids].filter(isAlive), { timeout: 30_000 }).toEqual([])
+      await eventually(() => [...pids].filter(isAlive)).toEqual([])
       rmSync(String(outcome.lines[0]!['folder']), { recursive: true, force: true })
     }
   })
