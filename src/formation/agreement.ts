@@ -43,7 +43,6 @@ export function onPropose(step: Step, from: IncarnationId, { term, set }: Messag
   // Our own proposal, coming from somebody else: then we are not to follow anybody in it.
   if (step.core.role.type === 'leader') return
   step.set({ role: { type: 'following', leader: from } })
-  step.setPace({ campaigns: 0 })
   allowTime(step)
   signWhenDurable(step)
   sendAcceptance(step)

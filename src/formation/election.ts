@@ -5,18 +5,18 @@ import { acceptedTermOf, type Core, isComplete, present, type Role, type Step } 
 import { TERM_MAX } from './fields.ts'
 import { freshSet } from './founding-set.ts'
 import type { FormationMessage } from './messages.ts'
-import { allowTime, becomeIdle, learnAcceptedTerm, schedule } from './pacing.ts'
+import { allowTime, becomeIdle, isFutile, learnAcceptedTerm, schedule } from './pacing.ts'
 import { adoptTerm, refuse } from './terms.ts'
 import type { Claim, FoundingSet, IncarnationId } from './types.ts'
 
 type Message<T extends FormationMessage['type']> = Extract<FormationMessage, { type: T }>
 type Candidate = Extract<Role, { type: 'candidate' }>
 
-/** Asks for votes in the next term, or goes back to gathering when founders are missing. */
+/** Asks for votes in the next term, or goes back to waiting when that cannot succeed. */
 export function campaign(step: Step): void {
   const { core } = step
   const term = core.state.term + 1
-  if (!isComplete(core) || term > TERM_MAX) {
+  if (!isComplete(core) || isFutile(core) || term > TERM_MAX) {
     step.set({ role: { type: 'idle' } })
     return step.setPace({ campaignAt: undefined, resendAt: undefined })
   }
@@ -54,8 +54,10 @@ export function onRequestVote(step: Step, from: IncarnationId, { term, acceptedT
     return step.sendAfterSaved(from, { type: 'vote', term })
   }
   refuse(step, from, term)
-  // The candidate can never win our vote before it knows our set; the shortest way there is a campaign of ours.
-  if (outdated && step.core.role.type === 'idle' && isComplete(step.core)) schedule(step)
+  if (!outdated || step.core.role.type !== 'idle' || !isComplete(step.core)) return
+  // The candidate can never win our vote before it knows our set, and will hold back now. It is for us to campaign, soon.
+  step.setPace({ campaigns: 0 })
+  schedule(step)
 }
 
 export function onVote(step: Step, from: Claim, { term }: Message<'vote'>): void {

@@ -3,9 +3,9 @@ import type { CborValue } from '../core/cbor.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Claim } from './types.ts'
 
-/** Largest founding size that a message may carry. Founding needs every one of N, so a real N is far smaller. */
-export const FOUNDING_SIZE_MAX = 64
-/** A claim carries the founding credential that it rests on. */
+/** Largest founding size, as in a genesis: founding needs all of N at once. */
+export const FOUNDING_SIZE_MAX = 9
+/** As in a claim document, which carries the founding credential that it rests on. */
 export const CLAIM_BYTES_MAX = 8_192
 export const SIGNATURE_BYTES_MAX = 1_024
 /** A campaign a millisecond would need 34 years to get here, and arithmetic on terms stays exact far beyond. */

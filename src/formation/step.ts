@@ -3,7 +3,7 @@ import { acceptedTermOf, type Core, isComplete, type Outcome, present, Step } fr
 import { announceWhenDurable, onAccept, onCertificate, onPropose, onSigned, signWhenDurable } from './agreement.ts'
 import { campaign, onRefuse, onRequestVote, onVote, requestVote, takeLead } from './election.ts'
 import type { FormationMessage } from './messages.ts'
-import { schedule } from './pacing.ts'
+import { resendTime, schedule } from './pacing.ts'
 import { connect, disconnect, missingSeats } from './presence.ts'
 import type { Claim, FormationInput, FormationStatus } from './types.ts'
 
@@ -71,7 +71,7 @@ function onTick(step: Step): void {
   if (pace.campaignAt !== undefined && step.now >= pace.campaignAt) return campaign(step)
   if (pace.resendAt === undefined || step.now < pace.resendAt) return
   for (const founder of step.core.founders) ask(step, founder)
-  step.setPace({ resendAt: step.now + step.core.settings.rankStepMs })
+  step.setPace({ resendAt: resendTime(step) })
 }
 
 function onConnected(step: Step, claim: Claim): void {

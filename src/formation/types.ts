@@ -65,8 +65,9 @@ export interface FormationInit {
   readonly foundingSize: number
   readonly state: FormationState
   readonly crypto: FormationCrypto
-  /** Rank i campaigns i steps after rank 0; also how long a campaign may take before the next term. */
+  /** Rank i campaigns i steps after rank 0. More than a delay and a write, so that the ranks do not meet. */
   readonly rankStepMs: number
+  /** How long a campaign may take before the next term; doubles with each that fails. Several delays and writes. */
   readonly campaignTimeoutMs: number
 }
 

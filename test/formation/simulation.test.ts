@@ -6,12 +6,14 @@
  */
 import { describe, expect, it } from 'vitest'
 import { type Random, seededRandom } from '../../src/core/random.ts'
-import { setDigest, World } from './world.ts'
+import { setDigest, World, type WorldInit } from './world.ts'
 
 const [FIRST, LAST] = (process.env.QUORATE_SEEDS ?? '1..400').split('..').map(Number) as [number, number]
+/** Seeds that failed once: 6661, founders that could not win kept deposing the one who could. */
+const REMEMBERED = [6_661]
 const FAULTS_PER_RUN = 25
-/** A rank's delay, widened four times, for the last of five seats, and the campaign itself: several times over. */
-const HEALED_WITHIN_MS = 20_000
+/** Ten times what the slowest of some hundred seeds took. */
+const HEALED_WITHIN_MS = 10_000
 
 interface Counts {
   crashes: number
@@ -19,6 +21,7 @@ interface Counts {
   wipes: number
   spares: number
   partitions: number
+  cuts: number
   conflicts: number
   formedUnderFaults: number
   messages: number
@@ -30,6 +33,7 @@ const counts: Counts = {
   wipes: 0,
   spares: 0,
   partitions: 0,
+  cuts: 0,
   conflicts: 0,
   formedUnderFaults: 0,
   messages: 0
@@ -44,7 +48,7 @@ class Run {
   readonly #holders: string[] = []
   #incarnations: number
 
-  constructor(seed: number) {
+  constructor(seed: number, slow: Pick<WorldInit, 'delayMs' | 'writeMs'> = {}) {
     this.#random = seededRandom(`formation ${seed}`)
     this.#foundingSize = this.#random.int(2, 5)
     this.#incarnations = this.#foundingSize
@@ -61,7 +65,8 @@ class Run {
         counts.conflicts++
         // The node stops with an error; an operator starts it again later.
         if (event.own) this.#conflicted.add(machine.name)
-      }
+      },
+      ...slow
     })
     for (let seat = 1; seat <= this.#foundingSize; seat++) {
       this.#holders.push(this.world.add(`s${seat}`, seat).name)
@@ -81,13 +86,13 @@ class Run {
   }
 
   /** One machine a seat, whole network, nothing lost. */
-  heal(): void {
+  heal(withinMs = HEALED_WITHIN_MS): void {
     this.world.dropRate = 0
     this.world.duplicateRate = 0
     for (const name of this.world.machines.keys()) if (!this.#holders.includes(name)) this.world.crash(name)
     this.world.heal()
     for (const name of this.#holders) this.world.start(name)
-    this.world.run(HEALED_WITHIN_MS)
+    this.world.run(withinMs)
     counts.messages += this.world.messages
   }
 
@@ -101,7 +106,8 @@ class Run {
     const chance = this.#random.next()
     if (chance < 0.5) this.#startOrCrash(holder)
     else if (chance < 0.65) this.#replace(seat, holder)
-    else if (chance < 0.85) this.#partition()
+    else if (chance < 0.78) this.#partition()
+    else if (chance < 0.88) this.#cut()
     else this.world.heal()
   }
 
@@ -131,6 +137,13 @@ class Run {
     this.world.start(name)
   }
 
+  #cut(): void {
+    counts.cuts++
+    const names = [...this.world.machines.keys()]
+    const [a, b] = [this.#random.int(0, names.length - 1), this.#random.int(0, names.length - 1)]
+    if (a !== b) this.world.cut(names[a]!, names[b]!)
+  }
+
   #partition(): void {
     counts.partitions++
     const groups: string[][] = [[], []]
@@ -141,7 +154,7 @@ class Run {
 
 describe('random foundings', () => {
   it(`seeds ${FIRST} to ${LAST}: one founding set, and everybody formed after healing`, { timeout: 600_000 }, () => {
-    for (let seed = FIRST; seed <= LAST; seed++) {
+    for (const seed of [...REMEMBERED, ...Array.from({ length: LAST - FIRST + 1 }, (_, i) => FIRST + i)]) {
       const run = new Run(seed)
       run.faults()
       run.heal()
@@ -155,6 +168,20 @@ describe('random foundings', () => {
     }
     process.stdout.write(`formation simulation: ${JSON.stringify(counts)}\n`)
     for (const [fault, times] of Object.entries(counts)) expect(times, `${fault} never happened`).toBeGreaterThan(0)
+  })
+
+  it('nobody livelocks when the network is slower than the settings think', () => {
+    // Round trips of 0.6 s against campaigns of 0.2 s; more than one founder holds an accepted set of its own term.
+    for (let seed = 1; seed <= 20; seed++) {
+      const run = new Run(seed, { delayMs: [250, 350], writeMs: [10, 200] })
+      run.faults()
+      run.heal(60_000)
+      expect({ seed, unformed: run.unformed(), violations: run.world.violations }).toEqual({
+        seed,
+        unformed: [],
+        violations: []
+      })
+    }
   })
 
   it('the same seed is the same run', () => {

@@ -61,6 +61,7 @@ export interface Machine {
   readonly sessions: Set<string>
 }
 
+const linkName = (a: string, b: string): string => (a < b ? `${a} ${b}` : `${b} ${a}`)
 export const setName = (set: FoundingSet): string => set.claims.map((claim) => claim.incarnation).join(' ')
 export const setDigest = (set: FoundingSet): string => toHex(sha256(encodeCbor(encodeFoundingSet(set)))).slice(0, 8)
 
@@ -78,6 +79,8 @@ export class World {
   readonly #queue: { readonly at: number; readonly sequence: number; readonly run: () => void }[] = []
   /** Group of each machine; only machines of one group reach each other. Default: all in group 0. */
   readonly #group = new Map<string, number>()
+  /** Single links that are down, on top of the groups: so that who reaches whom need not be transitive. */
+  readonly #cuts = new Set<string>()
 
   constructor(init: WorldInit) {
     this.init = {
@@ -160,7 +163,14 @@ export class World {
     this.#connectAll()
   }
 
+  /** Takes the link between two machines down until `heal`. */
+  cut(a: string, b: string): void {
+    this.#cuts.add(linkName(a, b))
+    this.#connectAll()
+  }
+
   heal(): void {
+    this.#cuts.clear()
     this.partition()
   }
 
@@ -206,11 +216,15 @@ export class World {
       for (const b of machines) {
         if (a.name >= b.name) continue
         const open = a.sessions.has(b.name) || b.sessions.has(a.name)
-        const wanted = a.up && b.up && (this.#group.get(a.name) ?? 0) === (this.#group.get(b.name) ?? 0)
+        const wanted = a.up && b.up && this.#reaches(a.name, b.name)
         if (wanted && !open) this.#open(a, b)
         if (!wanted && open) this.#close(a, b)
       }
     }
+  }
+
+  #reaches(a: string, b: string): boolean {
+    return (this.#group.get(a) ?? 0) === (this.#group.get(b) ?? 0) && !this.#cuts.has(linkName(a, b))
   }
 
   #open(a: Machine, b: Machine): void {

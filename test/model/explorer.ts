@@ -84,12 +84,16 @@ export class Explorer<S, M> {
   readonly #messages: Message<M>[] = []
   readonly #messageIds = new Map<string, number>()
   readonly #addressed: Int32Array[]
+  readonly #from: Int32Array
+  readonly #next: Int32Array
   #localSteps = 0
 
   constructor(system: System<S, M>, messagesMax = 128) {
     this.#system = system
     this.#words = Math.ceil(messagesMax / 32)
     this.#stride = system.nodes + this.#words
+    this.#from = new Int32Array(this.#stride)
+    this.#next = new Int32Array(this.#stride)
     this.#addressed = Array.from({ length: system.nodes }, () => new Int32Array(this.#words))
   }
 
@@ -105,8 +109,8 @@ export class Explorer<S, M> {
   }
 
   #expand(arena: Arena, at: number, tally: { transitions: number; complete: boolean }): Exploration['violation'] {
-    const state = new Int32Array(this.#stride)
-    const next = new Int32Array(this.#stride)
+    const state = this.#from
+    const next = this.#next
     let violation: Exploration['violation']
     arena.read(at, state)
     this.#forEachEdge(state, (label, node, edge) => {

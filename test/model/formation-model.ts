@@ -9,7 +9,15 @@
  * What is left out of a state (`pace`, `seen`) can only move timers and texts. Terms are bounded by `termMax`.
  */
 import { compareText, equalBytes, toHex } from '../../src/core/bytes.ts'
-import { type Core, foundingQuorum, initialCore, type Outcome, type Role } from '../../src/formation/core.ts'
+import {
+  type Core,
+  foundingQuorum,
+  initialCore,
+  type Outcome,
+  type Pace,
+  type Role,
+  UNPACED
+} from '../../src/formation/core.ts'
 import {
   type Claim,
   type FormationCrypto,
@@ -59,6 +67,8 @@ export interface Local {
   readonly held: readonly { readonly after: number; readonly to: string; readonly message: FormationMessage }[]
 }
 
+/** Whatever was planned: a timer may fire now, and nothing is known that would make a campaign futile. */
+const AT_ANY_TIME: Pace = { ...UNPACED, campaignAt: 0 }
 /** Later than every deadline. */
 const LATE = Number.POSITIVE_INFINITY
 
@@ -225,6 +235,8 @@ class Run {
     return {
       core: {
         ...core,
+        pace: AT_ANY_TIME,
+        seen: [],
         lastWrite: relative(core.lastWrite),
         durableWrite: 0,
         own: { ...core.own, write: relative(core.own.write) },
