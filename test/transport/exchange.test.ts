@@ -138,24 +138,32 @@ describe('AdmissionExchange', () => {
   })
 })
 
-/** Two ends of a pipe; what one writes is delivered in pieces of `chunk` bytes. */
+/** Two ends of a pipe; what one writes is delivered in pieces of `chunk` bytes, merged over `lag` turns. */
 class Pipe implements ByteDuplex {
   other!: Pipe
   rest: Uint8Array | undefined
   readonly #chunk: number
+  readonly #lag: number
+  #unsent: Uint8Array = new Uint8Array(0)
   #onChunk: ((chunk: Uint8Array) => void) | undefined
   #onEnd: ((error: Error | undefined) => void) | undefined
   readonly #early: Uint8Array[] = []
 
-  constructor(chunk: number) {
+  constructor(chunk: number, lag: number) {
     this.#chunk = chunk
+    this.#lag = lag
   }
 
   write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.byteLength; at += this.#chunk) {
-      const piece = bytes.slice(at, at + this.#chunk)
-      queueMicrotask(() => this.other.deliver(piece))
-    }
+    if (this.#unsent.byteLength === 0) void this.#flush()
+    this.#unsent = concat(this.#unsent, bytes)
+  }
+
+  async #flush(): Promise<void> {
+    for (let i = 0; i <= this.#lag; i++) await Promise.resolve()
+    const bytes = this.#unsent
+    this.#unsent = new Uint8Array(0)
+    for (let at = 0; at < bytes.byteLength; at += this.#chunk) this.other.deliver(bytes.slice(at, at + this.#chunk))
   }
 
   deliver(piece: Uint8Array): void {
@@ -180,8 +188,8 @@ class Pipe implements ByteDuplex {
   }
 }
 
-function pipes(chunk = 7): [Pipe, Pipe] {
-  const [a, b] = [new Pipe(chunk), new Pipe(chunk)]
+function pipes(chunk = 7, lagA = 0, lagB = 0): [Pipe, Pipe] {
+  const [a, b] = [new Pipe(chunk, lagA), new Pipe(chunk, lagB)]
   a.other = b
   b.other = a
   return [a, b]
@@ -194,12 +202,19 @@ const turns = async (): Promise<void> => {
   for (let i = 0; i < 500; i++) await Promise.resolve()
 }
 
+const way = fc.record({
+  chunk: fc.integer({ min: 1, max: 200 }),
+  lagA: fc.integer({ min: 0, max: 40 }),
+  lagB: fc.integer({ min: 0, max: 40 }),
+  after: fc.uint8Array({ maxLength: 60 })
+})
+
 describe('runExchange', () => {
   test('what follows a yes belongs to the next layer, to the last byte', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 200 }), fc.uint8Array({ maxLength: 60 }), async (chunk, after) => {
+      fc.asyncProperty(way, async ({ chunk, lagA, lagB, after }) => {
         const clock = manualClock()
-        const [a, b] = pipes(chunk)
+        const [a, b] = pipes(chunk, lagA, lagB)
         const answers = Promise.all([run(a, exchangeOf('yes', 'a'), clock), run(b, exchangeOf('yes', 'b'), clock)])
         // The next layer of `a` begins to send the moment that `a` is done.
         const sending = a.release.bind(a)
