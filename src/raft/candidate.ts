@@ -137,7 +137,7 @@ export class Candidate extends Round {
   }
 
   persisted(now: number): void {
-    if (this.node.hardStateDurable) this.count(this.node.self, true)
+    if (this.node.disk.hardStateDurable) this.count(this.node.self, true)
     this.#tally(now)
   }
 

@@ -8,6 +8,7 @@
 import { invariant, unreachable } from '../core/invariant.ts'
 import { Candidate, PreCandidate } from './candidate.ts'
 import { Configurations } from './configuration.ts'
+import { Durability } from './durability.ts'
 import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
 import { Log } from './log.ts'
@@ -15,20 +16,10 @@ import { decodeMembership } from './messages.ts'
 import type { Append, Commit, Heartbeat, PreVoteReply, RaftMessage, Transfer } from './messages.ts'
 import type { AppendAccepted, AppendRejected, HeartbeatReply, VoteReply } from './messages.ts'
 import { Outbox } from './outbox.ts'
-import { PendingWrites } from './pending-writes.ts'
+import { Requests } from './requests.ts'
 import { resolveSettings } from './settings.ts'
 import type { RaftSettings } from './settings.ts'
-import type {
-  Entry,
-  EntryType,
-  Membership,
-  NodeId,
-  RaftEffects,
-  RaftInit,
-  RaftInput,
-  RaftStatus,
-  RaftWrite
-} from './types.ts'
+import type { Entry, EntryType, Membership, NodeId, RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
 import { answerPreVote, answerVote } from './voting.ts'
 
 /** Sent by a leader only. */
@@ -44,12 +35,11 @@ export class RaftNode {
   readonly settings: RaftSettings
   readonly log: Log
   readonly configurations: Configurations
-  readonly writes = new PendingWrites()
+  readonly disk: Durability
   readonly outbox = new Outbox()
+  readonly requests = new Requests(this.outbox)
   /** Peers with an open connection, by our own evidence. */
   readonly connections = new Set<NodeId>()
-  term: number
-  votedFor: NodeId | undefined
   /** Whom this member follows now (itself when it leads). */
   leader: NodeId | undefined = undefined
   /** Who was seen to lead the current term; outlives the loss of contact, since a term has one leader for ever. */
@@ -59,23 +49,12 @@ export class RaftNode {
   rank: number
   /** Campaigns in a row that led nowhere. */
   failedRounds = 0
-  /** A transfer that was asked for here and whose end is not known yet. */
-  handover: { readonly ref: number; readonly to: NodeId; readonly deadline: number } | undefined = undefined
-  /** Requests that wait for the entry at an index. */
-  readonly refs = new Map<number, number>()
   #round: number
-  #readable: { readonly ref: number; readonly index: number }[] = []
-  #hardStateDirty = false
-  /** The write that holds the current term and vote; 0 when they were recovered. */
-  #hardStateWrite = 0
-  /** First entry that differs from what was handed to storage. */
-  #changedFrom = Infinity
 
   constructor(init: RaftInit) {
     this.self = init.self
     this.settings = resolveSettings(init)
-    this.term = init.hardState.term
-    this.votedFor = init.hardState.votedFor
+    this.disk = new Durability(init.hardState)
     this.log = new Log(init.entries)
     this.configurations = new Configurations(init.membership)
     for (const entry of init.entries) {
@@ -91,9 +70,12 @@ export class RaftNode {
     return this.configurations.current
   }
 
-  /** The current term and vote are on disk. */
-  get hardStateDurable(): boolean {
-    return !this.#hardStateDirty && this.writes.persisted >= this.#hardStateWrite
+  get term(): number {
+    return this.disk.term
+  }
+
+  get votedFor(): NodeId | undefined {
+    return this.disk.votedFor
   }
 
   /** The whole log is on disk as it stands. */
@@ -174,14 +156,15 @@ export class RaftNode {
   }
 
   #tick(now: number): void {
-    if (this.handover !== undefined && now >= this.handover.deadline) {
-      this.endHandover(`${this.handover.to} did not take over in time`)
+    const { handover } = this.requests
+    if (handover !== undefined && now >= handover.deadline) {
+      this.requests.failHandover(`${handover.to} did not take over in time`)
     }
     this.role.tick(now)
   }
 
   #persisted(write: number, now: number): void {
-    const stable = this.writes.confirm(write)
+    const stable = this.disk.writes.confirm(write)
     if (stable === undefined) return
     invariant(stable >= this.log.stable, 'what is on disk stays on disk')
     this.log.stable = stable
@@ -310,7 +293,7 @@ export class RaftNode {
 
   becomeLeader(votes: number, now: number): void {
     invariant(this.role.name === 'candidate', 'only candidates are elected')
-    invariant(this.votedFor === this.self && this.hardStateDurable, 'the own vote is durable before it elects')
+    invariant(this.votedFor === this.self && this.disk.hardStateDurable, 'the own vote is durable before it elects')
     invariant(this.termLeader === undefined, () => `${this.termLeader} leads term ${this.term} already`)
     this.failedRounds = 0
     this.termLeader = this.self
@@ -322,35 +305,15 @@ export class RaftNode {
   }
 
   #enterTerm(term: number, votedFor: NodeId | undefined): void {
-    invariant(term > this.term, () => `term ${term} follows ${this.term}`)
-    this.term = term
-    this.votedFor = votedFor
+    this.disk.enterTerm(term, votedFor)
     this.termLeader = undefined
-    this.#hardStateDirty = true
-  }
-
-  vote(candidate: NodeId): void {
-    invariant(this.votedFor === undefined || this.votedFor === candidate, 'one vote a term')
-    if (this.votedFor === candidate) return
-    this.votedFor = candidate
-    this.#hardStateDirty = true
   }
 
   setLeader(leader: NodeId | undefined): void {
     if (this.leader === leader) return
     this.leader = leader
     this.outbox.event({ type: 'leader', term: this.term, leader })
-    if (leader === undefined || this.handover === undefined) return
-    if (leader === this.handover.to) {
-      this.outbox.outcome({ type: 'transferred', ref: this.handover.ref, to: leader })
-      this.handover = undefined
-    } else this.endHandover(`${leader} leads now`)
-  }
-
-  endHandover(detail: string): void {
-    if (this.handover === undefined) return
-    this.outbox.outcome({ type: 'refused', ref: this.handover.ref, code: 'transfer-failed', detail })
-    this.handover = undefined
+    if (leader !== undefined) this.requests.settleHandover(leader)
   }
 
   #roleEvent(reason: string): void {
@@ -372,7 +335,7 @@ export class RaftNode {
 
   append(entry: Entry): void {
     this.log.append(entry)
-    this.#changedFrom = Math.min(this.#changedFrom, entry.index)
+    this.disk.changed(entry.index)
     if (entry.type !== 'membership') return
     this.configurations.append(entry.index, decodeMembership(entry.data))
     this.#membershipEvent()
@@ -380,8 +343,8 @@ export class RaftNode {
 
   truncate(index: number): void {
     this.log.truncate(index)
-    this.writes.truncate(index - 1)
-    this.#changedFrom = Math.min(this.#changedFrom, index)
+    this.disk.writes.truncate(index - 1)
+    this.disk.changed(index)
     if (this.configurations.truncate(index)) this.#membershipEvent()
   }
 
@@ -399,11 +362,6 @@ export class RaftNode {
     return true
   }
 
-  /** A confirmed read is answered once this member has handed out everything up to its index. */
-  confirmRead(ref: number, index: number): void {
-    this.#readable.push({ ref, index })
-  }
-
   // --- what leaves ---
 
   send(to: NodeId, message: RaftMessage): void {
@@ -417,27 +375,25 @@ export class RaftNode {
 
   /** For what rests on nothing but the term that it names. */
   reply(to: NodeId, message: RaftMessage): void {
-    if (this.hardStateDurable) this.outbox.send(to, message)
+    if (this.disk.hardStateDurable) this.outbox.send(to, message)
     else this.outbox.sendLater(to, message)
   }
 
   diskStalled(now: number): boolean {
-    const oldest = this.writes.oldestAt()
-    return oldest !== undefined && now - oldest >= this.settings.timing.diskStallMs
+    return this.disk.stalled(now, this.settings.timing.diskStallMs)
   }
 
   #finish(now: number): RaftEffects {
     if (this.role.name === 'leader') this.role.flush()
     this.#emit()
-    const write = this.#takeWrite(now)
-    const sendAfterWrite = this.writes.issued
-    const { send, sendAfter, committed, outcomes, events } = this.outbox.drain(this.writes.persisted >= sendAfterWrite)
-    const deadline = Math.min(this.role.deadline(), this.handover?.deadline ?? Infinity)
+    const write = this.disk.take(this.log, now)
+    const { send, sendAfter, committed, outcomes, events } = this.outbox.drain(this.disk.complete)
+    const deadline = Math.min(this.role.deadline(), this.requests.handover?.deadline ?? Infinity)
     return {
       write,
       send,
       sendAfter,
-      sendAfterWrite,
+      sendAfterWrite: this.disk.writes.issued,
       committed,
       outcomes,
       events,
@@ -445,41 +401,15 @@ export class RaftNode {
     }
   }
 
+  /** What is committed and on our own disk. */
   #emit(): void {
-    const { log, outbox } = this
+    const { log } = this
     const end = Math.min(log.commit, log.stable)
     while (log.emitted < end) {
       const entry = log.at(++log.emitted)
-      outbox.committed(entry)
-      const ref = this.refs.get(entry.index)
-      if (ref === undefined) continue
-      this.refs.delete(entry.index)
-      outbox.outcome({ type: 'committed', ref, index: entry.index, term: entry.term })
+      this.outbox.committed(entry)
+      this.requests.emitted(entry)
     }
-    if (this.#readable.length > 0) this.#emitReads()
-  }
-
-  #emitReads(): void {
-    const waiting = this.#readable
-    this.#readable = []
-    for (const read of waiting) {
-      if (read.index <= this.log.emitted) this.outbox.outcome({ type: 'readable', ref: read.ref, index: read.index })
-      else this.#readable.push(read)
-    }
-  }
-
-  #takeWrite(now: number): RaftWrite | undefined {
-    const from = this.#changedFrom
-    if (!this.#hardStateDirty && from === Infinity) return undefined
-    const id = this.writes.issue(this.log.lastIndex, now)
-    const write = {
-      id,
-      ...(this.#hardStateDirty ? { hardState: { term: this.term, votedFor: this.votedFor } } : undefined),
-      ...(from === Infinity ? undefined : { entries: this.log.tail(from) })
-    }
-    if (this.#hardStateDirty) this.#hardStateWrite = id
-    this.#hardStateDirty = false
-    this.#changedFrom = Infinity
-    return write
+    this.requests.answerReads(log.emitted)
   }
 }

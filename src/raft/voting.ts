@@ -44,7 +44,7 @@ export function answerVote(node: RaftNode, from: NodeId, request: Vote, now: num
   const granted = voteIsFree(node, from) && node.log.isUpToDate(request.lastIndex, request.lastTerm)
   if (granted) {
     if (node.role.name === 'pre-candidate') node.becomeFollower(node.term, undefined, `votes for ${from}`, now)
-    node.vote(from)
+    node.disk.vote(from)
     // Only a granted vote quiets the own campaign: resetting on every request lets a hopeless candidate silence all (RAFT-HOLES 20).
     if (node.role.name === 'follower') node.role.waitWithoutLeader(now)
   }

@@ -1,0 +1,206 @@
+/**
+ * How a leader brings its log to the others, and learns how far each of them is.
+ *
+ * Appends are pipelined to whoever is known to agree, and sent one at a time to whoever is not (progress.ts). Loss is
+ * found by what is missing in the answers: every heartbeat that comes back shows whether what was sent before it did.
+ */
+import { compareText } from '../core/bytes.ts'
+import { invariant } from '../core/invariant.ts'
+import { membersOf } from './configuration.ts'
+import { entryBytes } from './log.ts'
+import type { Append, AppendRejected, HeartbeatReply } from './messages.ts'
+import type { RaftNode } from './node.ts'
+import { Progress } from './progress.ts'
+import type { NodeId } from './types.ts'
+
+/** Heartbeats whose sending time is remembered; an answer that is later than that measures nothing. */
+const ROUND_TRIPS_REMEMBERED = 64
+
+export class Replication {
+  readonly #node: RaftNode
+  readonly #progress = new Map<NodeId, Progress>()
+  /** In the order of their ids. */
+  peers: readonly Progress[] = []
+  /** Number of the newest heartbeat. */
+  seq = 0
+  readonly #sentAt = new Float64Array(ROUND_TRIPS_REMEMBERED)
+  #commitMoved = false
+  /** The newest append made: peers at the same place get the same object. */
+  #lastAppend: Append | undefined
+  #lastAppendBytes = 0
+
+  constructor(node: RaftNode, now: number) {
+    this.#node = node
+    this.track(now)
+  }
+
+  /** Follows the configuration in force: who is new is tracked from now on, who is gone no more. */
+  track(now: number): void {
+    const { self, membership, configurations, log, settings } = this.#node
+    const ids = membersOf(membership).filter((id) => id !== self)
+    for (const id of ids) {
+      if (!this.#progress.has(id)) this.#progress.set(id, new Progress(id, log.lastIndex + 1, now, settings.limits))
+    }
+    for (const id of this.#progress.keys()) if (!configurations.isMember(id)) this.#progress.delete(id)
+    this.peers = ids.map((id) => this.#progress.get(id)!)
+    for (let rank = 0; rank < this.peers.length; rank++) this.peers[rank]!.rank = rank
+  }
+
+  get(id: NodeId): Progress | undefined {
+    return this.#progress.get(id)
+  }
+
+  /** Up to where this member's disk holds our log; our own included. */
+  readonly matchOf = (id: NodeId): number =>
+    id === this.#node.self ? this.#node.log.stable : (this.#progress.get(id)?.match ?? 0)
+
+  /** The newest heartbeat that this member has answered. We always hear ourselves. */
+  readonly ackedSeqOf = (id: NodeId): number =>
+    id === this.#node.self ? Infinity : (this.#progress.get(id)?.ackedSeq ?? 0)
+
+  // --- heartbeats ---
+
+  heartbeat(now: number): void {
+    const { log, term } = this.#node
+    const seq = ++this.seq
+    this.#sentAt[seq % ROUND_TRIPS_REMEMBERED] = now
+    this.#rank()
+    for (const peer of this.peers) {
+      const commit = Math.min(peer.match, log.commit)
+      peer.heartbeatMatch = peer.match
+      peer.heartbeatNext = peer.next
+      if (commit > peer.commitSent) peer.commitSent = commit
+      this.#node.send(peer.id, { type: 'heartbeat', term, commit, seq, rank: peer.rank })
+    }
+  }
+
+  /** Who holds all that is committed comes first, then who is near; learners after all voters. */
+  #rank(): void {
+    const { log, configurations } = this.#node
+    const held = (peer: Progress): number => Math.min(peer.match, log.commit)
+    const order = this.peers.toSorted(
+      (a, b) =>
+        Number(configurations.isVoter(b.id)) - Number(configurations.isVoter(a.id)) ||
+        held(b) - held(a) ||
+        (a.roundTripMs ?? Infinity) - (b.roundTripMs ?? Infinity) ||
+        compareText(a.id, b.id)
+    )
+    for (let rank = 0; rank < order.length; rank++) order[rank]!.rank = rank
+  }
+
+  heartbeatAnswered(peer: Progress, { seq, match }: HeartbeatReply, now: number): void {
+    if (seq === 0 || seq > this.seq) return
+    if (this.seq - seq < ROUND_TRIPS_REMEMBERED) peer.roundTrip(now - this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!)
+    if (seq > peer.ackedSeq) peer.ackedSeq = seq
+    if (seq === this.seq) this.#repair(peer, match)
+  }
+
+  /** A heartbeat came through; did what was sent before it? */
+  #repair(peer: Progress, match: number): void {
+    // It knew more when we asked: it was restarted since, and must be told anew where the logs agree.
+    if (match < peer.heartbeatMatch) peer.probe()
+    if (peer.state === 'probe') {
+      peer.probing = false
+      this.send(peer)
+    } else if (peer.match + 1 < peer.heartbeatNext) {
+      // The end of the pipeline may be lost with nothing behind it that would be rejected: ask about its last entry.
+      this.#node.send(peer.id, this.#append(peer.heartbeatNext, true))
+    }
+  }
+
+  // --- appends ---
+
+  sendAll(): void {
+    for (const peer of this.peers) this.send(peer)
+  }
+
+  /** As much as this peer may be sent now. */
+  send(peer: Progress): void {
+    const { log } = this.#node
+    while (peer.connected && !peer.paused && (peer.state === 'probe' || peer.next <= log.lastIndex)) {
+      const append = this.#append(peer.next, false)
+      this.#node.send(peer.id, append)
+      peer.commitSent = append.commit
+      peer.sent(append.prevIndex + append.entries.length, this.#lastAppendBytes)
+    }
+  }
+
+  #append(next: number, empty: boolean): Append {
+    const { log, settings, term } = this.#node
+    const last = this.#lastAppend
+    const reusable =
+      !empty &&
+      last !== undefined &&
+      last.prevIndex === next - 1 &&
+      last.commit === log.commit &&
+      last.entries.length > 0 &&
+      last.prevIndex + last.entries.length === log.lastIndex
+    if (reusable) return last
+    const entries = empty ? [] : log.slice(next, settings.limits.appendEntriesMax, settings.limits.appendBytesMax)
+    const prevTerm = log.termAt(next - 1)
+    invariant(prevTerm !== undefined, () => `an append would start at ${next}, the log ends at ${log.lastIndex}`)
+    this.#lastAppend = { type: 'append', term, prevIndex: next - 1, prevTerm, commit: log.commit, entries }
+    this.#lastAppendBytes = 0
+    for (const entry of entries) this.#lastAppendBytes += entryBytes(entry)
+    return this.#lastAppend
+  }
+
+  /** True when it is news that this peer's disk holds our log up to `match`. */
+  accepted(peer: Progress, match: number): boolean {
+    const { log } = this.#node
+    if (match > log.lastIndex) {
+      this.#node.anomaly(peer.id, `acknowledges entry ${match} of a log that ends at ${log.lastIndex}`)
+      return false
+    }
+    const news = peer.accepted(match)
+    // It was still being probed when the commit index moved.
+    if (peer.commitSent < log.commit) this.#commitMoved = true
+    return news
+  }
+
+  rejected(peer: Progress, { prevIndex, hintIndex, hintTerm }: AppendRejected): void {
+    const { log } = this.#node
+    const agreeAt = log.lastOfTermAtMost(Math.min(hintIndex, log.lastIndex), hintTerm)
+    if (peer.rejected(prevIndex, agreeAt)) this.send(peer)
+    else if (peer.probing && prevIndex === peer.match && hintIndex < peer.match && !peer.lossReported) {
+      peer.lossReported = true
+      this.#node.anomaly(peer.id, `has lost entries that it acknowledged: it ends before ${peer.match}`)
+    }
+  }
+
+  // --- the commit index ---
+
+  commitMoved(): void {
+    this.#commitMoved = true
+  }
+
+  /** Tells everybody in one go, at the end of the step; who got it with an append is not told twice. */
+  flush(): void {
+    if (!this.#commitMoved) return
+    this.#commitMoved = false
+    const { term, log } = this.#node
+    const notice = { type: 'commit', term, commit: log.commit } as const
+    for (const peer of this.peers) {
+      if (peer.state !== 'replicate' || peer.commitSent >= log.commit) continue
+      peer.commitSent = log.commit
+      this.#node.send(peer.id, notice)
+    }
+  }
+
+  // --- connections ---
+
+  connected(id: NodeId): void {
+    const peer = this.#progress.get(id)
+    if (peer === undefined) return
+    peer.connected = true
+    peer.probe()
+    this.send(peer)
+  }
+
+  disconnected(id: NodeId): void {
+    const peer = this.#progress.get(id)
+    if (peer === undefined) return
+    peer.connected = false
+    peer.probe()
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Requests whose end is not known yet. Each ref leaves here exactly once, as one outcome.
+ *
+ * A proposal waits for its entry, a confirmed read for everything up to its index, a transfer for whoever leads next. These
+ * outlive the office of the leader that accepted them: what had committed is still answered as committed.
+ */
+import type { Entry, NodeId } from './types.ts'
+import type { Outbox } from './outbox.ts'
+
+export interface Handover {
+  readonly ref: number
+  readonly to: NodeId
+  readonly deadline: number
+}
+
+export class Requests {
+  /** A transfer that was asked for here. */
+  handover: Handover | undefined
+  readonly #outbox: Outbox
+  /** By the index of their entry, rising. */
+  readonly #proposals = new Map<number, number>()
+  #reads: { readonly ref: number; readonly index: number }[] = []
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox
+  }
+
+  awaitEntry(index: number, ref: number): void {
+    this.#proposals.set(index, ref)
+  }
+
+  awaitRead(index: number, ref: number): void {
+    this.#reads.push({ ref, index })
+  }
+
+  /** This entry is committed, durable and handed out. */
+  emitted(entry: Entry): void {
+    const { index, term } = entry
+    const ref = this.#proposals.get(index)
+    if (ref === undefined) return
+    this.#proposals.delete(index)
+    this.#outbox.outcome({ type: 'committed', ref, index, term })
+  }
+
+  /** Everything up to `index` is handed out. */
+  answerReads(index: number): void {
+    if (this.#reads.length === 0) return
+    const waiting = this.#reads
+    this.#reads = []
+    for (const read of waiting) {
+      if (read.index <= index) this.#outbox.outcome({ type: 'readable', ...read })
+      else this.#reads.push(read)
+    }
+  }
+
+  /** The office is lost: nobody here will learn what becomes of entries beyond `commit`. */
+  forsake(commit: number): void {
+    for (const [index, ref] of this.#proposals) {
+      if (index <= commit) continue
+      this.#proposals.delete(index)
+      this.#outbox.outcome({ type: 'unknown', ref })
+    }
+  }
+
+  /** Somebody leads: if a transfer was under way, this is how it ended. */
+  settleHandover(leader: NodeId): void {
+    if (this.handover === undefined) return
+    if (leader !== this.handover.to) this.failHandover(`${leader} leads now`)
+    else {
+      this.#outbox.outcome({ type: 'transferred', ref: this.handover.ref, to: leader })
+      this.handover = undefined
+    }
+  }
+
+  failHandover(detail: string): void {
+    if (this.handover === undefined) return
+    this.#outbox.outcome({ type: 'refused', ref: this.handover.ref, code: 'transfer-failed', detail })
+    this.handover = undefined
+  }
+}
