@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -125,11 +125,26 @@ describe('config', () => {
       ['set', { from: 'file' }, { ifVersion: 1, reason: 'why not' }],
       ['set', { from: 'stdin' }, {}]
     ])
-    const got = await ask('config', 'get')
+    const got = await ask('config', 'get', '--secrets')
     expect(got.out).toBe('version 3  h3\n{\n  "from": "stdin"\n}\n')
     const history = await ask('config', 'history')
     expect(history.out.split('\n')[2]).toMatch(/^2 +h2 +2026-11-20 05:02:24 +term 3 +….{7} +why not$/)
     expect((await ask('config', 'history', '--json')).json()[0]).toHaveLength(3)
+  })
+
+  it('get hides what the schema marks as secret, unless it is asked for', async () => {
+    const schema = { type: 'object', properties: { password: { type: 'string', 'x-secret': true } } }
+    writeFileSync(join(data, 'schema.json'), JSON.stringify(schema))
+    const documents = join(data, 'documents')
+    const init = ['init', '--name', 'p', '--seats', '1', '--out', documents, '--plaintext-key']
+    await quorate([...init, '--schema', join(data, 'schema.json')])
+    node.commit({ password: 'hunter2', limit: 1 }, '')
+    const unknown = await ask('config', 'get')
+    expect([unknown.code, unknown.out]).toEqual([2, ''])
+    copyFileSync(join(documents, 'genesis.cose'), join(data, 'genesis.cose'))
+    expect((await ask('config', 'get')).out).toContain('"password": "[redacted]",\n  "limit": 1')
+    expect((await ask('config', 'get', '--secrets')).out).toContain('hunter2')
+    expect((await ask('config', 'get', '--json')).json()).toMatchObject([{ value: { password: 'hunter2' } }])
   })
 
   it('set reports a conflict with both versions, code 3', async () => {

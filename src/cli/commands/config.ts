@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Command } from 'commander'
-import { NotFormedError } from '../cli-errors.ts'
+import type { JsonValue } from '../../core/json.ts'
+import { NotFormedError, UnreadableFileError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'
 import { readJsonArgument } from '../sources.ts'
 import { configLines, historyLines } from '../view/config-view.ts'
@@ -20,17 +23,37 @@ export function define(command: Command, io: Io): void {
 
 function defineGet(command: Command, io: Io): void {
   askOptions(command)
-    .option('--json', 'one line: {"version", "hash", "value"}')
+    .option('--json', 'one line: {"version", "hash", "value"}, secrets included')
+    .option('--secrets', 'show the values that the schema marks as secret (x-secret)')
     .addHelpText('after', example('quorate config get --data node --json'))
-    .action(async (options: AskOptions) => {
+    .action(async (options: AskOptions & { readonly secrets?: true }) => {
       const config = await ask(io, options, 'the config', async (client, signal) => {
         const applied = await client.config({ signal })
         if (applied !== undefined) return applied
         const { stage, waitingFor } = await client.status({ signal })
         throw new NotFormedError(stage, waitingFor)
       })
-      show(io, options.json, config, (style) => configLines(config, style))
+      const hide = options.json !== true && options.secrets !== true
+      const shown = hide ? { ...config, value: await withoutSecrets(options.data, config.value) } : config
+      show(io, options.json, shown, (style) => configLines(shown, style))
     })
+}
+
+/** The schema is in the genesis, which the node keeps beside its socket. */
+async function withoutSecrets(dataDir: string, value: JsonValue): Promise<JsonValue> {
+  const { decodeGenesis } = await import('../../identity/genesis.ts')
+  const { redactSecrets } = await import('../../replicated-config/secrets.ts')
+  const { schema } = decodeGenesis(await readGenesisOf(dataDir)).genesis
+  return schema === undefined ? value : redactSecrets(JSON.parse(schema) as JsonValue, value)
+}
+
+async function readGenesisOf(dataDir: string): Promise<Uint8Array> {
+  const path = join(dataDir, 'genesis.cose')
+  try {
+    return new Uint8Array(await readFile(path))
+  } catch (error) {
+    throw new UnreadableFileError(path, 'which values are secret from', error as NodeJS.ErrnoException)
+  }
 }
 
 function defineSet(command: Command, io: Io): void {
