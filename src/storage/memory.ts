@@ -99,7 +99,6 @@ class Memory implements MemoryStorage {
 
   async write(batch: WriteBatch): Promise<void> {
     if (this.#closed !== undefined) throw new StorageClosedError()
-    if (this.#commit.failure !== undefined) throw this.#commit.failure
     this.#lastIndex = checkBatch(batch, this.#lastIndex)
     const copy = copyOf(batch)
     if (!this.#crashed) this.#unsynced.push(copy)

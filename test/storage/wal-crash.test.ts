@@ -77,7 +77,7 @@ describe.each([
   { name: 'space not written ahead', init: { segmentBytes: 4096, growBytes: 0 } },
   { name: 'one segment', init: { segmentBytes: 1 << 20, growBytes: 4096 } }
 ])('power cut, $name', ({ name, init }) => {
-  test('acknowledged batches survive, and only written ones appear', async () => {
+  test('acknowledged batches survive, and only written ones appear', { timeout: 120_000 }, async () => {
     const { moments, batches } = await record(`power cut ${name}`, init)
     const states = batches.map((_, i) => describeState(StorageModel.after(batches.slice(0, i))))
     states.push(describeState(StorageModel.after(batches)))

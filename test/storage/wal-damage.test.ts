@@ -46,6 +46,16 @@ async function stateOrRefusal(disk: SimulatedDisk): Promise<string> {
   }
 }
 
+const frameMark = '\xf7QFR'
+
+const marksIn = (disk: SimulatedDisk): number[] =>
+  Array.from(
+    Buffer.from(disk.content(first))
+      .toString('latin1')
+      .matchAll(/\xf7QFR/g),
+    (match) => match.index
+  )
+
 const usedBytes = (disk: SimulatedDisk): number => disk.content(first).findLastIndex((byte) => byte !== 0) + 1
 
 describe('bit rot', () => {
@@ -132,6 +142,27 @@ describe('bit rot', () => {
     const at = disk.content(first).findLastIndex((byte) => byte === 7)
     disk.edit(first, (bytes) => bytes.fill(6, at, at + 1))
     expect(await stateOrRefusal(disk)).toBe('StorageCorruptError')
+  })
+
+  test('a frame that lost a sector is damage when the frame behind it is there, readable or not', async () => {
+    const long = { entries: [{ index: 3, term: 1, type: 0, data: utf8('x'.repeat(2000)) }] }
+    const disk = await smallLogOf([...batches, long, vote('later')], false)
+    disk.edit(first, (bytes) => bytes.fill(0, 1024, 1536))
+    const both = disk.clone()
+    const header = Buffer.from(disk.content(first)).lastIndexOf(frameMark, undefined, 'latin1')
+    both.edit(first, (bytes) => bytes.fill(0x77, header + 8, header + 9))
+    for (const damaged of [disk, both]) expect(await stateOrRefusal(damaged)).toBe('StorageCorruptError')
+  })
+
+  test('a frame whose header lies in a lost sector is damage when a later frame can be read', async () => {
+    const long = { entries: [{ index: 3, term: 1, type: 0, data: utf8('x'.repeat(2000)) }] }
+    const disk = await smallLogOf([...batches, long, vote('later')], false)
+    const at = marksIn(disk).at(-2)!
+    disk.edit(first, (bytes) => bytes.fill(0, at, Math.ceil((at + 1) / 512) * 512))
+    await expect(openOn(disk)).rejects.toMatchObject({
+      name: 'StorageCorruptError',
+      details: { offset: at, reason: expect.stringContaining('written after it was synced') as string }
+    })
   })
 
   test('the error names file, offset and next step', async () => {
@@ -237,14 +268,21 @@ describe('files that are not ours, or not in their place', () => {
     })
   })
 
+  test('a frame of another history with the right number is refused', async () => {
+    const disk = await smallLogOf([vote('a'), vote('b'), vote('c')], false)
+    const other = await smallLogOf([vote('a'), vote('x'), vote('y')], false)
+    const at = marksIn(disk)[3]!
+    disk.edit(first, (bytes) => (bytes.set(other.content(first).subarray(at), at), bytes))
+    await expect(openOn(disk)).rejects.toMatchObject({
+      name: 'StorageCorruptError',
+      message: expect.stringMatching(/frame 4 after .* stands where frame 4 after/) as string
+    })
+  })
+
   test('a frame written in the place of another (misdirected write) is refused', async () => {
     const disk = await smallLogOf([vote('a'), vote('b'), vote('c'), vote('d')], false)
     disk.edit(first, (bytes) => {
-      const marks = [
-        ...Buffer.from(bytes)
-          .toString('latin1')
-          .matchAll(/\xf7QFR/g)
-      ].map((match) => match.index)
+      const marks = marksIn(disk)
       const size = marks[2]! - marks[1]!
       bytes.copyWithin(marks[3]!, marks[2]!, marks[2]! + size)
       return bytes

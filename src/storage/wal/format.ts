@@ -16,7 +16,7 @@ export const formatVersion = 1
 export const segmentHeaderBytes = 256
 export const frameHeaderBytes = 44
 /** Header and end mark. */
-export const frameOverheadBytes = frameHeaderBytes + 1
+const frameOverheadBytes = frameHeaderBytes + 1
 /** The unit that a disk writes whole or not at all. */
 export const sectorBytes = 512
 

@@ -129,7 +129,6 @@ class WriteAheadLog implements WalStorage {
 
   async write(batch: WriteBatch): Promise<void> {
     if (this.#closed !== undefined) throw new StorageClosedError()
-    if (this.#commit.failure !== undefined) throw this.#commit.failure
     this.#lastIndex = checkBatch(batch, this.#lastIndex)
     const bytes = encodeBatch(batch)
     // `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself.
