@@ -41,7 +41,7 @@ import { Driver } from './driver.ts'
 import { CredentialMismatchError, NodeStoppedError, RequestRefusedError, SeatConflictError } from './errors.ts'
 import { createGate } from './gate.ts'
 import type { Home } from './home.ts'
-import { configHistory, currentConfig, memberRows, nodeStatus, type StatusFacts } from './status.ts'
+import { configHistory, currentConfig, members, nodeStatus, type StatusFacts } from './status.ts'
 import type {
   CallOptions,
   ConfigVersion,
@@ -519,7 +519,7 @@ export class Node implements QuorateNode {
   }
 
   members(): readonly MemberInfo[] {
-    return memberRows(this.#facts())
+    return members(this.#facts())
   }
 
   #facts(): StatusFacts {

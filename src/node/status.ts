@@ -1,8 +1,7 @@
 /** What a node says of itself: `status`, `members`, config history. Pure: a view of the replica's own status. */
-import { compareText } from '../core/bytes.ts'
 import type { Genesis } from '../identity/genesis.ts'
+import { memberRows } from '../membership/members.ts'
 import type { ReplicaStatus } from '../replica/index.ts'
-import { peerIdOf } from '../replica/requests.ts'
 import type { ConfigState } from '../replicated-config/index.ts'
 import type { ConfigHistoryEntry, ConfigVersion, LeaderInfo, MemberInfo, NodeStatus, StageName } from './types.ts'
 
@@ -34,7 +33,7 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
     term: replica?.raft?.term ?? replica?.formation.term ?? 0,
     leader: facts.leader?.peerId ?? null,
     writable: replica?.raft?.writable ?? false,
-    members: memberRows(facts),
+    members: members(facts),
     config: config === undefined ? null : { version: config.version, hash: config.hash },
     safety: {
       foundingSize,
@@ -48,29 +47,20 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
 }
 
 /** Before founding: the founders that are here. Afterwards: the members that consensus has. */
-export function memberRows(facts: Pick<StatusFacts, 'replica' | 'incarnation' | 'leader'>): readonly MemberInfo[] {
-  const { replica, incarnation: self, leader } = facts
+export function members({
+  replica,
+  incarnation: self
+}: Pick<StatusFacts, 'replica' | 'incarnation'>): readonly MemberInfo[] {
   if (replica === undefined) return []
-  const connected = new Set(replica.sessions.map(({ incarnation }) => incarnation))
-  const seats = new Map(replica.founders.map(({ incarnation, seat }) => [incarnation, seat]))
-  const row = (incarnation: string, role: MemberInfo['role'], seat = seats.get(incarnation)): MemberInfo => ({
-    peerId: peerIdOf(incarnation),
-    storeId: incarnation.slice(incarnation.indexOf('#') + 1),
-    seat,
-    role,
-    connected: incarnation === self || connected.has(incarnation),
-    self: incarnation === self,
-    leader: peerIdOf(incarnation) === leader?.peerId
+  const { raft, formation, founders, sessions } = replica
+  const rows = memberRows({
+    self,
+    membership: raft?.membership,
+    founders: raft === undefined ? formation.present : founders,
+    connected: new Set(sessions.map(({ incarnation }) => incarnation)),
+    leader: raft?.leader
   })
-  const { raft, formation } = replica
-  const rows =
-    raft === undefined
-      ? formation.present.map(({ incarnation, seat }) => row(incarnation, 'voter', seat))
-      : [
-          ...raft.membership.voters.map((id) => row(id, 'voter')),
-          ...raft.membership.learners.map((id) => row(id, 'learner'))
-        ]
-  return rows.toSorted((a, b) => (a.seat ?? Infinity) - (b.seat ?? Infinity) || compareText(a.peerId, b.peerId))
+  return rows.map(({ incarnation: _, ...row }) => row)
 }
 
 function roleOf({ replica, incarnation }: StatusFacts): NodeStatus['role'] {

@@ -15,6 +15,7 @@ import type {
 } from '../formation/types.ts'
 import { encodeFormationState } from '../formation/state.ts'
 import type { Admitted } from '../membership/admission.ts'
+import { bootAlarms, type BootMemory, forgetLive, rememberBoot } from '../membership/boots.ts'
 import { createRaft, type Raft } from '../raft/index.ts'
 import type {
   Entry,
@@ -93,6 +94,8 @@ export class Replica {
   /** Newest sequence of an address record that was passed on, by PeerId: a record is news once. */
   readonly #recordSequences = new Map<string, number>()
   #early: { readonly from: string; readonly frame: Uint8Array }[] = []
+  /** Process lives seen in this one: what tells a copied disk from one that was set back. */
+  #boots: BootMemory = []
   #certificate: FoundingCertificate | undefined
   #clusterId: Uint8Array | undefined
   #raft: Raft | undefined
@@ -180,6 +183,8 @@ export class Replica {
 
   #openSession(peer: Admitted, now: number): void {
     if (this.#sessions.has(peer.peerId)) this.#closeSession(peer.peerId, now)
+    for (const { code, detail } of bootAlarms(this.#boots, peer)) this.#outbox.event({ type: 'alarm', code, detail })
+    this.#boots = rememberBoot(this.#boots, peer)
     this.#introduce(peer)
     this.#sessions.set(peer.peerId, peer)
     if (peer.claim !== undefined) {
@@ -192,6 +197,7 @@ export class Replica {
     const peer = this.#sessions.get(peerId)
     if (peer === undefined) return
     this.#sessions.delete(peerId)
+    this.#boots = forgetLive(this.#boots, peer)
     if (peer.claim !== undefined) {
       this.#fromFormation(
         this.#formation.step({ type: 'founder-disconnected', incarnation: peer.incarnation }, now),
