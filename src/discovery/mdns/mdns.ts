@@ -80,7 +80,7 @@ class MdnsDiscovery implements Mdns {
   readonly #init: MdnsInit
   readonly #link: MulticastLink
   readonly #reader: AnnouncementReader
-  readonly #book: AddressBook
+  #book: AddressBook
   readonly #outlets = new Map<string, Outlet>()
   #events: DiscoveryEvents | undefined
   #open = false
@@ -89,7 +89,7 @@ class MdnsDiscovery implements Mdns {
   #lookAt = Infinity
   #instance = ''
   #announced = ''
-  #alarmed = new Set<string>()
+  readonly #alarmed = new Set<string>()
   #reopenMs = LOOK_MS
 
   constructor(init: MdnsInit) {
@@ -120,8 +120,19 @@ class MdnsDiscovery implements Mdns {
         .filter(({ announcement }) => announcement !== undefined)
         .map(({ on }) => this.#link.send(on, goodbye))
     )
-    this.#outlets.clear()
+    this.#forgetEverything()
     await this.#link.close()
+  }
+
+  /** So that a later start begins like the first. */
+  #forgetEverything(): void {
+    this.#outlets.clear()
+    this.#book = new AddressBook(this.#init.book)
+    this.#open = false
+    this.#lookAt = Infinity
+    this.#announced = ''
+    this.#alarmed.clear()
+    this.#reopenMs = LOOK_MS
   }
 
   announce(): void {
