@@ -64,14 +64,3 @@ export class Callers {
 }
 
 const isTimeout = (reason: unknown): boolean => reason instanceof Error && reason.name === 'TimeoutError'
-
-/** The promise, or the signal's reason when that comes first. */
-export function raceSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  const { promise: raced, resolve, reject } = Promise.withResolvers<T>()
-  const onAbort = (): void => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  return raced
-}

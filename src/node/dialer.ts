@@ -3,6 +3,7 @@
  * know afterwards: what was tried, and who refused.
  */
 import type { Clock, Timer } from '../core/clock.ts'
+import { startDeadline } from '../core/deadline.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { createDialPlanner } from '../discovery/dial-planner.ts'
@@ -89,13 +90,15 @@ export class Dialer {
     key: string,
     target: { readonly peerId: string | undefined; readonly addresses: readonly string[] }
   ): Promise<void> {
-    const { transport, dialTimeoutMs } = this.#init
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(dialTimeoutMs)])
+    const { transport, dialTimeoutMs, clock } = this.#init
+    const deadline = startDeadline(clock, dialTimeoutMs, { parent: this.#abort.signal })
     try {
-      const { peerId } = await transport.dial(target, { signal })
+      const { peerId } = await transport.dial(target, { signal: deadline.signal })
       this.tell({ type: 'dial-succeeded', key, peerId })
     } catch (error) {
       this.tell({ type: 'dial-failed', key, ...failure(error) })
+    } finally {
+      deadline.cancel()
     }
   }
 }

@@ -10,6 +10,7 @@
  */
 import { toHex } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
+import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { messageOf, QuorateError } from '../core/errors.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
 import { type Random, secureBytes } from '../core/random.ts'
@@ -35,7 +36,7 @@ import {
 } from '../replicated-config/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
-import { Callers, raceSignal, REQUEST_DEADLINE_MS } from './callers.ts'
+import { Callers, REQUEST_DEADLINE_MS } from './callers.ts'
 import { Dialer } from './dialer.ts'
 import { Driver } from './driver.ts'
 import { CredentialMismatchError, NodeStoppedError, RequestRefusedError, SeatConflictError } from './errors.ts'
@@ -79,6 +80,8 @@ export interface NodeParts {
 /** How long a graceful stop waits for the hand-over of leadership. */
 const HAND_OVER_MS = 2_000
 const REFUSALS_MAX = 32
+/** Without a leader for this many election timeouts, a lost round is an alarm. */
+const LEADERLESS_TIMEOUTS = 10
 
 export class Node implements QuorateNode {
   readonly #parts: NodeParts
@@ -96,6 +99,8 @@ export class Node implements QuorateNode {
   #replica: Replica | undefined
   #driver: Driver | undefined
   #leader: LeaderInfo | undefined
+  #leaderlessSince: number
+  #noQuorumAlarmed = false
   #addressRecord: Uint8Array | undefined
   #addressChanges = 0
   #seats: AdmissionContext['seats']
@@ -109,6 +114,7 @@ export class Node implements QuorateNode {
     this.#parts = parts
     const { home, clock } = parts
     this.#genesis = home.genesis
+    this.#leaderlessSince = clock.now()
     this.#timing = resolveTiming(parts.timing ?? home.genesis?.genesis.timing)
     this.#incarnation = incarnationOf(home.key.signer.peerId, toHex(home.storeId))
     this.#stages = new Stages(
@@ -388,6 +394,8 @@ export class Node implements QuorateNode {
         this.#onSeatConflict(event)
         return
       case 'leader':
+        if (this.#leader !== undefined && event.leader === undefined) this.#leaderlessSince = this.#parts.clock.now()
+        if (event.leader !== undefined) this.#noQuorumAlarmed = false
         this.#leader = event.leader === undefined ? undefined : { peerId: event.leader, term: event.term }
         this.#emit({ event: 'leader', term: event.term, leader: event.leader ?? null })
         if (event.leader !== undefined) this.#stages.finish('elected', { leader: event.leader, term: event.term })
@@ -414,11 +422,7 @@ export class Node implements QuorateNode {
         this.#dialer?.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
         return
       case 'no-quorum':
-        this.#emit({
-          event: 'alarm',
-          code: 'no-quorum',
-          detail: `no majority answers in term ${event.term}; heard from ${event.heardFrom.length}`
-        })
+        this.#onNoQuorum(event)
         return
       case 'alarm':
         this.#emit({ event: 'alarm', code: event.code, detail: event.detail })
@@ -452,6 +456,16 @@ export class Node implements QuorateNode {
     const error = new SeatConflictError(seat, peerIds)
     this.#emit({ event: 'alarm', code: 'seat-conflict', detail: error.message })
     if (own) this.#die(error)
+  }
+
+  /** One lost round is how elections go; having no leader for long is news, once. */
+  #onNoQuorum({ term, heardFrom }: Extract<ReplicaEvent, { type: 'no-quorum' }>): void {
+    const leaderlessMs = this.#parts.clock.now() - this.#leaderlessSince
+    if (this.#noQuorumAlarmed || leaderlessMs < LEADERLESS_TIMEOUTS * this.#timing.raft.electionTimeoutMs) return
+    this.#noQuorumAlarmed = true
+    const heard = heardFrom.length === 0 ? 'nobody' : heardFrom.join(', ')
+    const detail = `no leader for ${Math.round(leaderlessMs)} ms (term ${term}): heard from ${heard}, which is no majority`
+    this.#emit({ event: 'alarm', code: 'no-quorum', detail })
   }
 
   #checkReady(): void {
@@ -511,7 +525,7 @@ export class Node implements QuorateNode {
   // ── What programs ask ───────────────────────────────────────────────────────────────────────────────────────────────
 
   ready({ signal }: CallOptions = {}): Promise<ReadyInfo> {
-    return raceSignal(this.#ready.promise, signal)
+    return raceAbort(this.#ready.promise, signal)
   }
 
   status(): NodeStatus {
@@ -587,9 +601,11 @@ export class Node implements QuorateNode {
     }
     this.addEventListener('leader', onLeader)
     onLeader()
-    return raceSignal(promise, signal ?? AbortSignal.timeout(REQUEST_DEADLINE_MS)).finally(() =>
+    const deadline = startDeadline(this.#parts.clock, REQUEST_DEADLINE_MS, { parent: signal })
+    return raceAbort(promise, deadline.signal).finally(() => {
+      deadline.cancel()
       this.removeEventListener('leader', onLeader)
-    )
+    })
   }
 
   async leave({ signal }: CallOptions = {}): Promise<void> {
@@ -608,7 +624,7 @@ export class Node implements QuorateNode {
 
   stop({ signal }: CallOptions = {}): Promise<void> {
     this.#leaving ??= this.#handOver().then(() => this.#close(undefined))
-    return raceSignal(this.#leaving, signal)
+    return raceAbort(this.#leaving, signal)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -619,11 +635,14 @@ export class Node implements QuorateNode {
     const { raft, sessions } = this.#replica?.status() ?? {}
     if (raft?.role !== 'leader' || this.#closing !== undefined) return
     if (!sessions?.some(({ incarnation }) => raft.membership.voters.includes(incarnation))) return
+    const deadline = startDeadline(this.#parts.clock, HAND_OVER_MS)
     try {
-      await this.transfer({ signal: AbortSignal.timeout(HAND_OVER_MS) })
+      await this.transfer({ signal: deadline.signal })
     } catch (error) {
       // Nobody could take over in time. The others elect a leader when our connections close.
       this.#parts.logger.warn({ reason: messageOf(error) }, 'stopping without handing leadership over')
+    } finally {
+      deadline.cancel()
     }
   }
 

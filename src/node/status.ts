@@ -60,7 +60,15 @@ export function members({
     connected: new Set(sessions.map(({ incarnation }) => incarnation)),
     leader: raft?.leader
   })
-  return rows.map(({ incarnation: _, ...row }) => row)
+  return rows.map(({ peerId, storeId, seat, role, connected, self: isSelf, leader }) => ({
+    peerId,
+    storeId,
+    seat,
+    role,
+    connected,
+    self: isSelf,
+    leader
+  }))
 }
 
 function roleOf({ replica, incarnation }: StatusFacts): NodeStatus['role'] {

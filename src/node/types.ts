@@ -2,7 +2,18 @@
  * What a program that embeds Quorate sees: one node, its facts, its events, its requests. `createNode` makes one.
  */
 import type { JsonValue } from '../core/json.ts'
+import type { MemberRole, NodeEventName, NodeListener, ReadyInfo, StageName } from '../observability/events.ts'
 import type { TransportFactory } from '../transport/libp2p/types.ts'
+
+export type {
+  MemberRole,
+  NodeEvent,
+  NodeEventName,
+  NodeListener,
+  ReadyInfo,
+  StageName,
+  StampedNodeEvent
+} from '../observability/events.ts'
 
 export interface NodeInit {
   /** A founding or join token (one line of text). Not needed in roster mode, nor once the data directory holds it. */
@@ -42,8 +53,6 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-export type StageName = 'listening' | 'discovered' | 'authenticated' | 'founded' | 'elected' | 'replicated' | 'ready'
-
 export interface LeaderInfo {
   readonly peerId: string
   readonly term: number
@@ -53,7 +62,7 @@ export interface MemberInfo {
   readonly peerId: string
   readonly storeId: string
   readonly seat: number | undefined
-  readonly role: 'voter' | 'learner' | 'observer'
+  readonly role: MemberRole
   readonly connected: boolean
   readonly self: boolean
   readonly leader: boolean
@@ -77,15 +86,6 @@ export interface ConfigHistoryEntry extends ConfigVersion {
   readonly term: number
 }
 
-export interface ReadyInfo {
-  readonly leader: string
-  readonly term: number
-  readonly configVersion: number
-  readonly configHash: string
-  /** Since the node was started. */
-  readonly ms: number
-}
-
 /** The body of `status --json`. */
 export interface NodeStatus {
   readonly node: string
@@ -106,61 +106,6 @@ export interface NodeStatus {
   readonly addresses: readonly string[]
   readonly uptimeMs: number
 }
-
-/** Every event carries `at` (epoch ms, fractional), `node`, `cluster` (or null) and `attempt` (boot counter) beside these. */
-export type NodeEvent =
-  | { readonly event: 'listening'; readonly addresses: readonly string[] }
-  | {
-      readonly event: 'stage'
-      readonly stage: StageName
-      readonly status: 'start' | 'done' | 'failed'
-      /** Since the node was started. */
-      readonly ms: number
-      readonly error?: { readonly name: string; readonly code: string; readonly message: string }
-      /** Facts of the stage, for example the certificate's term or the config's hash. */
-      readonly detail?: Readonly<Record<string, unknown>>
-    }
-  | {
-      readonly event: 'peer'
-      readonly peer: string
-      readonly status: 'discovered' | 'authenticated' | 'disconnected' | 'refused'
-      readonly source?: string
-      readonly seat?: number
-      readonly code?: string
-      readonly detail?: string
-    }
-  | { readonly event: 'leader'; readonly term: number; readonly leader: string | null }
-  | { readonly event: 'writable'; readonly term: number }
-  | ({ readonly event: 'ready' } & ReadyInfo)
-  | {
-      readonly event: 'config'
-      readonly version: number
-      readonly hash: string
-      readonly author: string
-      readonly reason: string
-    }
-  | { readonly event: 'member'; readonly peer: string; readonly role: MemberInfo['role'] | 'removed' }
-  | { readonly event: 'waiting'; readonly waitingFor: readonly string[] }
-  | { readonly event: 'alarm'; readonly code: string; readonly detail: string }
-  | {
-      readonly event: 'stopped'
-      readonly reason: string
-      readonly error?: { readonly name: string; readonly code: string; readonly message: string }
-    }
-
-export type StampedNodeEvent = NodeEvent & {
-  readonly at: number
-  readonly node: string
-  readonly cluster: string | null
-  readonly attempt: number
-}
-
-/** Dispatched as `CustomEvent<StampedNodeEvent>` under the name in `event`, and all of them under `*`. */
-export type NodeEventName = NodeEvent['event'] | '*'
-
-export type NodeListener<N extends NodeEventName> = (
-  event: CustomEvent<N extends '*' ? StampedNodeEvent : Extract<StampedNodeEvent, { event: N }>>
-) => void
 
 export interface QuorateNode {
   readonly peerId: string

@@ -4,7 +4,7 @@
  * Each starts once and is done once in a process life, in that order for a node that forms a cluster. A restarted node has
  * founded before it has discovered anybody, so a stage may be done before its turn; it is reported when it happens.
  */
-import type { StageName } from '../node/types.ts'
+import type { StageName } from './events.ts'
 
 export interface StageReport {
   readonly stage: StageName

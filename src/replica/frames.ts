@@ -115,9 +115,10 @@ export function decodeFrame(bytes: Uint8Array, scope: FrameScope): Frame {
 function decode(bytes: Uint8Array, scope: FrameScope): Frame {
   const [id, generation, kindNumber, body] = fields(decodeCbor(bytes, { itemsMax: ITEMS_MAX }), 4, 'frame')
   const kind = KINDS[kindNumber as number]
-  if (kind === undefined) throw new FrameError(`unknown frame kind ${String(kindNumber)}`)
+  if (kind === undefined || typeof generation !== 'number')
+    throw new FrameError('a frame without a known kind and a generation')
   if (generation !== scope.generation) {
-    throw new FrameError(`frame of generation ${String(generation)}; this node is in ${scope.generation}`)
+    throw new FrameError(`frame of generation ${generation}; this node is in ${scope.generation}`)
   }
   const expected = scopeOf(kind, scope)
   if (expected === undefined) throw new FrameError(`a ${kind} frame before this node's cluster is founded`)

@@ -420,6 +420,9 @@ export class Replica {
       case 'membership':
         if (event.committed) this.#reportMembers(event.membership)
         return
+      case 'anomaly':
+        this.#outbox.event({ type: 'alarm', code: 'anomaly', detail: `${peerIdOf(event.from)}: ${event.detail}` })
+        return
       case 'no-quorum':
         this.#outbox.event({ ...event, heardFrom: event.heardFrom.map(peerIdOf) })
         return
