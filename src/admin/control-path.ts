@@ -9,7 +9,7 @@
  */
 import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 export const CONTROL_SOCKET = 'control.sock'
 const POINTER = 'control.json'
@@ -29,8 +29,9 @@ const bindName = (path: string): string => join(dirname(path), `.${basename(path
 const fits = (path: string): boolean => Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX
 const pointerOf = (wanted: string): string => join(dirname(wanted), POINTER)
 
-/** `wanted` is the path in the data directory. */
-export async function placeSocket(wanted: string): Promise<SocketPlace> {
+/** `socketPath` is the path in the data directory. Judged as absolute, so that all spellings of it come to one answer. */
+export async function placeSocket(socketPath: string): Promise<SocketPlace> {
+  const wanted = resolve(socketPath)
   await removeStale(wanted)
   const far = fits(bindName(wanted)) ? undefined : await mkdtemp(join(shortTmpdir(), 'quorate-'))
   const path = far === undefined ? wanted : join(far, CONTROL_SOCKET)
@@ -85,6 +86,6 @@ async function readPointer(wanted: string): Promise<{ pid: number; socket: strin
 
 /** Where a client connects. */
 export async function findSocket(dataDir: string): Promise<string> {
-  const wanted = join(dataDir, CONTROL_SOCKET)
+  const wanted = resolve(dataDir, CONTROL_SOCKET)
   return (await readPointer(wanted))?.socket ?? wanted
 }

@@ -184,13 +184,14 @@ function describe(
 const upCommand = (token: string, seeds: readonly string[]): string =>
   `quorate up --data node --token ${token}${seeds.length === 0 ? '' : ` --no-mdns --seed ${seeds.join(' ')}`}`
 
-export function invitationLines(cluster: NewCluster, invitations: readonly Invitation[]): readonly string[] {
+export function noteLines({ name, continued, issuerKey }: NewCluster): readonly string[] {
+  return [...(continued ? [`going on with ${name}, which was made here before`] : []), ...keyLines(issuerKey)]
+}
+
+export function invitationLines(invitations: readonly Invitation[]): readonly string[] {
+  if (invitations.length === 0) return []
   return [
-    ...(cluster.continued ? [`going on with ${cluster.name}, which was made here before`] : []),
-    ...keyLines(cluster.issuerKey),
-    ...(invitations.length === 0
-      ? []
-      : ['run on the other machines, one line each (a token is secret until it is used):']),
+    'run on the other machines, one line each (a token is secret until it is used):',
     ...invitations.map(({ command }) => `  $ ${command}`)
   ]
 }

@@ -7,12 +7,12 @@ import { CONTROL_SOCKET, type ControlServer, serveControl, startDeadline } from 
 import type { Timer } from '../core/clock.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { NodeInit, QuorateNode, StampedNodeEvent } from '../node/types.ts'
-import { Interrupted, NotReadyError, Stamped } from './cli-errors.ts'
+import { ExitWith, Interrupted, NotReadyError, Stamped } from './cli-errors.ts'
 import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { makeLogger } from './log.ts'
-import { invitationLines, type NewCluster, newCluster } from './new-cluster.ts'
+import { invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { readSource } from './sources.ts'
 import { readToken } from './token-source.ts'
 import { type UpOutput, upOutput } from './up-output.ts'
@@ -30,7 +30,11 @@ class StopTimeoutError extends QuorateError {
 }
 
 /** Standard input closed, with --stop-with-parent. */
-class ParentGone extends Error {}
+class ParentGone extends ExitWith {
+  constructor() {
+    super(EXIT.ok)
+  }
+}
 
 export async function up(io: Io, options: UpOptions): Promise<void> {
   const cluster = options.new === true ? await newCluster(io, options) : undefined
@@ -46,7 +50,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
     )
     await untilEnd(run, node)
   } catch (error) {
-    throw error instanceof Interrupted ? error : new Stamped(error, stampOf(run))
+    throw error instanceof ExitWith ? error : new Stamped(error, stampOf(run))
   } finally {
     timer?.cancel()
     output.close()
@@ -114,7 +118,7 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
   let control: ControlServer | undefined
   try {
     control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
-    if (run.cluster !== undefined) await invite(run, run.cluster, node)
+    if (run.cluster !== undefined) invite(run, run.cluster, node)
     await Promise.race([node.stopped, rejection(run.end.signal)])
   } catch (error) {
     if (!isAskedFor(error)) throw error
@@ -144,13 +148,13 @@ const isAskedFor = (reason: unknown): boolean =>
   reason instanceof ParentGone || (reason instanceof Interrupted && reason.exitCode !== EXIT.brokenPipe)
 
 /** The tokens of the other seats, as long as somebody may need them. */
-async function invite({ io, options, output, end }: Run, cluster: NewCluster, node: QuorateNode): Promise<void> {
-  void node.ready({ signal: end.signal }).then(
-    () => cluster.forgetTokens(),
-    () => {}
-  )
+function invite({ io, options, output, end }: Run, cluster: NewCluster, node: QuorateNode): void {
+  // Tokens that could not be removed stay for their owner only, and are useless once the cluster is founded.
+  void forgetWhenReady(node, cluster, end.signal).catch(() => {})
   const invitations = cluster.invitations(options.mdns ? [] : node.status().addresses)
-  output.print(invitationLines(cluster, invitations))
+  output.print(noteLines(cluster))
+  // With --json the tokens are in the events, and stderr is for logs.
+  if (options.json !== true) output.print(invitationLines(invitations))
   for (const invitation of invitations) {
     output.extra({
       event: 'invitation',
@@ -160,6 +164,11 @@ async function invite({ io, options, output, end }: Run, cluster: NewCluster, no
       ...invitation
     })
   }
+}
+
+async function forgetWhenReady(node: QuorateNode, cluster: NewCluster, signal: AbortSignal): Promise<void> {
+  await node.ready({ signal })
+  await cluster.forgetTokens()
 }
 
 async function stopInOrder({ io }: Run, node: QuorateNode): Promise<void> {

@@ -46,6 +46,7 @@ describe('up --new', () => {
     const ready = await Promise.all([again, ...others].map((node) => node.ready()))
     expect(new Set(ready.map(({ cluster }) => cluster)).size).toBe(1)
     expect(again.stderr).toContain('going on with fresh, which was made here before')
+    expect(first.stderr + again.stderr).not.toContain('qtk1.')
     // Nobody can need the tokens any more.
     await eventually(() => readdirSync(`${yard.data('n1')}/new-cluster`)).toEqual(['genesis.cose'])
     expect(existsSync(`${yard.data('n1')}/issuer.key`)).toBe(false)

@@ -101,6 +101,18 @@ describe('the demo', () => {
     expect(Object.keys(summary['ms'] as object)).toHaveLength(8)
   })
 
+  it('goes over to static seeds when the nodes say that multicast is blocked', async () => {
+    const command = fileURLToPath(new URL('demo-blocked-multicast.ts', import.meta.url))
+    const { lines, code, stderr } = await demo(['--command', command])
+    expect(`${stderr}${code}`).toBe('0')
+    expect(lines.filter(({ event }) => event === 'note').map(({ text }) => text)).toEqual([
+      'the nodes say that multicast is blocked here: once more, with the address of the first'
+    ])
+    expect(lines.at(-1)).toMatchObject({ event: 'summary', ok: true, discovery: 'static seeds' })
+    const hints = lines.filter(({ event, status }) => event === 'peer' && status === 'discovered')
+    expect(hints.map(({ source }) => source)).not.toContain('mdns')
+  })
+
   it('leaves no process behind when it is interrupted or killed', async () => {
     for (const [signal, code] of [
       ['SIGINT', 130],
