@@ -1,0 +1,68 @@
+/** Who is not of this cluster gets no further than admission, whichever side dials, and both sides say why. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { StampedNodeEvent } from '../../src/index.ts'
+import { founding, type NodeProcess, Yard } from './processes.ts'
+
+let yard: Yard
+
+beforeEach(async () => {
+  yard = await Yard.open()
+})
+
+afterEach(async () => {
+  await yard.close()
+})
+
+type Listening = Extract<StampedNodeEvent, { event: 'listening' }>
+type Peer = Extract<StampedNodeEvent, { event: 'peer' }>
+
+/** Without the PeerId: a seed as people write it. */
+async function addressOf(node: NodeProcess): Promise<string> {
+  const { addresses } = await node.until('listening', (event): event is Listening => event.event === 'listening')
+  return addresses[0]!.replace(/\/p2p\/.*$/, '')
+}
+
+const refused =
+  (code: string) =>
+  (event: StampedNodeEvent): event is Peer =>
+    event.event === 'peer' && event.status === 'refused' && event.code === code
+
+const admitted = ({ events }: NodeProcess, id: string): boolean =>
+  events.some((event) => event.event === 'peer' && event.status === 'authenticated' && event.peer === id)
+
+describe('a node of another cluster on the same LAN', () => {
+  it('is refused by both sides, whoever dials, and the cluster forms without it', async () => {
+    const ours = await founding('ours', 2)
+    const theirs = await founding('theirs', 2)
+    const stranger = yard.start('stranger', { token: theirs.tokens[0]! })
+    const first = yard.start('n1', { token: ours.tokens[0]!, args: ['--seed', await addressOf(stranger)] })
+    const caller = yard.start('caller', { token: theirs.tokens[1]!, args: ['--seed', await addressOf(first)] })
+    const second = yard.start('n2', { token: ours.tokens[1]! })
+    const nodes = [first, second]
+    const ready = await Promise.all(nodes.map((node) => node.ready()))
+    expect(ready[0]!.cluster).toBe(ready[1]!.cluster)
+
+    await first.until('our refusal as the one who dials', refused('foreign-domain'))
+    await stranger.until('their refusal as the one who is dialled', refused('foreign-domain'))
+    await caller.until('their refusal as the one who dials', refused('foreign-domain'))
+    await Promise.all([stranger.ready(), caller.ready()])
+    for (const node of nodes) {
+      for (const other of [stranger, caller]) expect(admitted(node, other.events[0]!.node)).toBe(false)
+    }
+    for (const other of [stranger, caller]) {
+      for (const node of nodes) expect(admitted(other, node.events[0]!.node)).toBe(false)
+    }
+  })
+
+  it('is told that its token was used when it comes with a copy after founding', async () => {
+    const { tokens } = await founding('copied', 2)
+    const nodes = tokens.map((token, i) => yard.start(`n${i + 1}`, { token }))
+    await Promise.all(nodes.map((node) => node.ready()))
+    const copy = yard.start('copy', { token: tokens[1]!, args: ['--seed', await addressOf(nodes[0]!)] })
+    const { detail } = await copy.until('token-already-used', refused('token-already-used'))
+    expect(detail).toContain(nodes[1]!.events[0]!.node)
+    const ours = await nodes[0]!.until('our own word on it', refused('token-already-used'))
+    expect(ours.peer).toBe(copy.events[0]!.node)
+    expect(admitted(nodes[0]!, copy.events[0]!.node)).toBe(false)
+  })
+})
