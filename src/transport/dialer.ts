@@ -1,7 +1,7 @@
 /**
  * Dials: one flight per peer, several addresses, several callers.
  *
- * Addresses are tried in order; each next one starts when the last has failed or has been silent for a moment, beside those
+ * Addresses are tried in order; each next one starts when the last has failed or has reached nobody for a moment, beside those
  * still under way (RFC 8305), so that a dead address costs a quarter of a second instead of its whole timeout. The first
  * session wins, also one that the peer opened meanwhile.
  *
@@ -39,6 +39,8 @@ export type Attempt = (
     readonly signal: AbortSignal
     /** Ends it as long as it has not reached anybody. */
     readonly whileConnecting: AbortSignal
+    /** To be called when it has: admission is under way. */
+    readonly onReached: () => void
   }
 ) => Promise<string>
 
@@ -159,7 +161,11 @@ export class Dialer {
     signal.addEventListener('abort', onAbort, { once: true })
     const timer = clock.setTimer(timeoutMs, () => controller.abort(new Error(`no session within ${timeoutMs} ms`)))
     try {
-      const signals = { signal: controller.signal, whileConnecting: flight.unneeded.signal }
+      const signals = {
+        signal: controller.signal,
+        whileConnecting: flight.unneeded.signal,
+        onReached: () => flight.stagger?.cancel()
+      }
       const peerId = await this.#init.attempt(address, flight.target.peerId, signals)
       flight.active -= 1
       this.#succeed(flight, peerId)

@@ -20,6 +20,7 @@ export interface TransportEvents {
   }): void
 }
 
+/** Starts once; when it has stopped, a new one is made. */
 export interface Transport {
   start(events: TransportEvents): Promise<void>
   /** Multiaddr texts with /p2p, once started. */
@@ -85,6 +86,8 @@ export interface TransportLimits {
   readonly dialStaggerMs: number
   /** Answer time for the link that should survive a double dial. Default 1,000. */
   readonly probeTimeoutMs: number
+  /** A session that carries nothing is probed, and cut when it has been silent for three to four times this long. Default 10,000. */
+  readonly idleProbeMs: number
   /** Connections that have not been admitted yet: in all, and from one host. Defaults 128 and 32. */
   readonly strangersMax: number
   readonly strangersPerHostMax: number
@@ -103,6 +106,7 @@ export const defaultTransportLimits: TransportLimits = {
   connectTimeoutMs: 1_000,
   dialStaggerMs: 250,
   probeTimeoutMs: 1_000,
+  idleProbeMs: 10_000,
   strangersMax: 128,
   strangersPerHostMax: 32,
   connectionsMax: 1_024

@@ -17,6 +17,10 @@
  * A link whose `instance` differs comes from another process of the same peer: it restarted. Whatever we held to the old process
  * is cut at once, and the session closes and opens, because the new process knows nothing of what was said to the old one.
  *
+ * A link that carries nothing for a while is probed, and cut when silence goes on: a firewall that has forgotten a connection tells
+ * neither side, and as long as both believe in it nobody dials. This is slow on purpose. Consensus has its own heartbeats; cutting
+ * a link because its peer is busy would only make matters worse.
+ *
  * Left out: order between frames on different links. Around a change of links they may overtake each other.
  */
 import { compareText } from '../core/bytes.ts'
@@ -45,6 +49,8 @@ export interface SessionTableInit {
   readonly self: string
   readonly clock: Clock
   readonly probeTimeoutMs: number
+  /** How often silence is looked for; a link is cut when it has been silent for three to four of these. */
+  readonly idleProbeMs: number
   /** False: links that do not survive are kept as spares instead of being closed. */
   readonly closesLinks: boolean
   onOpen(peer: Admitted): void
@@ -56,6 +62,8 @@ interface Held {
   readonly link: Link
   sentRetired: boolean
   receivedRetired: boolean
+  /** Looks at it, one after the other, in which nothing had come. */
+  silentLooks: number
 }
 
 interface Session {
@@ -72,11 +80,13 @@ interface Session {
 
 /** How long we wait for the peer's `retired` before we close anyway. */
 const RETIRE_TIMEOUT_MS = 2_000
+const SILENT_LOOKS_MAX = 4
 const NOTHING = new Uint8Array(0)
 
 export class SessionTable {
   readonly #init: SessionTableInit
   readonly #sessions = new Map<string, Session>()
+  #look: Timer | undefined
 
   constructor(init: SessionTableInit) {
     this.#init = init
@@ -124,6 +134,7 @@ export class SessionTable {
     const session = this.#sessionOf(link)
     const held = session?.held.find((one) => one.link === link)
     if (session === undefined || held === undefined) return
+    held.silentLooks = 0
     switch (frame.kind) {
       case FrameKind.data:
         held.receivedRetired = false
@@ -170,6 +181,7 @@ export class SessionTable {
       retirement: undefined
     }
     this.#sessions.set(link.admitted.peerId, session)
+    this.#look ??= this.#lookLater()
     this.#init.onOpen(link.admitted)
   }
 
@@ -178,6 +190,10 @@ export class SessionTable {
     this.#sessions.delete(session.peer.peerId)
     session.probed?.timer.cancel()
     session.retirement?.cancel()
+    if (this.#sessions.size === 0) {
+      this.#look?.cancel()
+      this.#look = undefined
+    }
     this.#init.onClose(session.peer.peerId, reason)
   }
 
@@ -197,8 +213,12 @@ export class SessionTable {
       this.#prefer(session, survivor)
       return
     }
-    const timer = this.#init.clock.setTimer(this.#init.probeTimeoutMs, () => {
-      survivor.link.abort(`no answer within ${this.#init.probeTimeoutMs} ms`)
+    const { clock, probeTimeoutMs } = this.#init
+    const timer = clock.setTimer(probeTimeoutMs, () => {
+      // When it was we who were busy, the echo is already waiting to be read.
+      clock.afterIo(() => {
+        if (session.probed?.timer === timer) survivor.link.abort(`no answer within ${probeTimeoutMs} ms`)
+      })
     })
     session.probed = { held: survivor, timer }
     survivor.link.send(FrameKind.probe, NOTHING)
@@ -224,6 +244,28 @@ export class SessionTable {
     if (held.receivedRetired) held.link.close('another connection to the peer survives')
   }
 
+  #lookLater(): Timer {
+    const { clock, idleProbeMs } = this.#init
+    const timer = clock.setTimer(idleProbeMs, () => {
+      // What has arrived while we were busy is heard first.
+      clock.afterIo(() => {
+        if (this.#look !== timer) return
+        this.#look = this.#lookLater()
+        for (const { held } of [...this.#sessions.values()]) for (const one of [...held]) this.#listenFor(one)
+      })
+    })
+    return timer
+  }
+
+  #listenFor(held: Held): void {
+    held.silentLooks += 1
+    // The first look only notes that something may have come before it.
+    if (held.silentLooks === 2) held.link.send(FrameKind.probe, NOTHING)
+    if (held.silentLooks >= SILENT_LOOKS_MAX) {
+      held.link.abort(`silent for ${(SILENT_LOOKS_MAX - 1) * this.#init.idleProbeMs} ms`)
+    }
+  }
+
   /** Positive when `a` should survive rather than `b`. */
   #compare(a: Link, b: Link): number {
     const dialler = (link: Link): string => (link.dialledByUs ? this.#init.self : link.admitted.peerId)
@@ -231,4 +273,4 @@ export class SessionTable {
   }
 }
 
-const hold = (link: Link): Held => ({ link, sentRetired: false, receivedRetired: false })
+const hold = (link: Link): Held => ({ link, sentRetired: false, receivedRetired: false, silentLooks: 0 })

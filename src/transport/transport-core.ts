@@ -56,6 +56,7 @@ export class TransportCore {
       self: init.self,
       clock: init.clock,
       probeTimeoutMs: init.limits.probeTimeoutMs,
+      idleProbeMs: init.limits.idleProbeMs,
       closesLinks: init.closesLinks,
       onOpen: (peer) => {
         this.counters.sessionsOpened += 1

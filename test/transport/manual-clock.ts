@@ -17,7 +17,7 @@ export function manualClock(): ManualClock {
       timers.add(timer)
       return { cancel: () => void timers.delete(timer) }
     },
-    afterIo: (fn) => queueMicrotask(fn),
+    afterIo: (fn) => fn(),
     advance(ms) {
       const until = now + ms
       for (;;) {

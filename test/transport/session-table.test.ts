@@ -15,6 +15,7 @@ function world(closesLinks = true) {
     self: 'm',
     clock,
     probeTimeoutMs: 1_000,
+    idleProbeMs: 60_000,
     closesLinks,
     onOpen: ({ peerId }) => log.push(`open ${peerId}`),
     onClose: (peerId, reason) => log.push(`close ${peerId}: ${reason}`),
@@ -191,6 +192,34 @@ describe('SessionTable', () => {
       'one aborts: a frame of unknown kind 1',
       'one aborts: the peer closed the session'
     ])
+  })
+
+  test('silence is probed, then the link is cut; anything that comes ends the silence', () => {
+    const { table, link, take, clock } = world()
+    const one = link('one', 'z')
+    table.opened(one)
+    take()
+    clock.advance(120_000)
+    expect(take()).toEqual(['one sends probe'])
+    table.received(one, frame(FrameKind.echo))
+    clock.advance(180_000)
+    expect(take()).toEqual(['one sends probe'])
+    clock.advance(60_000)
+    expect(take()).toEqual(['one aborts: silent for 180000 ms'])
+    table.closed(one, 'cut')
+    take()
+    expect(clock.pending).toBe(0)
+  })
+
+  test('a busy link is never probed', () => {
+    const { table, link, take, clock } = world()
+    const one = link('one', 'z')
+    table.opened(one)
+    for (let i = 0; i < 20; i++) {
+      table.received(one, { kind: FrameKind.data, body: utf8('x') })
+      clock.advance(50_000)
+    }
+    expect(take().filter((line) => !line.startsWith('frame'))).toEqual(['open z'])
   })
 
   test('close ends the session now and the links after it', () => {

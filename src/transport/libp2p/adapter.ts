@@ -7,6 +7,7 @@
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { systemClock, type Clock } from '../../core/clock.ts'
+import { TransportStoppedError } from '../errors.ts'
 import type { AdmissionGate } from '../gate.ts'
 import {
   defaultTransportLimits,
@@ -46,6 +47,8 @@ export class Libp2pTransport implements MeasuredTransport {
   readonly #connector: Connector
   readonly #links = new Map<Connection, FramesLink>()
   readonly #ownsConnections: boolean
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
 
   constructor(init: Libp2pTransportInit) {
     this.#init = init
@@ -61,23 +64,9 @@ export class Libp2pTransport implements MeasuredTransport {
     this.#connector = this.#makeConnector()
   }
 
-  async start(events: TransportEvents): Promise<void> {
-    if (this.core.running) return
-    const { components, host } = this.#init
-    this.core.start(events)
-    try {
-      await components.registrar.handle(FRAMES_PROTOCOL, this.#onFramesStream, {
-        maxInboundStreams: FRAMES_STREAMS_MAX,
-        maxOutboundStreams: FRAMES_STREAMS_MAX
-      })
-      components.events.addEventListener('connection:open', this.#onConnectionOpen)
-      components.events.addEventListener('connection:close', this.#onConnectionClose)
-      await this.#connector.start()
-      await host?.start()
-    } catch (error) {
-      await this.stop()
-      throw error
-    }
+  start(events: TransportEvents): Promise<void> {
+    this.#starting ??= this.#startOnce(events)
+    return this.#starting
   }
 
   addresses(): readonly string[] {
@@ -106,11 +95,51 @@ export class Libp2pTransport implements MeasuredTransport {
   }
 
   /** Frames that were sent before still leave, unless the peer does not take them within half a second. */
-  async stop(): Promise<void> {
-    if (!this.core.running) return
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopOnce()
+    return this.#stopping
+  }
+
+  counters(): TransportCounters {
+    return { ...this.core.counters }
+  }
+
+  async #startOnce(events: TransportEvents): Promise<void> {
+    if (this.#stopping !== undefined) throw new TransportStoppedError()
+    const { components, host } = this.#init
+    this.core.start(events)
+    try {
+      await components.registrar.handle(FRAMES_PROTOCOL, this.#onFramesStream, {
+        maxInboundStreams: FRAMES_STREAMS_MAX,
+        maxOutboundStreams: FRAMES_STREAMS_MAX
+      })
+      components.events.addEventListener('connection:open', this.#onConnectionOpen)
+      components.events.addEventListener('connection:close', this.#onConnectionClose)
+      await this.#connector.start()
+      await host?.start()
+    } catch (error) {
+      await this.#shutDown()
+      throw error
+    }
+  }
+
+  async #stopOnce(): Promise<void> {
+    if (this.#starting === undefined) return
+    // libp2p cannot be stopped while it starts; nobody is told anything from now on.
+    if (this.core.running) this.core.stop()
+    try {
+      await this.#starting
+    } catch {
+      // Then it has been shut down already.
+      return
+    }
+    await this.#shutDown()
+  }
+
+  async #shutDown(): Promise<void> {
     const { components, host } = this.#init
     const links = [...this.#links.values()]
-    this.core.stop()
+    if (this.core.running) this.core.stop()
     components.events.removeEventListener('connection:open', this.#onConnectionOpen)
     components.events.removeEventListener('connection:close', this.#onConnectionClose)
     for (const link of links) link.close('stopping')
@@ -118,10 +147,6 @@ export class Libp2pTransport implements MeasuredTransport {
     await this.#connector.stop()
     await components.registrar.unhandle(FRAMES_PROTOCOL)
     await host?.stop()
-  }
-
-  counters(): TransportCounters {
-    return { ...this.core.counters }
   }
 
   #makeConnector(): Connector {

@@ -52,7 +52,7 @@ export class EncrypterConnector implements Connector {
     stream.abort(new Error('not admitted'))
   }
 
-  readonly attempt: Attempt = async (address, expected, { signal, whileConnecting }) => {
+  readonly attempt: Attempt = async (address, expected, { signal, whileConnecting, onReached }) => {
     const { components, core } = this.#init
     const target = withPeer(address, expected)
     const connecting = withDeadline(core.clock, core.limits.connectTimeoutMs)
@@ -63,7 +63,10 @@ export class EncrypterConnector implements Connector {
     early.addEventListener('abort', giveUp, { once: true })
     let refused: AdmissionRefusedError | undefined
     const onProgress = (event: { readonly type: string; readonly detail?: unknown }): void => {
-      if (event.type === 'upgrader:encrypt-outbound-connection') early.removeEventListener('abort', giveUp)
+      if (event.type === 'upgrader:encrypt-outbound-connection') {
+        early.removeEventListener('abort', giveUp)
+        onReached()
+      }
       if (event.type === refusedEvent && event.detail instanceof AdmissionRefusedError) refused = event.detail
     }
     try {

@@ -28,6 +28,9 @@ export const HELLO_PROTOCOL = '/quorate/hello/1.0.0'
 /** At a time, on one connection and in one direction. */
 const HELLO_STREAMS_MAX = 2
 
+/** What may wait on one stream for the end of an admission. */
+const EARLY_BYTES_MAX = 256 * 1024
+
 export interface HelloConnectorInit {
   readonly components: TransportComponents
   readonly core: TransportCore
@@ -90,15 +93,19 @@ export class HelloConnector implements Connector {
   early(stream: Stream, connection: Connection): void {
     const pending = this.#pending.get(connection)
     if (pending === undefined || pending.streams.length >= FRAMES_STREAMS_MAX) stream.abort(new Error('not admitted'))
-    else pending.streams.push(stream)
+    else {
+      pending.streams.push(stream)
+      stream.maxReadBufferLength = EARLY_BYTES_MAX
+    }
   }
 
-  readonly attempt: Attempt = async (address, expected, { signal, whileConnecting }) => {
+  readonly attempt: Attempt = async (address, expected, { signal, whileConnecting, onReached }) => {
     const { components } = this.#init
     for (let again = true; ; again = false) {
       const connection = await components.connectionManager.openConnection(withPeer(address, expected), {
         signal: AbortSignal.any([signal, whileConnecting])
       })
+      onReached()
       try {
         return await this.#sessionOn(connection)
       } catch (error) {
