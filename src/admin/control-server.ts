@@ -2,12 +2,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
+import { startDeadline } from '../core/deadline.ts'
 import { fromUtf8, toHex } from '../core/bytes.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { QuorateNode, StampedNodeEvent } from '../node/types.ts'
 import { ControlRequestError, ControlTimeoutError, errorBody, httpStatus } from './control-errors.ts'
 import { placeSocket } from './control-path.ts'
-import { startDeadline } from './deadline.ts'
 
 export interface ControlOptions {
   readonly clock?: Clock
@@ -101,12 +101,10 @@ async function answer(
 ): Promise<void> {
   const name = `${request.method ?? ''} ${request.url ?? ''}`
   const gone = new AbortController()
-  const deadline = startDeadline(
-    options.clock,
-    options.requestMsMax,
-    () => new ControlTimeoutError(name, options.requestMsMax),
-    gone.signal
-  )
+  const deadline = startDeadline(options.clock, options.requestMsMax, {
+    reason: () => new ControlTimeoutError(name, options.requestMsMax),
+    parent: gone.signal
+  })
   response.once('close', () => gone.abort(new ControlRequestError(499, 'the client went away')))
   try {
     const handler = route(request)

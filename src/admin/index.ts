@@ -27,4 +27,3 @@ export {
 } from './control-errors.ts'
 export { CONTROL_SOCKET } from './control-path.ts'
 export { type ControlOptions, type ControlServer, serveControl } from './control-server.ts'
-export { type Deadline, startDeadline } from './deadline.ts'

@@ -3,8 +3,9 @@
  * stopped in order, which hands leadership over, and the control socket is gone before the process ends.
  */
 import { join } from 'node:path'
-import { CONTROL_SOCKET, type ControlServer, serveControl, startDeadline } from '../admin/index.ts'
+import { CONTROL_SOCKET, type ControlServer, serveControl } from '../admin/index.ts'
 import type { Timer } from '../core/clock.ts'
+import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { NodeInit, QuorateNode, StampedNodeEvent } from '../node/types.ts'
 import { ExitWith, Interrupted, NotReadyError, Stamped } from './cli-errors.ts'
@@ -42,7 +43,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const run: Run = { io, options, cluster, output, end: new AbortController() }
   const timer = connectEndings(run)
   try {
-    const node = await Promise.race([start(run), rejection(run.end.signal)])
+    const node = await raceAbort(start(run), run.end.signal)
     // Only a node that is late to be ready is ended by the deadline.
     node.ready().then(
       () => timer?.cancel(),
@@ -119,7 +120,7 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
   try {
     control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
     if (run.cluster !== undefined) invite(run, run.cluster, node)
-    await Promise.race([node.stopped, rejection(run.end.signal)])
+    await raceAbort(node.stopped, run.end.signal)
   } catch (error) {
     if (!isAskedFor(error)) throw error
   } finally {
@@ -172,9 +173,9 @@ async function forgetWhenReady(node: QuorateNode, cluster: NewCluster, signal: A
 }
 
 async function stopInOrder({ io }: Run, node: QuorateNode): Promise<void> {
-  const limit = startDeadline(io.clock, STOP_MS_MAX, () => new StopTimeoutError())
+  const limit = startDeadline(io.clock, STOP_MS_MAX, { reason: () => new StopTimeoutError() })
   try {
-    await Promise.race([node.stop({ signal: limit.signal }), rejection(limit.signal)])
+    await node.stop({ signal: limit.signal })
   } finally {
     limit.cancel()
   }
@@ -182,16 +183,4 @@ async function stopInOrder({ io }: Run, node: QuorateNode): Promise<void> {
 
 function stampOf({ node, last }: Run): Readonly<Record<string, unknown>> {
   return { node: node?.peerId ?? null, cluster: node?.clusterId ?? null, attempt: last?.attempt ?? null }
-}
-
-/** Rejects with the signal's reason, at once when it has aborted already. */
-function rejection(signal: AbortSignal): Promise<never> {
-  const promise = new Promise<never>((_resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
-  })
-  // It may lose its race and reject later, when nobody looks any more.
-  promise.catch(() => {})
-  return promise
 }

@@ -1,6 +1,7 @@
 /** Options and habits that several commands have in common. */
 import { type Command, InvalidArgumentError } from 'commander'
-import { controlClient, type ControlClient, ControlTimeoutError, startDeadline } from '../../admin/index.ts'
+import { controlClient, type ControlClient, ControlTimeoutError } from '../../admin/index.ts'
+import { startDeadline } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
 import { parseDuration } from '../duration.ts'
 import type { Io } from '../io.ts'
@@ -64,7 +65,10 @@ export async function ask<T>(
   question: (client: ControlClient, signal: AbortSignal) => Promise<T>
 ): Promise<T> {
   const { ms } = options.timeout
-  const deadline = startDeadline(io.clock, ms, () => new ControlTimeoutError(what, ms), io.interrupt)
+  const deadline = startDeadline(io.clock, ms, {
+    reason: () => new ControlTimeoutError(what, ms),
+    parent: io.interrupt
+  })
   try {
     return await question(controlClient(options.data), deadline.signal)
   } finally {
