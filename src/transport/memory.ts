@@ -222,6 +222,7 @@ class End implements Link {
   /** On their way to the other end; `undefined` closes. */
   #outgoing: (Frame | undefined)[] = []
   #outgoingBytes = 0
+  #bytesReceived = 0
   #stalled = 0
   #deadline: Timer | undefined
   #admitted: { readonly admitted: Admitted; readonly instance: string; readonly sequence: number } | undefined
@@ -248,6 +249,10 @@ class End implements Link {
 
   get instance(): string {
     return this.#admitted!.instance
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived
   }
 
   get dialledByUs(): boolean {
@@ -342,6 +347,7 @@ class End implements Link {
   }
 
   receive(frame: Frame): void {
+    this.#bytesReceived += frame.body.byteLength + FRAME_OVERHEAD_BYTES
     if (this.#closed) return
     if (this.#admitted === undefined) this.#exchanging(() => this.#exchange.receive(frame))
     else this.#node.core.linkReceived(this, frame)

@@ -25,7 +25,7 @@ export interface RunExchangeInit {
 /** How long a refusal waits for the peer to say that it has heard. */
 const LINGER_MS = 1_000
 /** What the peer may send of the next layer before we have read its verdict. */
-const READ_AHEAD_BYTES = 1024 * 1024
+const READ_AHEAD_BYTES = 512 * 1024
 
 /**
  * Resolves with the outcome; a deadline or bytes that are no exchange are refusals of ours. Rejects with AdmissionBrokenError

@@ -36,6 +36,8 @@ export interface Link {
   readonly dialledByUs: boolean
   /** The dialler's count of its dials. */
   readonly sequence: number
+  /** Grows with everything that arrives, also within a frame. */
+  readonly bytesReceived: number
   /** False when the frame was dropped. */
   send(kind: FrameKind, body: Uint8Array): boolean
   /** Closes after what was sent; reports through `SessionTable.closed`, at most once and never from within this call. */
@@ -62,7 +64,9 @@ interface Held {
   readonly link: Link
   sentRetired: boolean
   receivedRetired: boolean
-  /** Looks at it, one after the other, in which nothing had come. */
+  /** At the last look at it. */
+  bytesReceived: number
+  /** Looks, one after the other, at which nothing had come since the one before. */
   silentLooks: number
 }
 
@@ -80,7 +84,7 @@ interface Session {
 
 /** How long we wait for the peer's `retired` before we close anyway. */
 const RETIRE_TIMEOUT_MS = 2_000
-const SILENT_LOOKS_MAX = 4
+const SILENT_LOOKS_MAX = 3
 const NOTHING = new Uint8Array(0)
 
 export class SessionTable {
@@ -134,7 +138,6 @@ export class SessionTable {
     const session = this.#sessionOf(link)
     const held = session?.held.find((one) => one.link === link)
     if (session === undefined || held === undefined) return
-    held.silentLooks = 0
     switch (frame.kind) {
       case FrameKind.data:
         held.receivedRetired = false
@@ -258,11 +261,12 @@ export class SessionTable {
   }
 
   #listenFor(held: Held): void {
-    held.silentLooks += 1
-    // The first look only notes that something may have come before it.
-    if (held.silentLooks === 2) held.link.send(FrameKind.probe, NOTHING)
+    const { bytesReceived } = held.link
+    held.silentLooks = bytesReceived === held.bytesReceived ? held.silentLooks + 1 : 0
+    held.bytesReceived = bytesReceived
+    if (held.silentLooks === 1) held.link.send(FrameKind.probe, NOTHING)
     if (held.silentLooks >= SILENT_LOOKS_MAX) {
-      held.link.abort(`silent for ${(SILENT_LOOKS_MAX - 1) * this.#init.idleProbeMs} ms`)
+      held.link.abort(`silent for ${SILENT_LOOKS_MAX * this.#init.idleProbeMs} ms`)
     }
   }
 
@@ -273,4 +277,10 @@ export class SessionTable {
   }
 }
 
-const hold = (link: Link): Held => ({ link, sentRetired: false, receivedRetired: false, silentLooks: 0 })
+const hold = (link: Link): Held => ({
+  link,
+  sentRetired: false,
+  receivedRetired: false,
+  bytesReceived: link.bytesReceived,
+  silentLooks: 0
+})

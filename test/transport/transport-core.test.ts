@@ -23,6 +23,7 @@ function core(onSessionOpen: () => void) {
       instance: 'one',
       dialledByUs: true,
       sequence: 1,
+      bytesReceived: 0,
       send: () => true,
       close() {},
       abort() {}

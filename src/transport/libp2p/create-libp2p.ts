@@ -20,8 +20,8 @@ const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0']
 /** What negotiation and Noise need on top of admission. */
 const HANDSHAKE_MS = 2_000
 const HANDSHAKE_BYTES = 64 * 1024
-/** What a peer may send of the next layer before we have read its verdict. */
-const READ_AHEAD_BYTES = 1024 * 1024
+/** What a peer may send of the next layer before we have read its verdict: Yamux's first window, and some. */
+const READ_AHEAD_BYTES = 384 * 1024
 const STREAMS_MAX = 32
 
 export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<QuorateLibp2p> {

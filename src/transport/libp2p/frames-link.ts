@@ -50,6 +50,7 @@ export class FramesLink implements Link {
   readonly #outbox: Outbox
   #outbound: Stream | undefined
   readonly #inbound = new Map<Stream, FrameReader>()
+  #bytesReceived = 0
   #streamFailures = 0
   #retry: Timer | undefined
   #state: 'open' | 'closing' | 'ended' = 'open'
@@ -71,6 +72,10 @@ export class FramesLink implements Link {
   /** Resolves when the link, and its connection if that is ours, has gone. */
   get ended(): Promise<void> {
     return this.#ended.promise
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived
   }
 
   /** Opens our stream. */
@@ -101,6 +106,7 @@ export class FramesLink implements Link {
       stream.close().catch((error: unknown) => core.report(error, 'closing a stream'))
     })
     stream.addEventListener('message', ({ data }: StreamMessageEvent) => {
+      this.#bytesReceived += data.byteLength
       try {
         reader.push(data.subarray())
       } catch (error) {
