@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 const root = new URL('../', import.meta.url)
@@ -8,6 +8,7 @@ interface Manifest {
   readonly version: string
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string } | string>>
   readonly files: readonly string[]
+  readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
   readonly allowScripts: Readonly<Record<string, boolean>>
@@ -40,6 +41,18 @@ describe('the package', () => {
     for (const path of manifest.files.filter((file) => file !== 'dist')) {
       expect(existsSync(new URL(path, root)), path).toBe(true)
     }
+  })
+
+  it('has scripts that name files which exist', () => {
+    const named = Object.values(manifest.scripts).flatMap((script) => script.match(/[\w/.-]+\.(?:ts|json)\b/g) ?? [])
+    expect(named.length).toBeGreaterThan(5)
+    expect(named.filter((path) => !existsSync(new URL(path, root)))).toEqual([])
+  })
+
+  it('lists every decision', () => {
+    const index = read('docs/decisions/README.md')
+    const decisions = readdirSync(new URL('docs/decisions/', root)).filter((file) => /^\d{4}-/.test(file))
+    expect(decisions.filter((file) => !index.includes(`(${file})`))).toEqual([])
   })
 
   it('names exact versions, so that an install tomorrow is the one that was tested', () => {
