@@ -31,7 +31,7 @@ const QUIET_PER_PEER_MS = 10_000
 const QUIET_MIN_MS = 40_000
 /** Each version of an announcement is sent so often, in case one is lost (RFC 6762, 8.3 asks for two). */
 const ANNOUNCE_AFTER_MS = [0, 250, 1_000, 3_000] as const
-const SMALL_CLUSTER = 8
+const SMALL_CLUSTER = 16
 const ANSWER_SPREAD_MAX_MS = 250
 const ANSWER_GAP_MIN_MS = 20
 const ANSWER_GAP_MAX_MS = 1_000
