@@ -36,6 +36,10 @@ describe('a seeded world with faults', () => {
     expect(total.elections).toBeGreaterThan(200)
   })
 
+  test('three members that do not agree about mode, pre-vote and CheckQuorum', () => {
+    expect(runAll(60, { size: 3, mixed: true }).elections).toBeGreaterThan(200)
+  })
+
   test('membership changes among five', () => {
     const total = runAll(80, { size: 3, spares: 2 })
     expect(total.changes).toBeGreaterThan(100)

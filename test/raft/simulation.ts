@@ -28,6 +28,8 @@ export interface SimulationInit {
   readonly mode?: 'staggered' | 'classic'
   readonly preVote?: boolean
   readonly checkQuorum?: boolean
+  /** Each life of each member draws its own mode and switches, as during a rolling change of settings (RAFT-HOLES 7). */
+  readonly mixed?: boolean
 }
 
 export class Violation extends Error {
@@ -177,9 +179,7 @@ export class Simulation {
       hardState: member.disk.hardState,
       entries: member.disk.entries,
       timing: TIMING,
-      mode: this.#init.mode ?? 'staggered',
-      preVote: this.#init.preVote ?? true,
-      checkQuorum: this.#init.checkQuorum ?? true,
+      ...this.#switches(),
       // The same stream in every life: nothing that protects the log may rest on chance.
       random: seededRandom(`${this.#init.seed}/${member.id}`),
       firstEntryData: new TextEncoder().encode('first'),
@@ -188,11 +188,21 @@ export class Simulation {
     this.#effects(member, member.raft.start(this.now))
   }
 
+  #switches(): { mode: 'staggered' | 'classic'; preVote: boolean; checkQuorum: boolean } {
+    const { mode = 'staggered', preVote = true, checkQuorum = true, mixed = false } = this.#init
+    if (!mixed) return { mode, preVote, checkQuorum }
+    const flip = (): boolean => this.#random.next() < 0.5
+    return { mode: flip() ? 'staggered' : 'classic', preVote: flip(), checkQuorum: flip() }
+  }
+
   #step(member: Member, life: number, input: RaftInput): void {
     if (member.raft === undefined || member.life !== life) return
     const before = member.raft.status().role
     member.led = before === 'leader'
     const effects = member.raft.step(input, this.now)
+    if (input.type === 'tick' && effects.deadline !== undefined && effects.deadline <= this.now) {
+      this.#fail('timers', `${member.id} wants to be called again at once, for ever`)
+    }
     this.#effects(member, effects)
     const status = member.raft.status()
     if (status.role === 'leader' && before !== 'leader') this.#elected(member, status.term)
