@@ -29,7 +29,9 @@ export function isFutile(core: Core): boolean {
   return willing.length + 1 < core.settings.quorum
 }
 
-const knownAcceptedTerm = (core: Core, founder: Claim): number => core.pace.acceptedTerms.get(founder.incarnation) ?? 0
+/** Of whom we know nothing we assume our own: then the seat decides, and whoever is wrong is told so by a refusal. */
+const knownAcceptedTerm = (core: Core, founder: Claim): number =>
+  core.pace.acceptedTerms.get(founder.incarnation) ?? acceptedTermOf(core)
 
 /** Doubles with every campaign after the first, up to 64. */
 const widening = (core: Core): number => 2 ** Math.min(Math.max(0, core.pace.campaigns - 1), WIDENINGS_MAX)
@@ -80,5 +82,5 @@ export function becomeIdle(step: Step): void {
 /** Remembers how new the accepted set of a founder is. It only ever gets newer; a late message may say less. */
 export function learnAcceptedTerm(step: Step, from: IncarnationId, term: number): void {
   const { acceptedTerms } = step.core.pace
-  if (term > (acceptedTerms.get(from) ?? 0)) step.setPace({ acceptedTerms: new Map(acceptedTerms).set(from, term) })
+  if (term > (acceptedTerms.get(from) ?? -1)) step.setPace({ acceptedTerms: new Map(acceptedTerms).set(from, term) })
 }

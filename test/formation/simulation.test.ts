@@ -127,7 +127,7 @@ class Run {
     this.#incarnations++
     const old = this.world.machine(holder)
     const wiped = this.#random.next() < 0.6
-    const name = `s${seat}.${this.#incarnations}`
+    const name = `s${seat}_${this.#incarnations}`
     if (wiped) counts.wipes++
     else counts.spares++
     if (wiped || this.#random.next() < 0.7) this.world.crash(holder)

@@ -73,6 +73,8 @@ export class World {
   readonly violations: string[] = []
   dropRate: number
   duplicateRate: number
+  /** Messages that are lost whatever the rates say. */
+  loses: (from: Machine, to: Machine, message: FormationMessage) => boolean = () => false
   messages = 0
   now = 0
   #sequence = 0
@@ -310,6 +312,7 @@ export class World {
     this.#justify(from, incarnation, message)
     const to = [...this.machines.values()].find((machine) => machine.claim.incarnation === incarnation)!
     this.init.onMessage(this.now, from, to, message)
+    if (this.loses(from, to, message)) return
     const bytes = encodeCbor(encodeFormationMessage(message))
     const copies = this.init.random.next() < this.duplicateRate ? 2 : 1
     for (let i = 0; i < copies; i++) {

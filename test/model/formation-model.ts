@@ -53,6 +53,8 @@ export interface ModelInit {
     readonly crypto?: FormationCrypto
     /** The disk says that a write is durable as soon as it is asked for. */
     readonly lyingDisk?: boolean
+    /** Messages that do not wait for the write that they rest on. */
+    readonly hasty?: FormationMessage['type']
     /** What a restart finds on its disk. */
     readonly restore?: (state: FormationState) => FormationState
     /** What reaches the handler in place of a message. */
@@ -260,7 +262,8 @@ class Run {
     if (effects.write !== undefined) this.#unwritten = [...this.#unwritten, effects.write]
     this.sent.push(...effects.send)
     for (const { to, message } of effects.sendAfter) {
-      if (effects.sendAfterWrite <= core.durableWrite) this.sent.push({ to, message })
+      const hasty = this.#init.plant?.hasty === message.type
+      if (hasty || effects.sendAfterWrite <= core.durableWrite) this.sent.push({ to, message })
       else this.#hold({ after: effects.sendAfterWrite, to, message })
     }
     if (effects.sign !== undefined) {

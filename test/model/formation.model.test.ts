@@ -181,6 +181,25 @@ describe('a rule taken away splits it below 2N, and the checker sees that', () =
     expect(found.violation?.reason).toBe('a#1 b#1 and a#2 b#1')
   })
 
+  /** A vote won by naming a set that was then lost in a crash is counted when the candidate asks in that term again. */
+  const renamed = {
+    ...QUIET,
+    disk: 'asynchronous',
+    foundingSize: 2,
+    claims: pool(3),
+    termMax: 2,
+    schedule: [
+      { candidate: 0, reaches: [1, 2] },
+      { candidate: 2, reaches: [1] }
+    ]
+  } as const
+
+  it('a vote request that names an accepted set before that is durable', () => {
+    const found = explore('hasty request', { ...renamed, plant: { hasty: 'request-vote' } })
+    expect(found.violation?.reason).toBe('p#1 r#1 and q#1 r#1')
+    expect(explore('request, mended', renamed)).toMatchObject({ violation: undefined, complete: true })
+  })
+
   it('a candidate with an older accepted set is not refused', () => {
     const tamper = (message: FormationMessage): FormationMessage =>
       message.type === 'request-vote' ? { ...message, acceptedTerm: Number.MAX_SAFE_INTEGER } : message
