@@ -139,6 +139,14 @@ describe('packets', () => {
     expect(read(encodeResponse(answers))).toEqual([{ type: 'goodbye', instance: 'abc' }])
     expect(answers.some(({ type }) => type === 'TXT')).toBe(false)
   })
+  it('with more records than any node of ours writes is not read, however small it is', () => {
+    const pointers = (count: number): Uint8Array =>
+      dns.encode({ type: 'response', answers: Array.from({ length: count }, () => writePointer('x', 'y', 1)) })
+    expect(decodePacket(pointers(64))?.answers).toHaveLength(64)
+    expect(decodePacket(pointers(65))).toBeUndefined()
+    expect(decodePacket(new Uint8Array(11))).toBeUndefined()
+    expect(decodePacket(new Uint8Array(9_001))).toBeUndefined()
+  })
   it('a long list of known answers goes on in further packets, each within a frame', () => {
     const known = Array.from({ length: 100 }, (_, i) => writePointer(TAG, `instance${i}`, 99))
     const packets = encodeQuery(TAG, writePointer(TAG, 'self', 120), known)
