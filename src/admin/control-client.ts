@@ -13,6 +13,12 @@ import type {
 } from '../node/types.ts'
 import { ControlDeniedError, ControlLostError, NodeNotRunningError, reviveError } from './control-errors.ts'
 import { findSocket } from './control-path.ts'
+import { TIMEOUT_HEADER } from './limits.ts'
+
+export interface DecideOptions extends CallOptions {
+  /** How long the node may take to get it decided; then it answers NoQuorumError. Default and most: the server's limit. */
+  readonly timeoutMs?: number | undefined
+}
 
 export interface ControlClient {
   status(options?: CallOptions): Promise<NodeStatus>
@@ -22,10 +28,10 @@ export interface ControlClient {
   history(options?: CallOptions): Promise<readonly ConfigHistoryEntry[]>
   setConfig(
     value: JsonValue,
-    options?: CallOptions & { readonly ifVersion?: number | undefined; readonly reason?: string | undefined }
+    options?: DecideOptions & { readonly ifVersion?: number | undefined; readonly reason?: string | undefined }
   ): Promise<ConfigVersion>
-  transfer(options?: CallOptions & { readonly to?: string | undefined }): Promise<LeaderInfo>
-  leave(options?: CallOptions): Promise<void>
+  transfer(options?: DecideOptions & { readonly to?: string | undefined }): Promise<LeaderInfo>
+  leave(options?: DecideOptions): Promise<void>
   /** Resolves when subscribed: events from then on, until the node stops. Leave the loop, or abort, to hang up. */
   events(options?: CallOptions): Promise<AsyncIterable<StampedNodeEvent>>
 }
@@ -34,7 +40,7 @@ const ANSWER_BYTES_MAX = 16 << 20
 
 /** Talks to the node that runs on `dataDir`. Makes no connection before it is asked something. */
 export function controlClient(dataDir: string): ControlClient {
-  const ask = async <T>(method: string, path: string, options: CallOptions = {}, body?: object): Promise<T> =>
+  const ask = async <T>(method: string, path: string, options: DecideOptions = {}, body?: object): Promise<T> =>
     (await readAnswer(await call(dataDir, method, path, options, body), `${method} ${path}`)) as T
   return {
     status: (options) => ask('GET', '/v1/status', options),
@@ -53,7 +59,7 @@ async function call(
   dataDir: string,
   method: string,
   path: string,
-  options: CallOptions,
+  options: DecideOptions,
   body?: object
 ): Promise<IncomingMessage> {
   options.signal?.throwIfAborted()
@@ -66,7 +72,12 @@ async function call(
         method,
         path,
         agent: false,
-        headers: { host: 'localhost', 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
+        headers: {
+          host: 'localhost',
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(text),
+          ...(options.timeoutMs === undefined ? {} : { [TIMEOUT_HEADER]: Math.ceil(options.timeoutMs) })
+        },
         ...(options.signal === undefined ? {} : { signal: options.signal })
       })
       request.once('response', resolve)

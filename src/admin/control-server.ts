@@ -5,15 +5,17 @@ import { systemClock } from '../core/clock.ts'
 import { startDeadline } from '../core/deadline.ts'
 import { fromUtf8, toHex } from '../core/bytes.ts'
 import type { JsonValue } from '../core/json.ts'
+import { NoQuorumError } from '../node/errors.ts'
 import type { QuorateNode, StampedNodeEvent } from '../node/types.ts'
-import { ControlRequestError, ControlTimeoutError, errorBody, httpStatus } from './control-errors.ts'
+import { ControlRequestError, errorBody, httpStatus } from './control-errors.ts'
 import { placeSocket } from './control-path.ts'
+import { TIMEOUT_HEADER } from './limits.ts'
 
 export interface ControlOptions {
   readonly clock?: Clock
   /** Longest request body. Default 1 MiB. */
   readonly bodyBytesMax?: number
-  /** Longest time that one request may take, the event stream excepted. Default 60 s. */
+  /** Longest time that one request may take, the event stream excepted; then NoQuorumError. Default 60 s. */
   readonly requestMsMax?: number
   /** How long `close` waits for requests in flight. Default 2 s. */
   readonly closeMsMax?: number
@@ -99,10 +101,10 @@ async function answer(
   response: ServerResponse,
   options: Resolved
 ): Promise<void> {
-  const name = `${request.method ?? ''} ${request.url ?? ''}`
+  const startedAt = options.clock.now()
   const gone = new AbortController()
-  const deadline = startDeadline(options.clock, options.requestMsMax, {
-    reason: () => new ControlTimeoutError(name, options.requestMsMax),
+  const deadline = startDeadline(options.clock, timeoutOf(request, options), {
+    reason: () => new NoQuorumError(options.clock.now() - startedAt, node.status().waitingFor),
     parent: gone.signal
   })
   response.once('close', () => gone.abort(new ControlRequestError(499, 'the client went away')))
@@ -116,6 +118,12 @@ async function answer(
   } finally {
     deadline.cancel()
   }
+}
+
+/** What the client grants, within our own limit. */
+function timeoutOf({ headers }: IncomingMessage, { requestMsMax }: Resolved): number {
+  const granted = Number(headers[TIMEOUT_HEADER])
+  return granted > 0 ? Math.min(granted, requestMsMax) : requestMsMax
 }
 
 function route(request: IncomingMessage): Handler {

@@ -14,7 +14,8 @@
  *     GET  /v1/events                                   NDJSON of StampedNodeEvent, from now until the node stops
  *
  * Errors come as {"error": {name, code, message, details, nextStep?}} with a matching HTTP status; switch on `name` or
- * `code`. A client that hangs up aborts its request. Left out: Windows (named pipes), TCP, health endpoints and metrics.
+ * `code`. A client that hangs up aborts its request; the header `quorate-timeout-ms` says how long a decision may take before
+ * the answer is NoQuorumError. Left out: Windows (named pipes), TCP, health endpoints and metrics.
  */
 export { type ControlClient, controlClient } from './control-client.ts'
 export {

@@ -117,14 +117,19 @@ describe('requests', () => {
     expect(await aborted).toMatchObject({ message: 'the client went away' })
   })
 
-  it('end at the limit of the server, which names the request', async () => {
-    await serve({ requestMsMax: 20 })
+  it.each([
+    ['the limit of the server', { requestMsMax: 20 }, {}],
+    ['what the client grants', {}, { timeoutMs: 20 }],
+    ['the limit of the server, whatever the client grants', { requestMsMax: 20 }, { timeoutMs: 1e9 }]
+  ])('are answered with the lack of a quorum after %s', async (_what, limits, granted) => {
+    await serve(limits)
+    node.facts = { ...READY, waitingFor: ['a majority: 1 of 3 …'] }
     const aborted = node.hang()
-    await expect(controlClient(dataDir).transfer()).rejects.toMatchObject({
-      name: 'ControlTimeoutError',
-      details: { request: 'POST /v1/transfer', timeoutMs: 20 }
+    await expect(controlClient(dataDir).transfer(granted)).rejects.toMatchObject({
+      name: 'NoQuorumError',
+      details: { waitingFor: ['a majority: 1 of 3 …'] }
     })
-    expect(await aborted).toMatchObject({ name: 'ControlTimeoutError' })
+    expect(await aborted).toMatchObject({ name: 'NoQuorumError' })
   })
 
   it.each([

@@ -27,10 +27,10 @@ function defineGet(command: Command, io: Io): void {
     .option('--secrets', 'show the values that the schema marks as secret (x-secret)')
     .addHelpText('after', example('quorate config get --data node --json'))
     .action(async (options: AskOptions & { readonly secrets?: true }) => {
-      const config = await ask(io, options, 'the config', async (client, signal) => {
-        const applied = await client.config({ signal })
+      const config = await ask(io, options, 'the config', async (client, limits) => {
+        const applied = await client.config(limits)
         if (applied !== undefined) return applied
-        const { stage, waitingFor } = await client.status({ signal })
+        const { stage, waitingFor } = await client.status(limits)
         throw new NotFormedError(stage, waitingFor)
       })
       const hide = options.json !== true && options.secrets !== true
@@ -66,8 +66,8 @@ function defineSet(command: Command, io: Io): void {
     .action(async (argument: string, options: SetOptions) => {
       const value = await readJsonArgument(io, argument)
       const { ifVersion, reason } = options
-      const config = await ask(io, options, 'the change', (client, signal) =>
-        client.setConfig(value, { signal, ifVersion, reason })
+      const config = await ask(io, options, 'the change', (client, limits) =>
+        client.setConfig(value, { ...limits, ifVersion, reason })
       )
       show(io, options.json, config, () => [`config is at version ${config.version}  ${shortHash(config.hash)}`])
     })
@@ -78,7 +78,7 @@ function defineHistory(command: Command, io: Io): void {
     .option('--json', 'a JSON array, oldest first')
     .addHelpText('after', example('quorate config history --data node'))
     .action(async (options: AskOptions) => {
-      const history = await ask(io, options, 'the history', (client, signal) => client.history({ signal }))
+      const history = await ask(io, options, 'the history', (client, limits) => client.history(limits))
       show(io, options.json, history, (style) => historyLines(history, style))
     })
 }

@@ -11,7 +11,7 @@ The cluster commits the removal of this node, then the node stops. It is refused
 ${example('quorate leave --data node')}`
     )
     .action(async (options: AskOptions) => {
-      await ask(io, options, 'leaving', (client, signal) => client.leave({ signal }))
+      await ask(io, options, 'leaving', (client, limits) => client.leave(limits))
       show(io, options.json, { left: true }, () => ['left the cluster; the node has stopped'])
     })
 }

@@ -18,7 +18,7 @@ export function define(command: Command, io: Io): void {
           lines
         })
       }
-      const members = await ask(io, options, 'the members', (client, signal) => client.members({ signal }))
+      const members = await ask(io, options, 'the members', (client, limits) => client.members(limits))
       show(io, options.json, members, (style) => lines(members, style))
     })
 }

@@ -57,20 +57,28 @@ export function askOptions(command: Command): Command {
 
 export const example = (text: string): string => `\nExample:\n${text.replaceAll(/^/gm, '  $ ')}`
 
+const ANSWER_MS = 1_000
+
+export interface Limits {
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+}
+
 /** Asks the node of `--data` one thing, within `--timeout`. */
 export async function ask<T>(
   io: Io,
   options: AskOptions,
   what: string,
-  question: (client: ControlClient, signal: AbortSignal) => Promise<T>
+  question: (client: ControlClient, limits: Limits) => Promise<T>
 ): Promise<T> {
   const { ms } = options.timeout
-  const deadline = startDeadline(io.clock, ms, {
+  // The node's own answer says more than our impatience: it gets the time asked for, and a moment to answer.
+  const deadline = startDeadline(io.clock, ms + ANSWER_MS, {
     reason: () => new ControlTimeoutError(what, ms),
     parent: io.interrupt
   })
   try {
-    return await question(controlClient(options.data), deadline.signal)
+    return await question(controlClient(options.data), { signal: deadline.signal, timeoutMs: ms })
   } finally {
     deadline.cancel()
   }

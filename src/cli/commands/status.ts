@@ -17,7 +17,7 @@ export function define(command: Command, io: Io): void {
           lines: statusLines
         })
       }
-      const status = await ask(io, options, 'the status', (client, signal) => client.status({ signal }))
+      const status = await ask(io, options, 'the status', (client, limits) => client.status(limits))
       show(io, options.json, status, (style) => statusLines(status, style))
     })
 }

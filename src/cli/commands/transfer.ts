@@ -7,7 +7,7 @@ export function define(command: Command, io: Io): void {
     .argument('[peer]', 'PeerId of the voter that should lead; default: the most caught-up one')
     .addHelpText('after', example('quorate transfer --data node'))
     .action(async (to: string | undefined, options: AskOptions) => {
-      const leader = await ask(io, options, 'the transfer', (client, signal) => client.transfer({ to, signal }))
+      const leader = await ask(io, options, 'the transfer', (client, limits) => client.transfer({ to, ...limits }))
       show(io, options.json, leader, () => [`leader is ${leader.peerId}, term ${leader.term}`])
     })
 }
