@@ -20,7 +20,7 @@ import type { Progress } from './progress.ts'
 import { jointValue, majority } from './quorum.ts'
 import { ReadQueue } from './reads.ts'
 import { Replication } from './replication.ts'
-import type { Membership, MembershipChange, NodeId, RaftStatus, RefusalCode } from './types.ts'
+import type { EntryType, Membership, MembershipChange, NodeId, Proposal, RaftStatus, RefusalCode } from './types.ts'
 
 const NO_DATA = new Uint8Array()
 
@@ -54,6 +54,7 @@ export class Leader {
     this.#append('noop', log.lastIndex === 0 ? settings.firstEntryData : NO_DATA)
     this.#uncommittedBytes = 0
     for (const entry of log.tail(log.commit + 1)) this.#uncommittedBytes += entryBytes(entry)
+    this.#replication.sendAll()
     invariant(this.#firstIndex === log.lastIndex, 'the no-op is the first entry of a term')
     invariant(membership.voters.length > 0, 'somebody votes')
     this.#advance(now)
@@ -153,10 +154,10 @@ export class Leader {
 
   // --- log ---
 
-  #append(type: 'noop' | 'command' | 'membership', data: Uint8Array): number {
+  /** The index of a new entry that is still to be sent. */
+  #append(type: EntryType, data: Uint8Array): number {
     const entry = this.#node.propose(type, data)
     this.#uncommittedBytes += entryBytes(entry)
-    this.#replication.sendAll()
     return entry.index
   }
 
@@ -191,13 +192,21 @@ export class Leader {
     this.#node.outbox.outcome({ type: 'refused', ref, code, detail })
   }
 
-  propose(ref: number, data: Uint8Array): void {
+  propose(proposals: readonly Proposal[]): void {
+    for (const { ref, data } of proposals) {
+      const refusal = this.#proposalRefusal(data)
+      if (refusal !== undefined) this.#refuse(ref, 'busy', refusal)
+      else this.#node.requests.awaitEntry(this.#append('command', data), ref)
+    }
+    this.#replication.sendAll()
+  }
+
+  #proposalRefusal(data: Uint8Array): string | undefined {
     const { requests, settings } = this.#node
     const max = settings.limits.uncommittedBytesMax
-    if (requests.handover !== undefined) this.#refuse(ref, 'busy', this.#handingOver(requests.handover.to))
-    else if (this.#uncommittedBytes > 0 && this.#uncommittedBytes + data.byteLength > max) {
-      this.#refuse(ref, 'busy', `${this.#uncommittedBytes} bytes wait for their commit, the limit is ${max}`)
-    } else requests.awaitEntry(this.#append('command', data), ref)
+    if (requests.handover !== undefined) return this.#handingOver(requests.handover.to)
+    if (this.#uncommittedBytes === 0 || this.#uncommittedBytes + data.byteLength <= max) return undefined
+    return `${this.#uncommittedBytes} bytes wait for their commit, the limit is ${max}`
   }
 
   #handingOver(to: NodeId): string {
@@ -275,6 +284,7 @@ export class Leader {
   #appendMembership(membership: Membership, now: number): number {
     // Who leaves gets this entry too, as the last one: it is how it learns that it left. Who joins is tracked from here on.
     const index = this.#append('membership', encodeMembership(membership))
+    this.#replication.sendAll()
     this.#replication.track(now)
     this.#replication.sendAll()
     if (!this.#alone) this.#heartbeatAt = Math.min(this.#heartbeatAt, now + this.#node.settings.timing.heartbeatMs)

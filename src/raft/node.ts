@@ -131,8 +131,12 @@ export class RaftNode {
         this.#persisted(input.write, now)
         break
       case 'propose':
-        if (this.role.name === 'leader') this.role.propose(input.ref, input.data)
+        if (this.role.name === 'leader') this.role.propose([input])
         else this.#drop(input.ref)
+        break
+      case 'propose-batch':
+        if (this.role.name === 'leader') this.role.propose(input.proposals)
+        else for (const { ref } of input.proposals) this.#drop(ref)
         break
       case 'change-membership':
         if (this.role.name === 'leader') this.role.changeMembership(input.ref, input.change, now)

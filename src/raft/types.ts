@@ -100,10 +100,17 @@ export type RaftInput =
   | { readonly type: 'persisted'; readonly write: number }
   /** `ref` names the request in `outcomes`; each ref gets exactly one outcome unless the process ends. */
   | { readonly type: 'propose'; readonly ref: number; readonly data: Uint8Array }
+  /** The same for many at once: one write and one append for all of them. Each ref still gets its own outcome. */
+  | { readonly type: 'propose-batch'; readonly proposals: readonly Proposal[] }
   | { readonly type: 'change-membership'; readonly ref: number; readonly change: MembershipChange }
   | { readonly type: 'read'; readonly ref: number }
   /** To the named voter, or to the most caught-up one. */
   | { readonly type: 'transfer'; readonly ref: number; readonly to?: NodeId }
+
+export interface Proposal {
+  readonly ref: number
+  readonly data: Uint8Array
+}
 
 /** The wanted lists; the core works out the joint steps. */
 export interface MembershipChange {

@@ -20,7 +20,7 @@
  *   cut n1>n2 ... / heal                     links that lose everything
  *   connect n1 n2 / disconnect n1 n2         what n1 notices about its connection to n2
  *   crash n1 / restart n1                    loses what is not persisted
- *   propose n1 text / read n1 / transfer n1 [n2] / change n1 voters=n1,n2 [learners=n3]
+ *   propose n1 text / batch n1 text text / read n1 / transfer n1 [n2] / change n1 voters=n1,n2 [learners=n3]
  *   send n3>n1 vote term=5 last=1@1          a message made by hand
  *   status
  */
@@ -135,6 +135,11 @@ class Scenario {
           type: 'propose',
           ref: this.#nextRef++,
           data: utf8(words.slice(1).join(' '))
+        })
+      case 'batch':
+        return this.#step(this.#member(first!), {
+          type: 'propose-batch',
+          proposals: words.slice(1).map((word) => ({ ref: this.#nextRef++, data: utf8(word) }))
         })
       case 'read':
         return this.#step(this.#member(first!), { type: 'read', ref: this.#nextRef++ })

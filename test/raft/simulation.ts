@@ -380,13 +380,23 @@ export class Simulation {
   }
 
   #request(target: Member): void {
-    const ref = this.#nextRef++
     const roll = this.#random.next()
+    const proposal = (): { ref: number; data: Uint8Array } => {
+      const ref = this.#nextRef++
+      target.refs.set(ref, { type: 'propose', data: `c${ref}` })
+      return { ref, data: new TextEncoder().encode(`c${ref}`) }
+    }
+    if (roll < 0.65) {
+      this.#step(target, target.life, { type: 'propose', ...proposal() })
+      return
+    }
     if (roll < 0.75) {
-      const data = `c${ref}`
-      target.refs.set(ref, { type: 'propose', data })
-      this.#step(target, target.life, { type: 'propose', ref, data: new TextEncoder().encode(data) })
-    } else if (roll < 0.87 || !this.#faulty) {
+      const proposals = Array.from({ length: this.#random.int(1, 6) }, proposal)
+      this.#step(target, target.life, { type: 'propose-batch', proposals })
+      return
+    }
+    const ref = this.#nextRef++
+    if (roll < 0.87 || !this.#faulty) {
       target.refs.set(ref, { type: 'read', floor: this.#visible })
       this.#step(target, target.life, { type: 'read', ref })
     } else if (roll < 0.9 || (this.#init.spares ?? 0) === 0) {
