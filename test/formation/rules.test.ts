@@ -253,6 +253,40 @@ describe('a contested seat', () => {
   })
 })
 
+describe('who campaigns', () => {
+  it('nobody who was told that the others hold a newer set; its holder does, at once', () => {
+    const a = formation(A)
+    connect(a, B)
+    const refused = hear(a, B, { type: 'refuse', of: 1, term: 5, acceptedTerm: 4 }, 1)
+    expect(refused.deadline).toBeUndefined()
+    expect(a.step({ type: 'tick' }, 1e9).send).toEqual([])
+
+    const b = formation(B, { term: 5, votedFor: undefined, accepted: { term: 4, set: SET }, certificate: undefined })
+    connect(b, A)
+    expect(sent(hear(b, A, { type: 'request-vote', term: 1, acceptedTerm: 0 }, 1))).toEqual([
+      `${A.incarnation} refuse`,
+      `${A.incarnation} request-vote`
+    ])
+  })
+
+  it('the lowest seat at once, the next one a step later, then with doubling time', () => {
+    const b = formation(B)
+    expect(connect(b, A).deadline).toBe(10)
+    expect(sent(connect(formation(A), B))).toEqual([`${B.incarnation} request-vote`])
+    const campaignAt: number[] = []
+    let term = b.status().term
+    for (let now = 0; now < 5_000; now++) {
+      b.step({ type: 'tick' }, now)
+      if (b.status().term > term) campaignAt.push(now)
+      term = b.status().term
+    }
+    const gaps = campaignAt.slice(1).map((at, i) => at - campaignAt[i]!)
+    expect(campaignAt[0]).toBe(10)
+    expect(gaps).toEqual(gaps.toSorted((x, y) => x - y))
+    expect(gaps.at(-1)).toBeGreaterThan(gaps[0]! * 4)
+  })
+})
+
 describe('status', () => {
   it('counts incarnations in memory and on disk, each once', () => {
     const b = formation(B, {
