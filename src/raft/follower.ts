@@ -197,8 +197,7 @@ export class Follower {
     const node = this.#node
     const { lastIndex, lastTerm } = node.log
     if (message.lastIndex !== lastIndex || message.lastTerm !== lastTerm) return
-    if (!node.configurations.isVoter(node.self) || node.diskStalled(now)) return
-    node.becomeCandidate(true, `${node.leader} hands over`, now)
+    if (node.configurations.isVoter(node.self)) node.takeOver(now)
   }
 }
 

@@ -17,7 +17,7 @@ import type { Append, Commit, Heartbeat, PreVoteReply, RaftMessage, Transfer } f
 import type { AppendAccepted, AppendRejected, HeartbeatReply, VoteReply } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { Requests } from './requests.ts'
-import { resolveSettings } from './settings.ts'
+import { checkRecovered, resolveSettings } from './settings.ts'
 import type { RaftSettings } from './settings.ts'
 import type { Entry, EntryType, Membership, NodeId, RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
 import { answerPreVote, answerVote } from './voting.ts'
@@ -50,17 +50,19 @@ export class RaftNode {
   /** Campaigns in a row that led nowhere. */
   failedRounds = 0
   #round: number
+  /** The term in which `leader` was learnt: the same member in a later term is news. */
+  #leaderTerm = 0
 
   constructor(init: RaftInit) {
     this.self = init.self
     this.settings = resolveSettings(init)
+    checkRecovered(init)
     this.disk = new Durability(init.hardState)
     this.log = new Log(init.entries)
     this.configurations = new Configurations(init.membership)
     for (const entry of init.entries) {
       if (entry.type === 'membership') this.configurations.append(entry.index, decodeMembership(entry.data))
     }
-    invariant(this.log.lastTerm <= this.term, 'the recovered log is not ahead of the recovered term')
     this.rank = init.rank ?? Math.max(0, this.membership.voters.indexOf(this.self))
     this.#round = this.settings.random.int(0, 0xffff_ffff)
     this.role = new Follower(this)
@@ -265,6 +267,11 @@ export class RaftNode {
     else this.becomeCandidate(false, reason, now)
   }
 
+  /** The leader asked this member to campaign at once. */
+  takeOver(now: number): void {
+    if (this.#mayNotCampaign(now) === undefined) this.becomeCandidate(true, `${this.leader} hands over`, now)
+  }
+
   #mayNotCampaign(now: number): string | undefined {
     if (!this.configurations.mayCampaign(this.self)) return 'not a voter'
     if (this.diskStalled(now)) return 'the disk does not answer'
@@ -314,8 +321,9 @@ export class RaftNode {
   }
 
   setLeader(leader: NodeId | undefined): void {
-    if (this.leader === leader) return
+    if (this.leader === leader && (leader === undefined || this.#leaderTerm === this.term)) return
     this.leader = leader
+    this.#leaderTerm = this.term
     this.outbox.event({ type: 'leader', term: this.term, leader })
     if (leader !== undefined) this.requests.settleHandover(leader)
   }

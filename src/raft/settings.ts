@@ -1,6 +1,7 @@
 /** What a member is configured with, every default filled in. */
 import { InvalidOptionError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
+import { membershipProblem } from './messages.ts'
 import type { NodeId, RaftInit, RaftLimits, RaftTiming } from './types.ts'
 
 export interface RaftSettings {
@@ -45,6 +46,27 @@ export function resolveSettings(init: RaftInit): RaftSettings {
     random: init.random,
     firstEntryData: init.firstEntryData ?? new Uint8Array()
   }
+}
+
+/** What storage recovered must be a state that this core could have written (RAFT-HOLES 45). */
+export function checkRecovered({ hardState, entries, membership }: RaftInit): void {
+  let last = 1
+  for (const [i, { index, term }] of entries.entries()) {
+    if (index !== i + 1) refuse(`recovered entries are numbered from 1 without gaps; place ${i + 1} holds ${index}`)
+    if (term < last) refuse(`terms do not go down along the recovered log; entry ${index} has ${term} after ${last}`)
+    last = term
+  }
+  if (entries.length > 0 && last > hardState.term) {
+    refuse(`the recovered term is not behind the recovered log; they are ${hardState.term} and ${last}`)
+  }
+  const problem = membershipProblem(membership)
+  if (problem !== undefined) refuse(`the membership can be put in force; ${problem}`)
+}
+
+function refuse(rule: string): never {
+  throw new InvalidOptionError(`raft needs that ${rule}`, {
+    nextStep: 'The store does not hold what raft wrote to it: treat it as corrupt, and rejoin with an empty one.'
+  })
 }
 
 function check(holds: boolean, rule: string, value: number): void {

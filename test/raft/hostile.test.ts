@@ -53,8 +53,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('timely' as const), from: peer, message }) },
   { weight: 6, arbitrary: request.map((input) => ({ do: 'input' as const, input })) },
-  { weight: 6, arbitrary: fc.constant({ do: 'answer' as const }) },
-  { weight: 6, arbitrary: fc.constant({ do: 'persist' as const }) }
+  { weight: 8, arbitrary: fc.constant({ do: 'answer' as const }) },
+  { weight: 8, arbitrary: fc.constant({ do: 'persist' as const }) }
 )
 
 function timely(raft: Raft, lie: RaftMessage): RaftMessage {
@@ -134,7 +134,8 @@ test.each([1, 2, 3])('a group of %i', (size) => {
         }
       }
     ),
-    { numRuns: 1000 }
+    // One seed, so that what is reached does not depend on luck; QUORATE_RAFT_SEED draws other attacks.
+    { numRuns: 1000, seed: Number(process.env['QUORATE_RAFT_SEED'] ?? 1) }
   )
   // All of this says little unless every role was there to be attacked.
   const expected = ['commits', 'candidate', 'follower', 'leader', ...(size > 1 ? ['pre-candidate'] : [])]
