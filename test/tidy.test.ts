@@ -61,6 +61,8 @@ describe('each rule can fail', () => {
     ['pureRoomsImportNoWorld', 'src/raft/a.ts', `import 'node:fs'`, 'a pure room imports'],
     ['pureRoomsImportNoWorld', 'src/replica/a.ts', `import type { Libp2p } from 'libp2p'`, 'a pure room imports'],
     ['pureRoomsImportNoWorld', 'src/discovery/planner.ts', `import { lookup } from "node:dns"`, 'a pure room imports'],
+    ['pureRoomsTouchNoKey', 'src/membership/a.ts', `import { a } from '../identity/key-store.ts'`, 'keys and their'],
+    ['pureRoomsTouchNoKey', 'src/membership/a.ts', `import { a } from '../identity/index.ts'`, 'keys and their'],
     ['pureRoomsAreSynchronous', 'src/formation/a.ts', `export async function a() {}`, '`async`'],
     ['pureRoomsAreSynchronous', 'src/raft/a.ts', 'const a = `${await b}`', '`await`'],
     [

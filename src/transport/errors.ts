@@ -1,6 +1,7 @@
 /** Why a dial ended without a session, and why bytes were not frames. */
 import { messageOf, QuorateError } from '../core/errors.ts'
-import type { Refusal } from '../membership/admission.ts'
+
+export { AdmissionRefusedError } from '../membership/refusal.ts'
 
 export interface DialAttempt {
   readonly address: string
@@ -25,28 +26,6 @@ export class DialFailedError extends QuorateError {
       }
     )
     this.attempts = attempts
-  }
-}
-
-/** The peer answered, and one side refused the other. `refusal.code` says why. */
-export class AdmissionRefusedError extends QuorateError {
-  readonly by: 'us' | 'them'
-  readonly refusal: Refusal
-  readonly peerId: string | undefined
-
-  constructor(by: 'us' | 'them', refusal: Refusal, peerId: string | undefined, address?: string) {
-    const peer = peerId ?? address ?? 'the peer'
-    const sentence = by === 'us' ? `we refused ${peer}` : `${peer} refused us`
-    super('AdmissionRefusedError', 'ERR_ADMISSION_REFUSED', `${sentence} (${refusal.code}): ${refusal.detail}`, {
-      details: { by, refusal, peerId, address },
-      nextStep:
-        by === 'us'
-          ? 'Check that the address belongs to this cluster.'
-          : 'Check this node’s token, genesis and identity against the cluster’s.'
-    })
-    this.by = by
-    this.refusal = refusal
-    this.peerId = peerId
   }
 }
 

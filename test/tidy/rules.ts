@@ -24,15 +24,17 @@ const BELOW_NODE = ['core', 'config-init', 'identity', ...PURE, 'discovery', 're
 export const rooms: Readonly<Record<string, Room>> = {
   core: { uses: [] },
   'config-init': { uses: ['core'], usesTypesOf: ['raft', 'formation'], pure: true },
-  identity: { uses: ['core'] },
+  // The certificate is formation's, signed; so are the claims in it.
+  identity: { uses: ['core'], usesTypesOf: ['formation'] },
   raft: { uses: ['core'], pure: true },
   formation: { uses: ['core'], usesTypesOf: ['identity', 'raft'], pure: true },
-  membership: { uses: ['core'], usesTypesOf: ['identity'], pure: true },
+  // Reads documents; the files of identity that touch keys and disks are kept from it by `pureRoomsTouchNoKey`.
+  membership: { uses: ['core', 'identity'], usesTypesOf: ['formation'], pure: true },
   'replicated-config': { uses: ['core'], usesTypesOf: ['identity'], pure: true },
   discovery: { uses: ['core'] },
   replica: { uses: ['core', ...PURE], usesTypesOf: ['identity', 'config-init'], pure: true },
   storage: { uses: ['core'] },
-  transport: { uses: ['core'], usesTypesOf: ['membership'] },
+  transport: { uses: ['core', 'membership'] },
   observability: { uses: ['core'] },
   node: { uses: [...BELOW_NODE, 'observability', 'admin'] },
   admin: { uses: ['core', 'observability'], usesTypesOf: ['node', 'replicated-config'] },
@@ -107,6 +109,15 @@ export const pureRoomsImportNoWorld: Rule = (source) =>
         specifier.startsWith('.')
           ? undefined
           : 'a pure room imports no Node.js API and no package; it is told things and answers with things to do.'
+      )
+    : []
+
+export const pureRoomsTouchNoKey: Rule = (source) =>
+  isPure(source)
+    ? judgeImports(source, ({ specifier, typeOnly }) =>
+        /\/identity\/(?:key-\w+|index|signer|secret)\.ts$/.test(specifier) && !typeOnly
+          ? 'a pure room reads documents; keys and their files stay outside.'
+          : undefined
       )
     : []
 
@@ -236,6 +247,7 @@ export const sourceRules: Readonly<Record<string, Rule>> = {
   roomsAreKnown,
   roomsImportOnlyTheirNeighbours,
   pureRoomsImportNoWorld,
+  pureRoomsTouchNoKey,
   pureRoomsAreSynchronous,
   libp2pStaysAtItsEdges,
   packagesStayWithTheirRoom,

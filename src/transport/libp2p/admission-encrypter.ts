@@ -20,6 +20,7 @@ import {
   type SecuredConnection
 } from '@libp2p/interface'
 import type { Clock } from '../../core/clock.ts'
+import { messageOf } from '../../core/errors.ts'
 import { AdmissionRefusedError, type AdmissionBrokenError } from '../errors.ts'
 import { AdmissionExchange, gateFailed, type ExchangeOutcome } from '../exchange.ts'
 import type { AdmissionGate, Refusal } from '../gate.ts'
@@ -90,7 +91,19 @@ class AdmissionEncrypter implements ConnectionEncrypter {
   }
 
   async secureInbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
-    return this.#admit(connection, await this.#inner.secureInbound(connection, options), false, options)
+    let secured: SecuredConnection
+    try {
+      secured = await this.#inner.secureInbound(connection, options)
+    } catch (error) {
+      if (options?.signal?.aborted === true) throw error
+      throw this.#refused(
+        { type: 'refused', ours: undefined, theirs: brokenOff(error) },
+        undefined,
+        connection,
+        options
+      )
+    }
+    return this.#admit(connection, secured, false, options)
   }
 
   async #admit(
@@ -161,5 +174,16 @@ function foreignDomain(error: unknown): Refusal | undefined {
   return {
     code: 'foreign-domain',
     detail: `the secure handshake failed, as it does with another domain: ${error.message}`
+  }
+}
+
+/**
+ * The responder cannot tell: all that it sees is a peer that chose our protocol and hung up in the middle of the handshake. Nearly
+ * always that is a node of another domain, which could not decrypt our message; a crash looks the same.
+ */
+function brokenOff(error: unknown): Refusal {
+  return {
+    code: 'foreign-domain',
+    detail: `the peer broke off the secure handshake, as a node of another domain does (${messageOf(error)})`
   }
 }
