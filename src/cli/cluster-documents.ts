@@ -1,5 +1,6 @@
 /** Making a cluster on paper: an issuer key, the genesis that it signs, a token for each seat. Used by `init` and `up --new`. */
 import { lstat } from 'node:fs/promises'
+import { configJudge } from '../node/config-judge.ts'
 import type { Io } from './io.ts'
 import {
   createGenesis,
@@ -41,6 +42,8 @@ export async function makeCluster(
 ): Promise<ClusterDocuments> {
   const issuer = generateLocalKey()
   const genesis = await createGenesis(await genesisInit(io, init), [issuer.signer])
+  // A config that breaks its own schema is noticed here, not on the machines that the tokens went to.
+  configJudge(genesis.genesis)
   const tokens: string[] = []
   for (let seat = 1; init.mode !== 'roster' && seat <= init.seats; seat++) {
     const { text } = await createToken(genesis, [issuer.signer], { grant: { kind: 'founding', seat }, ...options })

@@ -27,16 +27,11 @@ import { Stages } from '../observability/stages.ts'
 import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
 import { Replica } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest, ReplicaEvent } from '../replica/types.ts'
-import {
-  anyConfig,
-  compileSchema,
-  configErrorOf,
-  encodeCommand,
-  type ValidateConfig
-} from '../replicated-config/index.ts'
+import { configErrorOf, encodeCommand } from '../replicated-config/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers, REQUEST_DEADLINE_MS } from './callers.ts'
+import { configJudge } from './config-judge.ts'
 import { Dialer } from './dialer.ts'
 import { Driver } from './driver.ts'
 import { CredentialMismatchError, NodeStoppedError, RequestRefusedError, SeatConflictError } from './errors.ts'
@@ -259,7 +254,7 @@ export class Node implements QuorateNode {
       generation: home.generation,
       foundingSize: genesis.genesis.foundingSize,
       initialConfigText: genesis.genesis.config,
-      validateConfig: validatorOf(genesis.genesis.schema),
+      validateConfig: configJudge(genesis.genesis),
       // The latch beside the key outlives the log: a node that lost its disk never founds a second time.
       formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
       hardState: decodeHardState(cells.get(VOTE_CELL)),
@@ -703,9 +698,6 @@ function errorReport(error: unknown): { name: string; code: string; message: str
   if (error instanceof QuorateError) return { name: error.name, code: error.code, message: error.message }
   return { name: error instanceof Error ? error.name : 'Error', code: 'ERR_UNEXPECTED', message: messageOf(error) }
 }
-
-const validatorOf = (schema: string | undefined): ValidateConfig =>
-  schema === undefined ? anyConfig : compileSchema(JSON.parse(schema) as JsonValue)
 
 /** What does not hold is undefined, as hints are: no exception leaves the core for it. */
 function tolerant<T>(read: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T | undefined {
