@@ -24,6 +24,8 @@ import type { EntryType, Membership, MembershipChange, NodeId, Proposal, RaftSta
 
 const NO_DATA = new Uint8Array()
 
+type Refusal = readonly [code: RefusalCode, detail: string]
+
 export class Leader {
   readonly name = 'leader'
   readonly #node: RaftNode
@@ -50,13 +52,12 @@ export class Leader {
   }
 
   start(now: number): void {
-    const { log, settings, membership } = this.#node
+    const { log, settings } = this.#node
     this.#append('noop', log.lastIndex === 0 ? settings.firstEntryData : NO_DATA)
     this.#uncommittedBytes = 0
     for (const entry of log.tail(log.commit + 1)) this.#uncommittedBytes += entryBytes(entry)
     this.#replication.sendAll()
     invariant(this.#firstIndex === log.lastIndex, 'the no-op is the first entry of a term')
-    invariant(membership.voters.length > 0, 'somebody votes')
     this.#advance(now)
   }
 
@@ -194,19 +195,20 @@ export class Leader {
 
   propose(proposals: readonly Proposal[]): void {
     for (const { ref, data } of proposals) {
-      const refusal = this.#proposalRefusal(data)
-      if (refusal !== undefined) this.#refuse(ref, 'busy', refusal)
+      const refusal = this.#proposalRefusal(data.byteLength)
+      if (refusal !== undefined) this.#refuse(ref, refusal[0], refusal[1])
       else this.#node.requests.awaitEntry(this.#append('command', data), ref)
     }
     this.#replication.sendAll()
   }
 
-  #proposalRefusal(data: Uint8Array): string | undefined {
+  #proposalRefusal(bytes: number): Refusal | undefined {
     const { requests, settings } = this.#node
-    const max = settings.limits.uncommittedBytesMax
-    if (requests.handover !== undefined) return this.#handingOver(requests.handover.to)
-    if (this.#uncommittedBytes === 0 || this.#uncommittedBytes + data.byteLength <= max) return undefined
-    return `${this.#uncommittedBytes} bytes wait for their commit, the limit is ${max}`
+    const { entryBytesMax, uncommittedBytesMax } = settings.limits
+    if (requests.handover !== undefined) return ['busy', this.#handingOver(requests.handover.to)]
+    if (bytes > entryBytesMax) return ['too-large', `${bytes} bytes, the limit for one entry is ${entryBytesMax}`]
+    if (this.#uncommittedBytes === 0 || this.#uncommittedBytes + bytes <= uncommittedBytesMax) return undefined
+    return ['busy', `${this.#uncommittedBytes} bytes wait for their commit, the limit is ${uncommittedBytesMax}`]
   }
 
   #handingOver(to: NodeId): string {
@@ -253,7 +255,7 @@ export class Leader {
   }
 
   /** Why no change at all can begin now. */
-  #changeRefusal(): readonly [RefusalCode, string] | undefined {
+  #changeRefusal(): Refusal | undefined {
     const { configurations, log, membership, requests } = this.#node
     if (requests.handover !== undefined) return ['busy', this.#handingOver(requests.handover.to)]
     if (!this.writable) return ['no-own-term-commit', 'no entry of this term has committed yet']
@@ -264,7 +266,7 @@ export class Leader {
   }
 
   /** Why these voters would leave the group worse off than it is. */
-  #votersRefusal(voters: readonly NodeId[], now: number): readonly [RefusalCode, string] | undefined {
+  #votersRefusal(voters: readonly NodeId[], now: number): Refusal | undefined {
     const { configurations, self, settings } = this.#node
     const behind = voters.filter((id) => !configurations.isVoter(id) && !this.#isCaughtUp(id))
     if (behind.length > 0) return ['not-caught-up', `add as learners first, and wait for: ${behind.join(', ')}`]

@@ -19,6 +19,7 @@ export interface RaftSettings {
 export const DEFAULT_LIMITS: RaftLimits = {
   appendBytesMax: 256 * 1024,
   appendEntriesMax: 512,
+  entryBytesMax: 1024 * 1024,
   inflightMax: 64,
   inflightBytesMax: 4 * 1024 * 1024,
   uncommittedBytesMax: 16 * 1024 * 1024,
@@ -36,6 +37,9 @@ export function resolveSettings(init: RaftInit): RaftSettings {
   check(timing.diskStallMs > 0, 'diskStallMs is above 0', timing.diskStallMs)
   const limits = { ...DEFAULT_LIMITS, ...init.limits }
   for (const [name, value] of Object.entries(limits)) check(value > 0, `${name} is above 0`, value)
+  const firstEntryData = init.firstEntryData ?? new Uint8Array()
+  const { byteLength } = firstEntryData
+  check(byteLength <= limits.entryBytesMax, `firstEntryData is at most ${limits.entryBytesMax} bytes`, byteLength)
   return {
     self: init.self,
     timing,
@@ -44,7 +48,7 @@ export function resolveSettings(init: RaftInit): RaftSettings {
     preVote: init.preVote ?? true,
     checkQuorum: init.checkQuorum ?? true,
     random: init.random,
-    firstEntryData: init.firstEntryData ?? new Uint8Array()
+    firstEntryData
   }
 }
 

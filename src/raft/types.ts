@@ -77,6 +77,8 @@ export interface RaftLimits {
   readonly appendBytesMax: number
   /** Entries in one append message. */
   readonly appendEntriesMax: number
+  /** Data of one proposal: an entry travels whole, so this and some room must fit into one frame of the transport. */
+  readonly entryBytesMax: number
   /** Append messages in flight to one follower. */
   readonly inflightMax: number
   /** Bytes of entry data in flight to one follower; the message that crosses the line is still sent. */
@@ -147,6 +149,7 @@ export type RefusalCode =
   | 'would-lose-quorum'
   | 'not-caught-up'
   | 'busy'
+  | 'too-large'
   | 'transfer-failed'
   | 'invalid-change'
 

@@ -205,6 +205,7 @@ class Scenario {
       limits: {
         appendEntriesMax: Number(this.#options['entriesmax'] ?? 100),
         inflightMax: Number(this.#options['inflightmax'] ?? 8),
+        entryBytesMax: Number(this.#options['entrymax'] ?? 1000),
         uncommittedBytesMax: Number(this.#options['bytesmax'] ?? 1_000_000)
       }
     })

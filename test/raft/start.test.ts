@@ -29,6 +29,11 @@ describe('what cannot be started from is refused with the rule that it breaks', 
       /above heartbeatMs/
     ],
     ['a limit of 0', { limits: { inflightMax: 0 } }, /inflightMax is above 0/],
+    [
+      'initial data that fits into no entry',
+      { firstEntryData: new Uint8Array(9), limits: { entryBytesMax: 8 } },
+      /firstEntryData is at most 8/
+    ],
     ['a timing that is no number', { timing: { ...init.timing, jitterMs: NaN } }, /jitterMs/]
   ]
 
