@@ -12,6 +12,7 @@ import { toHex } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { messageOf, QuorateError } from '../core/errors.ts'
+import { invariant } from '../core/invariant.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
 import { type Random, secureBytes } from '../core/random.ts'
 import { resolveTiming, type Timing } from '../config-init/index.ts'
@@ -96,6 +97,8 @@ export class Node implements QuorateNode {
   #leader: LeaderInfo | undefined
   #leaderlessSince: number
   #noQuorumAlarmed = false
+  #catchingUp = false
+  readonly #ending = new AbortController()
   #addressRecord: Uint8Array | undefined
   #addressChanges = 0
   #seats: AdmissionContext['seats']
@@ -463,9 +466,25 @@ export class Node implements QuorateNode {
     this.#emit({ event: 'alarm', code: 'no-quorum', detail })
   }
 
+  /** Ready is: a leader is known, and what had committed by then is applied here, also after a restart with an old log. */
   #checkReady(): void {
+    if (this.#leader === undefined || this.#catchingUp || this.#stages.isDone('ready')) return
+    this.#catchingUp = true
+    this.#request({ type: 'read', requestId: toHex(secureBytes(16)) }, this.#ending.signal).then(
+      () => {
+        this.#catchingUp = false
+        this.#becomeReady()
+      },
+      () => {
+        // Only the end of this node ends the wait.
+        this.#catchingUp = false
+      }
+    )
+  }
+
+  #becomeReady(): void {
     const current = this.#replica?.status().config?.current
-    if (current === undefined || this.#leader === undefined || !this.#isFounded()) return
+    if (current === undefined || this.#leader === undefined) return
     const ready: ReadyInfo = {
       leader: this.#leader.peerId,
       term: this.#leader.term,
@@ -548,8 +567,17 @@ export class Node implements QuorateNode {
 
   readonly config: QuorateNode['config'] = {
     get: () => currentConfig(this.#replica?.status().config),
+    read: (options) => this.#readConfig(options?.signal),
     set: (value, options) => this.#setConfig(value, options),
     history: () => configHistory(this.#replica?.status().config)
+  }
+
+  async #readConfig(signal: AbortSignal | undefined): Promise<ConfigVersion> {
+    const outcome = await this.#request({ type: 'read', requestId: toHex(secureBytes(16)) }, signal)
+    if (outcome.type === 'refused') throw new RequestRefusedError('the read', outcome.code, outcome.detail)
+    const current = this.config.get()
+    invariant(current !== undefined, 'a confirmed read follows the first entry of the log')
+    return current
   }
 
   async #setConfig(
@@ -659,6 +687,7 @@ export class Node implements QuorateNode {
       logger.error(report, 'the node stops because of an error')
     }
     this.#waitingTimer?.cancel()
+    this.#ending.abort()
     const reason = new NodeStoppedError(report?.message ?? 'stop was called', error)
     this.#callers.end(error ?? reason)
     await settle(logger, [() => this.#dialer?.stop()])

@@ -119,8 +119,10 @@ export interface QuorateNode {
   status(): NodeStatus
   members(): readonly MemberInfo[]
   readonly config: {
-    /** What this node has applied; undefined before the first. */
+    /** What this node has applied; undefined before the first. At once, and possibly a little behind the leader. */
     get(): ConfigVersion | undefined
+    /** Linearizable: at least as new as anything that was decided before the call. Asks the leader, which asks a majority. */
+    read(options?: CallOptions): Promise<ConfigVersion>
     /** Compare-and-set, forwarded to the leader. Errors: ConfigConflictError, NoQuorumError, InvalidConfigError. */
     set(
       value: JsonValue,

@@ -26,6 +26,7 @@ export type ForwardedOperation =
   | { readonly op: 'command'; readonly data: Uint8Array }
   | { readonly op: 'transfer'; readonly to: string | undefined }
   | { readonly op: 'leave' }
+  | { readonly op: 'read' }
 
 export type Frame =
   | { readonly kind: 'formation'; readonly message: FormationMessage }
@@ -38,6 +39,8 @@ export type Frame =
       readonly requestId: Uint8Array
       readonly status: 'done' | 'retry' | 'refused'
       readonly leader: string | undefined
+      /** Of a read that is done: what is applied up to here is at least as new as the moment of asking. Otherwise 0. */
+      readonly index: number
       readonly code: string
       readonly detail: string
     }
@@ -84,6 +87,7 @@ function encodeBody(frame: Frame): CborValue {
         frame.requestId,
         STATUSES.indexOf(frame.status),
         frame.leader ?? null,
+        frame.index,
         frame.code.slice(0, TEXT_MAX),
         frame.detail.slice(0, TEXT_MAX)
       ]
@@ -97,6 +101,7 @@ function argumentOf(operation: ForwardedOperation): CborValue {
     case 'transfer':
       return operation.to ?? null
     case 'leave':
+    case 'read':
       return null
   }
 }
@@ -140,14 +145,16 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
       return { kind, requestId: requestIdOf(requestId), operation: operationOf(op, argument) }
     }
     case 'answer': {
-      const [requestId, statusNumber, leader, code, detail] = fields(body, 5, 'answer')
+      const [requestId, statusNumber, leader, index, code, detail] = fields(body, 6, 'answer')
       const status = STATUSES[statusNumber as number]
       if (status === undefined) throw new FrameError('answer without a known status')
+      if (typeof index !== 'number' || index < 0) throw new FrameError('answer without an index')
       return {
         kind,
         requestId: requestIdOf(requestId),
         status,
         leader: leader === null ? undefined : text(leader),
+        index,
         code: text(code),
         detail: text(detail)
       }
@@ -177,7 +184,7 @@ function operationOf(op: CborValue | undefined, argument: CborValue | undefined)
     return { op, data: argument }
   }
   if (op === 'transfer') return { op, to: argument === null ? undefined : text(argument) }
-  if (op === 'leave' && argument === null) return { op }
+  if ((op === 'leave' || op === 'read') && argument === null) return { op }
   throw new FrameError('forward of an unknown operation or with a wrong argument')
 }
 

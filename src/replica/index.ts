@@ -21,7 +21,7 @@
  * A node that holds a certificate without being in it (its disk was replaced, or its seat was taken by an earlier
  * incarnation) runs consensus without a vote: it can follow once a leader adds it, and never campaigns.
  *
- * Left out: reads through the leader and membership changes by operators, beyond `leave` (they arrive with the operations
+ * Left out: membership changes by operators, beyond `leave` (they arrive with the operations
  * that need them).
  */
 export * from './types.ts'

@@ -401,6 +401,8 @@ export class Replica {
     for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'raft', message }, after)
     for (const event of effects.events) this.#fromRaftEvent(event)
     for (const entry of effects.committed) this.#apply(entry)
+    const applied = effects.committed.at(-1)
+    if (applied !== undefined) this.#requests.appliedUpTo(applied.index)
     for (const outcome of effects.outcomes) this.#requests.settled(outcome, now)
   }
 

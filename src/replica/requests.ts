@@ -3,7 +3,8 @@
  *
  * A request is tried where it can succeed: by our own consensus core when we lead, by the leader when somebody else does,
  * later when nobody does. It keeps one id for its whole life, so a retry after a lost answer can never apply twice. A command
- * is finished when this node has applied it, wherever it was proposed; the other requests when the leader says so.
+ * is finished when this node has applied it, wherever it was proposed; a read when this node has applied what the leader
+ * confirmed (ReadIndex, dissertation section 6.4); the other requests when the leader says so.
  *
  * Refused for good is only what would be refused again: an unknown voter, a change that loses the quorum. Everything else
  * (no leader, a leader that lost its office, a full log) is tried until the caller gives up, because silence is never absence.
@@ -32,6 +33,8 @@ interface Pending {
   askedTerm: number
   /** Ask the same one again at this time. */
   retryAt: number
+  /** A confirmed read: done when this much is applied here. */
+  readIndex: number | undefined
 }
 
 /** What the desk needs of the replica around it. */
@@ -60,6 +63,7 @@ export class RequestDesk {
     { readonly peerId: string; readonly requestId: Uint8Array; readonly op: string }
   >()
   #lastRef = 0
+  #appliedIndex = 0
 
   constructor(around: RequestSurroundings) {
     this.#around = around
@@ -76,7 +80,14 @@ export class RequestDesk {
       this.#around.outcome({ type: 'refused', requestId: request.requestId, code: 'busy', detail })
       return
     }
-    this.#pending.set(request.requestId, { request, ref: undefined, asked: undefined, askedTerm: 0, retryAt: now })
+    this.#pending.set(request.requestId, {
+      request,
+      ref: undefined,
+      asked: undefined,
+      askedTerm: 0,
+      retryAt: now,
+      readIndex: undefined
+    })
   }
 
   cancel(requestId: string): void {
@@ -88,13 +99,22 @@ export class RequestDesk {
     return this.#remove(requestId) !== undefined
   }
 
+  /** Entries up to `index` are applied here. */
+  appliedUpTo(index: number): void {
+    this.#appliedIndex = index
+    for (const { request, readIndex } of [...this.#pending.values()]) {
+      if (readIndex !== undefined && readIndex <= index) this.#finish(request.requestId, this.#around.leader().peerId)
+    }
+  }
+
   /** Tries whatever can be tried now. */
   pump(now: number): void {
     if (this.#pending.size === 0) return
     const { peerId: leader, term } = this.#around.leader()
     if (leader === undefined) return
     for (const pending of [...this.#pending.values()]) {
-      if (pending.ref !== undefined || !this.#pending.has(pending.request.requestId)) continue
+      if (pending.ref !== undefined || pending.readIndex !== undefined || !this.#pending.has(pending.request.requestId))
+        continue
       if (isHandedOver(pending, leader)) {
         this.#finish(pending.request.requestId, leader)
         continue
@@ -113,8 +133,8 @@ export class RequestDesk {
   deadline(): number | undefined {
     if (this.#around.leader().peerId === undefined) return undefined
     let next: number | undefined
-    for (const { ref, retryAt } of this.#pending.values()) {
-      if (ref === undefined && (next === undefined || retryAt < next)) next = retryAt
+    for (const { ref, retryAt, readIndex } of this.#pending.values()) {
+      if (ref === undefined && readIndex === undefined && (next === undefined || retryAt < next)) next = retryAt
     }
     return next
   }
@@ -149,6 +169,7 @@ export class RequestDesk {
     switch (frame.status) {
       case 'done':
         if (pending.request.type === 'command') return
+        if (pending.request.type === 'read') return this.#confirmed(pending, frame.index)
         this.#remove(requestId)
         this.#around.outcome({ type: 'done', requestId, leader: frame.leader })
         return
@@ -198,8 +219,13 @@ export class RequestDesk {
         pending.retryAt = now + RETRY_SOON_MS
         return
       case 'readable':
-        invariant(false, 'nobody asked for a read')
+        this.#confirmed(pending, outcome.index)
     }
+  }
+
+  #confirmed(pending: Pending, index: number): void {
+    pending.readIndex = index
+    this.appliedUpTo(this.#appliedIndex)
   }
 
   #settledForward(forwarded: { peerId: string; requestId: Uint8Array; op: string }, outcome: Outcome): void {
@@ -227,7 +253,7 @@ export class RequestDesk {
         this.#answer(peerId, requestId, 'retry', leader, outcome.type, '')
         return
       case 'readable':
-        invariant(false, 'nobody asked for a read')
+        this.#answer(peerId, requestId, 'done', leader, '', '', outcome.index)
     }
   }
 
@@ -255,6 +281,8 @@ export class RequestDesk {
         const to = this.#around.voterOf(operation.to)
         return to === undefined ? `${operation.to} is not a voter of this cluster` : { type: 'transfer', ref, to }
       }
+      case 'read':
+        return { type: 'read', ref }
       case 'leave': {
         const membership = this.#around.raftStatus()?.membership
         if (membership === undefined || subject === undefined) return 'there is no membership to leave'
@@ -283,9 +311,10 @@ export class RequestDesk {
     status: 'done' | 'retry' | 'refused',
     leader: string | undefined,
     code: string,
-    detail: string
+    detail: string,
+    index = 0
   ): void {
-    this.#around.send(peerId, { kind: 'answer', requestId, status, leader, code, detail })
+    this.#around.send(peerId, { kind: 'answer', requestId, status, leader, index, code, detail })
   }
 }
 
@@ -317,7 +346,8 @@ function operationOf(request: ClientRequest): ForwardedOperation {
     case 'transfer':
       return { op: 'transfer', to: request.to }
     case 'leave':
-      return { op: 'leave' }
+    case 'read':
+      return { op: request.type }
   }
 }
 

@@ -33,6 +33,8 @@ export type ClientRequest =
   | { readonly type: 'command'; readonly requestId: string; readonly data: Uint8Array }
   | { readonly type: 'transfer'; readonly requestId: string; readonly to: string | undefined }
   | { readonly type: 'leave'; readonly requestId: string }
+  /** Done when this node has applied everything that had committed when it asked: a linearizable read may follow. */
+  | { readonly type: 'read'; readonly requestId: string }
 
 export type ClientOutcome =
   | { readonly type: 'applied'; readonly requestId: string; readonly result: ApplyResult }

@@ -76,6 +76,10 @@ export class FakeNode implements QuorateNode {
 
   readonly config: QuorateNode['config'] = {
     get: () => this.history.at(-1),
+    read: async ({ signal } = {}) => {
+      await this.#request(['read'], signal)
+      return this.history.at(-1)!
+    },
     history: () => this.history,
     set: async (value, { signal, ...options }) => {
       await this.#request(['set', value, options], signal)

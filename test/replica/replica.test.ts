@@ -91,6 +91,28 @@ describe('a cluster in virtual time', () => {
     cluster.runUntil(() => cluster.life(leader).replica.status().config?.current.version === 2, 5_000)
   })
 
+  it('confirms a read on a follower only when what had committed is applied there', () => {
+    const cluster = form(3)
+    const follower = cluster.names.find((name) => name !== leaderOf(cluster))!
+    const other = cluster.names.find((name) => name !== leaderOf(cluster) && name !== follower)!
+    const request = { type: 'command', requestId: id(5), data: command(id(5), 5) } as const
+    cluster.input(other, { type: 'request', request })
+    cluster.runUntil(() => cluster.life(other).outcomes.length > 0)
+    cluster.input(follower, { type: 'request', request: { type: 'read', requestId: id(6) } })
+    cluster.runUntil(() => cluster.life(follower).outcomes.length > 0)
+    expect(cluster.life(follower).outcomes).toMatchObject([{ type: 'done', requestId: id(6) }])
+    expect(cluster.life(follower).replica.status().config?.current.version).toBe(2)
+  })
+
+  it('does not confirm a read without a majority', () => {
+    const cluster = form(3)
+    const leader = leaderOf(cluster)!
+    for (const name of cluster.names) if (name !== leader) cluster.crash(name)
+    cluster.input(leader, { type: 'request', request: { type: 'read', requestId: id(8) } })
+    cluster.run(5_000)
+    expect(cluster.life(leader).outcomes).toEqual([])
+  })
+
   it('hands leadership over on request', () => {
     const cluster = form(3)
     const leader = leaderOf(cluster)!
