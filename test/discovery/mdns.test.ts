@@ -265,6 +265,29 @@ describe('watchdog', () => {
     expect(nodes.flatMap((node) => node.alarms).length).toBeLessThanOrEqual(2)
   })
 
+  it('goes on when timers fire a hair early, as those of the system do', async () => {
+    class HastyClock extends VirtualClock {
+      #count = 0
+      override setTimer(delayMs: number, fn: () => void): ReturnType<VirtualClock['setTimer']> {
+        this.#count += 1
+        return super.setTimer(this.#count % 2 === 0 ? delayMs - 0.4 : delayMs, fn)
+      }
+    }
+    const clock = new HastyClock()
+    const segment = new Segment({ clock })
+    segment.multicastWorks = false
+    const nodes = [0, 1, 2].map((i) => new TestNode(segment, i))
+    for (const node of nodes) await node.start()
+    await clock.runFor(1_500)
+    expect(nodes.map((node) => node.alarms.length)).toEqual([1, 1, 1])
+    segment.multicastWorks = true
+    await clock.runFor(15_000)
+    expect(nodes.map((node) => node.alarms.length)).toEqual([2, 2, 2])
+    const before = segment.packets
+    await clock.runFor(60_000)
+    expect(segment.packets).toBeGreaterThan(before)
+  })
+
   it('opens the port later when it is taken at first, and says both', async () => {
     const { clock, segment } = world()
     const node = new TestNode(segment, 0)

@@ -185,7 +185,12 @@ class MdnsDiscovery implements Mdns {
     this.#timer?.cancel()
     this.#timerAt = at
     const { clock } = this.#init
-    this.#timer = at === Infinity ? undefined : clock.setTimer(at - clock.now(), () => this.#wake())
+    const fire = (): void => {
+      // Cleared first: a timer may fire a hair early, and the same time has to be waited for again then.
+      this.#timer = undefined
+      this.#wake()
+    }
+    this.#timer = at === Infinity ? undefined : clock.setTimer(at - clock.now(), fire)
   }
 
   /** Looks at the interfaces and at our own addresses; what is new is spoken about at once. */
