@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../src/core/random.ts'
 import { createRaft } from '../../src/raft/index.ts'
-import type { Envelope, Raft, RaftEffects, RaftInput, RaftMessage } from '../../src/raft/index.ts'
+import type { Envelope, Raft, RaftEffects, RaftInput, RaftLimits, RaftMessage } from '../../src/raft/index.ts'
 import { IDS, message } from './arbitraries.ts'
 
 const peer = fc.constantFrom(...IDS, 'stranger')
@@ -57,6 +57,13 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 8, arbitrary: fc.constant({ do: 'persist' as const }) }
 )
 
+const ELECTION: readonly Action[] = [
+  { do: 'input', input: { type: 'tick' } },
+  { do: 'answer' },
+  { do: 'answer' },
+  { do: 'persist' }
+]
+
 function timely(raft: Raft, lie: RaftMessage): RaftMessage {
   const { term } = raft.status()
   if (lie.type === 'pre-vote') return { ...lie, nextTerm: term + 1 }
@@ -77,6 +84,44 @@ function honest(question: RaftMessage): RaftMessage | undefined {
   return { type: 'append-accepted', term: question.term, match }
 }
 
+const start = (limits: Partial<RaftLimits> = {}): Raft => {
+  const raft = createRaft({
+    self: 'n1',
+    membership: { voters: ['n1', 'n2'], outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+    hardState: { term: 0, votedFor: undefined },
+    entries: [],
+    timing: { heartbeatMs: 10, electionTimeoutMs: 50, rankStepMs: 5, jitterMs: 0 },
+    preVote: false,
+    random: seededRandom('hostile'),
+    limits
+  })
+  raft.start(0)
+  return raft
+}
+
+test('a membership entry that is none is not taken, nor what comes with it', () => {
+  const raft = start()
+  const entries = [
+    { index: 1, term: 1, type: 'command' as const, data: new Uint8Array() },
+    { index: 2, term: 1, type: 'membership' as const, data: new Uint8Array([0xff]) }
+  ]
+  const append = { type: 'append' as const, term: 1, prevIndex: 0, prevTerm: 0, commit: 2, entries }
+  const effects = raft.step({ type: 'message', from: 'n2', message: append }, 1)
+  expect(effects.events).toContainEqual({ type: 'anomaly', from: 'n2', detail: 'entry 2 is no membership' })
+  expect(effects.write?.entries).toBeUndefined()
+  expect([...effects.send, ...effects.sendAfter]).toEqual([])
+  expect(raft.status().lastIndex).toBe(0)
+})
+
+test('reads beyond the limit are refused', () => {
+  const raft = start({ readsMax: 2 })
+  raft.step({ type: 'tick' }, 0)
+  raft.step({ type: 'message', from: 'n2', message: { type: 'vote-reply', term: 1, granted: true } }, 1)
+  raft.step({ type: 'persisted', write: 1 }, 2)
+  const outcomes = [1, 2, 3].flatMap((ref) => raft.step({ type: 'read', ref }, 3).outcomes)
+  expect(outcomes).toEqual([{ type: 'refused', ref: 3, code: 'busy', detail: '2 reads wait already' }])
+})
+
 test.each([1, 2, 3])('a group of %i', (size) => {
   const reached = new Set<string>()
   fc.assert(
@@ -84,7 +129,8 @@ test.each([1, 2, 3])('a group of %i', (size) => {
       fc.array(fc.tuple(action, fc.nat({ max: 20 })), { maxLength: 150 }),
       fc.boolean(),
       fc.boolean(),
-      (steps, preVote, checkQuorum) => {
+      fc.boolean(),
+      (steps, preVote, checkQuorum, elected) => {
         const raft = createRaft({
           self: 'n1',
           membership: { voters: IDS.slice(0, size), outgoing: [], learners: [], learnersNext: [], autoLeave: false },
@@ -117,9 +163,7 @@ test.each([1, 2, 3])('a group of %i', (size) => {
           if (status.membership.outgoing.length > 0) reached.add('joint')
         }
         const step = (input: RaftInput): void => check(raft.step(input, now))
-        check(raft.start(now))
-        for (const [act, wait] of steps) {
-          now += wait
+        const play = (act: Action): void => {
           if (act.do === 'input') step(act.input)
           else if (act.do === 'timely') step({ type: 'message', from: act.from, message: timely(raft, act.message) })
           else if (act.do === 'answer') {
@@ -131,6 +175,17 @@ test.each([1, 2, 3])('a group of %i', (size) => {
             persisted = issued
             step({ type: 'persisted', write: issued })
           }
+        }
+        check(raft.start(now))
+        // In half of the runs the attack begins after an election.
+        const attempts = elected ? 20 : 0
+        for (let i = 0; i < attempts && raft.status().role !== 'leader'; i++) {
+          now += 10
+          play(ELECTION[i % ELECTION.length]!)
+        }
+        for (const [act, wait] of steps) {
+          now += wait
+          play(act)
         }
       }
     ),
