@@ -15,8 +15,8 @@ import { AdmissionRefusedError, DialFailedError, TransportStoppedError } from '.
 import type { Refusal } from '../transport/gate.ts'
 import { dial, startNode, toyGate, within, type StartedNode, type TransportHarness } from './transport-kit.ts'
 
-export { EventLog, startNode, toyGate, within } from './transport-kit.ts'
-export type { StartedNode, ToyGateInit, TransportHarness, TransportHarnessNode } from './transport-kit.ts'
+export { EventLog, toyGate, within } from './transport-kit.ts'
+export type { ToyGateInit, TransportHarness, TransportHarnessNode } from './transport-kit.ts'
 
 export interface TransportConformanceCase {
   readonly name: string

@@ -8,8 +8,8 @@ export {
   HELLO_VERSION,
   VERDICT_BYTES_MAX
 } from './hello.ts'
-export type { Hello, Verdict } from './hello.ts'
+export type { Hello } from './hello.ts'
 export { AdmissionRefusedError, printable, refusal, REFUSAL_CODES } from './refusal.ts'
 export type { Refusal, RefusalCode } from './refusal.ts'
 export { judgeHello } from './judge.ts'
-export type { AdmissionContext, Admitted, BootSighting, Judgement } from './judge.ts'
+export type { AdmissionContext, Admitted } from './judge.ts'

@@ -3,6 +3,7 @@
  * already proved the peer's key; a hello shows that this key is a member's. Nothing in it is secret, and nothing in it is
  * believed unless a signature or the channel says so: `wallMs` and `agent` are for diagnostics only.
  */
+import { ADDRESS_RECORD_BYTES_MAX } from '../identity/address-record.ts'
 import { encodeCbor } from '../core/cbor.ts'
 import { cborMap, decodeDocument, Fields } from '../identity/document.ts'
 import { GENESIS_BYTES_MAX } from '../identity/genesis.ts'
@@ -15,7 +16,6 @@ export const HELLO_BYTES_MAX = 16 * 1024
 export const VERDICT_BYTES_MAX = GENESIS_BYTES_MAX + 512
 
 const CLAIM_BYTES_MAX = 8 * 1024
-const ADDRESS_RECORD_BYTES_MAX = 4 * 1024
 export const AGENT_CHARS_MAX = 64
 
 export interface Hello {

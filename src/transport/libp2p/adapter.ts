@@ -25,7 +25,7 @@ import { HelloConnector } from './hello-connector.ts'
 import type { HelloTransportInit, TransportComponents } from './types.ts'
 
 /** Tag of connected members in libp2p's peer store: the connection pruner leaves them alone. */
-export const SESSION_TAG = 'quorate-session'
+const SESSION_TAG = 'quorate-session'
 const SESSION_TAG_VALUE = 100
 
 export interface Libp2pTransportInit {
