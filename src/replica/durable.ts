@@ -3,7 +3,8 @@
  */
 import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { QuorateError } from '../core/errors.ts'
-import type { Entry, EntryType, HardState } from '../raft/types.ts'
+import { entryTypeCode, entryTypeOf } from '../raft/messages.ts'
+import type { Entry, HardState } from '../raft/types.ts'
 
 /** Founding term, vote, accepted set, certificate: one record (formation/state.ts). */
 export const FORMATION_CELL = 'formation'
@@ -19,15 +20,14 @@ export interface StoredLogEntry {
 
 /** What is in the store passed its checksums and is still not ours to understand: a newer format, or a bug. */
 export class StoredStateError extends QuorateError {
-  constructor(what: string) {
+  constructor(what: string, cause?: unknown) {
     super('StoredStateError', 'ERR_STORED_STATE', `the stored ${what} cannot be read`, {
+      cause,
       nextStep:
         'Was this data directory written by a newer release? Start that release, or restore this node as a new member.'
     })
   }
 }
-
-const ENTRY_TYPES: readonly EntryType[] = ['noop', 'membership', 'command']
 
 export const encodeHardState = (state: HardState): Uint8Array => encodeCbor([state.term, state.votedFor ?? null])
 
@@ -46,12 +46,12 @@ export function decodeHardState(bytes: Uint8Array | undefined): HardState {
 export const storeEntry = (entry: Entry): StoredLogEntry => ({
   index: entry.index,
   term: entry.term,
-  type: ENTRY_TYPES.indexOf(entry.type),
+  type: entryTypeCode(entry.type),
   data: entry.data
 })
 
 export function recoverEntry(stored: StoredLogEntry): Entry {
-  const type = ENTRY_TYPES[stored.type]
+  const type = entryTypeOf(stored.type)
   if (type === undefined) throw new StoredStateError(`log entry ${stored.index} of type ${stored.type}`)
   return { index: stored.index, term: stored.term, type, data: stored.data }
 }

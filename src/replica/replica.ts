@@ -1,5 +1,6 @@
 /** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
 import { compareText, equalBytes, toHex, utf8 } from '../core/bytes.ts'
+import { QuorateError } from '../core/errors.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Random } from '../core/random.ts'
 import { createFormation } from '../formation/index.ts'
@@ -23,6 +24,7 @@ import type {
   Membership,
   RaftEffects,
   RaftEvent,
+  RaftInit,
   RaftInput,
   RaftStatus,
   RaftTiming
@@ -34,7 +36,7 @@ import {
   initialConfig,
   type ValidateConfig
 } from '../replicated-config/index.ts'
-import { encodeHardState, FORMATION_CELL, storeEntry, VOTE_CELL } from './durable.ts'
+import { encodeHardState, FORMATION_CELL, storeEntry, StoredStateError, VOTE_CELL } from './durable.ts'
 import { decodeFrame, encodeFrame, type Frame, type FrameError, type FrameScope, PEER_RECORDS_MAX } from './frames.ts'
 import { Outbox } from './outbox.ts'
 import { peerIdOf, RequestDesk } from './requests.ts'
@@ -352,7 +354,7 @@ export class Replica {
     this.#certificate = certificate
     this.#clusterId = this.#init.clusterIdOf(certificate)
     const voters = certificate.set.claims.map(({ incarnation }) => incarnation).toSorted(compareText)
-    this.#raft = createRaft({
+    this.#raft = recovered({
       self: self.incarnation,
       membership: { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false },
       hardState,
@@ -504,6 +506,16 @@ export class Replica {
 
   #flush(): ReplicaEffects {
     return this.#outbox.flush(earliest(this.#formationDeadline, this.#raftDeadline, this.#requests.deadline()))
+  }
+}
+
+/** What storage recovered and consensus could never have written is damage, whatever the checksums say. */
+function recovered(init: RaftInit): Raft {
+  try {
+    return createRaft(init)
+  } catch (error) {
+    if (error instanceof QuorateError) throw new StoredStateError(`log (${error.message})`, error)
+    throw error
   }
 }
 

@@ -334,7 +334,8 @@ const FINAL: ReadonlySet<RefusalCode> = new Set([
   'would-lose-quorum',
   'invalid-change',
   'not-caught-up',
-  'transfer-failed'
+  'transfer-failed',
+  'too-large'
 ])
 
 const isFinal = (code: RefusalCode): boolean => FINAL.has(code)
