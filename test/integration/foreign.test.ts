@@ -1,6 +1,6 @@
 /** Who is not of this cluster gets no further than admission, whichever side dials, and both sides say why. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { StampedNodeEvent } from '../../src/index.ts'
+import { generateLocalKey, type StampedNodeEvent } from '../../src/index.ts'
 import { founding, type NodeProcess, Yard } from './processes.ts'
 
 let yard: Yard
@@ -64,5 +64,31 @@ describe('a node of another cluster on the same LAN', () => {
     const ours = await nodes[0]!.until('our own word on it', refused('token-already-used'))
     expect(ours.peer).toBe(copy.events[0]!.node)
     expect(admitted(nodes[0]!, copy.events[0]!.node)).toBe(false)
+  })
+
+  it('is told by those who are here, and they are told too, that its token has expired', async () => {
+    const expired = { 2: { expiresMs: Date.now() - 3_600_000 } }
+    const { tokens } = await founding('expired', 2, { limits: expired })
+    const first = yard.start('n1', { token: tokens[0]! })
+    const late = yard.start('n2', { token: tokens[1]!, args: ['--seed', await addressOf(first)] })
+    const theirs = await late.until('their word', refused('token-expired'))
+    const ours = await first.until('our word', refused('token-expired'))
+    expect([theirs.source, ours.source]).toEqual(['them', 'us'])
+    expect(ours.peer).toBe(late.events[0]!.node)
+    const { waitingFor } = await first.until(
+      'the reason in what it waits for',
+      (event): event is Extract<StampedNodeEvent, { event: 'waiting' }> =>
+        event.event === 'waiting' && event.waitingFor.some((text) => text.includes('token-expired'))
+    )
+    expect(waitingFor[0]).toContain('1 of 2 founders: seat 2 not seen')
+  })
+
+  it('is told that its token was made for another peer', async () => {
+    const stranger = generateLocalKey().signer.peerId
+    const { tokens } = await founding('bound', 2, { limits: { 2: { boundPeer: stranger } } })
+    const wrong = yard.start('n2', { token: tokens[1]! })
+    // Its own start already refuses: nothing is gained by dialling with a token of somebody else.
+    expect((await wrong.exited).code).not.toBe(0)
+    expect(wrong.stderr + JSON.stringify(wrong.events)).toContain(stranger)
   })
 })

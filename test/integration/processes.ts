@@ -7,7 +7,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createGenesis, createToken, generateLocalKey, type JsonValue, type StampedNodeEvent } from '../../src/index.ts'
+import {
+  createGenesis,
+  createToken,
+  generateLocalKey,
+  type JsonValue,
+  type StampedNodeEvent,
+  type TokenInit
+} from '../../src/index.ts'
 
 export const QUORATE = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url))
 
@@ -21,12 +28,20 @@ export interface Founding {
   readonly tokens: readonly string[]
 }
 
-export async function founding(name: string, seats: number, config: JsonValue = { limit: 1 }): Promise<Founding> {
+/** `limits` restricts the token of a seat (from 1): dates, or the peer that may use it. */
+export async function founding(
+  name: string,
+  seats: number,
+  {
+    config = { limit: 1 },
+    limits = {}
+  }: { readonly config?: JsonValue; readonly limits?: Readonly<Record<number, Omit<TokenInit, 'grant'>>> } = {}
+): Promise<Founding> {
   const issuer = generateLocalKey().signer
   const genesis = await createGenesis({ name, foundingSize: seats, config, createdAtMs: Date.now() }, [issuer])
   const tokens: string[] = []
   for (let seat = 1; seat <= seats; seat++) {
-    const { text } = await createToken(genesis, [issuer], { grant: { kind: 'founding', seat } })
+    const { text } = await createToken(genesis, [issuer], { grant: { kind: 'founding', seat }, ...limits[seat] })
     tokens.push(new TextDecoder().decode(text.reveal()))
   }
   return { genesis: genesis.bytes, domainId: Buffer.from(genesis.domainId).toString('hex'), tokens }
