@@ -7,9 +7,13 @@ function tooOld(version) {
   return parts[0] < 22 || (parts[0] === 22 && parts[1] < 12)
 }
 
-function fail(message) {
+// As in src/cli/exit-codes.ts, which an old Node.js cannot read.
+const BUG = 1
+const PREFLIGHT = 8
+
+function fail(message, exitCode) {
   process.stderr.write(message + '\n')
-  process.exitCode = 1
+  process.exitCode = exitCode
 }
 
 function notBuilt(error) {
@@ -17,7 +21,7 @@ function notBuilt(error) {
 }
 
 if (tooOld(process.versions.node)) {
-  fail('quorate needs Node.js 22.12 or newer; this is ' + process.version)
+  fail('quorate needs Node.js 22.12 or newer; this is ' + process.version, PREFLIGHT)
 } else {
   import('node:module')
     .then(function (module) {
@@ -25,10 +29,7 @@ if (tooOld(process.versions.node)) {
       return import('../dist/cli/main.js')
     })
     .catch(function (error) {
-      fail(
-        notBuilt(error)
-          ? 'quorate: dist is missing; run `npm run build` first'
-          : (error && error.stack) || String(error)
-      )
+      if (notBuilt(error)) fail('quorate: dist is missing; run `npm run build` first', PREFLIGHT)
+      else fail((error && error.stack) || String(error), BUG)
     })
 }

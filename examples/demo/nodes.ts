@@ -19,6 +19,8 @@ export interface DemoNode {
   startedAt: number
   peerId: string | undefined
   addresses: readonly string[]
+  /** Epoch ms; undefined until it listens. */
+  listeningAt: number | undefined
   /** Stages that are done in this life, with the epoch ms at which they were. */
   done: Map<StageName, number>
   leader: { readonly term: number; readonly peer: string | null; readonly at: number } | undefined
@@ -176,6 +178,7 @@ const unknown = (): Unknown => ({
   startedAt: 0,
   peerId: undefined,
   addresses: [],
+  listeningAt: undefined,
   done: new Map(),
   leader: undefined,
   writable: undefined,
@@ -192,6 +195,7 @@ function note(node: DemoNode, event: StampedNodeEvent): void {
   switch (event.event) {
     case 'listening':
       node.addresses = event.addresses
+      node.listeningAt = at
       break
     case 'stage':
       if (event.status === 'done') node.done.set(event.stage, at)

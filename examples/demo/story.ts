@@ -119,7 +119,7 @@ class Story {
     }
     const leader = this.#leader(list).name
     const readyAt = Math.max(...list.map(({ done }) => done.get('ready')!))
-    const listeningAt = Math.max(...list.map(({ done }) => done.get('listening')!))
+    const listeningAt = Math.max(...list.map((node) => node.listeningAt!))
     this.#time('processes started → all ready', readyAt - startedAt)
     this.#time('last node listening → all ready', readyAt - listeningAt)
     const text = `one cluster ${short(first.cluster)}, leader ${leader}, config 1 ${short(first.config?.hash)} on all ${list.length}`
@@ -177,7 +177,7 @@ class Story {
   /** The nodes themselves found that multicast does not work, before they found each other. */
   #multicastBlocked(): 'blocked' | undefined {
     const { list } = this.nodes
-    const found = list.some(({ done }) => done.has('discovered'))
+    const found = list.some(({ done }) => done.has('discovery'))
     return this.#discovery === 'mdns' && !found && list.some(({ multicastBlocked }) => multicastBlocked)
       ? 'blocked'
       : undefined
@@ -352,23 +352,24 @@ class Story {
 
   #lineOf(node: DemoNode, event: StampedNodeEvent): readonly [string, string] | undefined {
     switch (event.event) {
+      case 'listening':
+        return ['listening', event.addresses.map((address) => address.replace(/\/p2p\/.*/, '')).join(' ')]
       case 'stage':
-        return event.status === 'done' ? [event.stage, this.#factOf(node, event)] : undefined
+        return event.status === 'done' ? this.#stageLine(node, event) : undefined
       case 'leader':
-        if (!node.done.has('elected')) return undefined
+        if (!node.done.has('election')) return undefined
         return event.leader === null
           ? ['no leader', `term ${event.term}`]
           : ['follows', `${this.nodes.named(event.leader)}, term ${event.term}`]
       case 'writable':
         return ['writable', `term ${event.term}`]
       case 'config':
-        if (!node.done.has('replicated')) return undefined
+        if (!node.done.has('config')) return undefined
         return ['config', `${event.version} ${short(event.hash)}, ${event.reason}`]
       case 'alarm':
         return ['alarm', `${event.code}: ${event.detail}`]
       case 'stopped':
         return ['stopped', event.error?.message ?? '']
-      case 'listening':
       case 'peer':
       case 'ready':
       case 'member':
@@ -377,22 +378,27 @@ class Story {
     }
   }
 
-  #factOf(node: DemoNode, { stage, detail }: Extract<StampedNodeEvent, { event: 'stage' }>): string {
+  /** What a stage has brought, in the words of people. */
+  #stageLine(
+    node: DemoNode,
+    { stage, detail }: Extract<StampedNodeEvent, { event: 'stage' }>
+  ): readonly [string, string] | undefined {
     switch (stage) {
-      case 'listening':
-        return node.addresses.map((address) => address.replace(/\/p2p\/.*/, '')).join(' ')
-      case 'discovered':
-        return `${JSON.stringify(detail?.['peers'] ?? null)} peers`
-      case 'authenticated':
-        return `all ${this.nodes.list.length} founders`
-      case 'founded':
-        return `cluster ${short(node.cluster)}`
-      case 'elected':
-        return `${this.nodes.named(node.leader?.peer)}, term ${node.leader?.term}`
-      case 'replicated':
-        return `config ${node.config?.version} ${short(node.config?.hash)}`
+      case 'preflight':
+      case 'identity':
+        return undefined
+      case 'discovery':
+        return ['discovered', `${JSON.stringify(detail?.['peers'] ?? null)} peers`]
+      case 'authentication':
+        return ['authenticated', `all ${this.nodes.list.length} founders`]
+      case 'formation':
+        return ['founded', `cluster ${short(node.cluster)}`]
+      case 'election':
+        return ['elected', `${this.nodes.named(node.leader?.peer)}, term ${node.leader?.term}`]
+      case 'config':
+        return ['replicated', `config ${node.config?.version} ${short(node.config?.hash)}`]
       case 'ready':
-        return ''
+        return ['ready', '']
     }
   }
 }

@@ -1,4 +1,5 @@
 /** What can go wrong between the command and the node that it talks to, and how any error crosses the socket and back. */
+import { toHex } from '../core/bytes.ts'
 import { InvariantError } from '../core/invariant.ts'
 import { QuorateError } from '../core/errors.ts'
 
@@ -79,6 +80,10 @@ export function errorBody(error: unknown): ErrorBody {
     details: {}
   }
 }
+
+/** For JSON.stringify: details of an error may hold what JSON cannot. */
+export const plainValue = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value instanceof Uint8Array ? toHex(value) : value
 
 /** The error that `errorBody` described: same name, code, message, details and next step. */
 export function reviveError(body: unknown): QuorateError {

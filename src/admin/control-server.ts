@@ -2,12 +2,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
-import { startDeadline } from '../core/deadline.ts'
-import { fromUtf8, toHex } from '../core/bytes.ts'
+import { startDeadline, TimeoutError } from '../core/deadline.ts'
+import { fromUtf8 } from '../core/bytes.ts'
 import type { JsonValue } from '../core/json.ts'
-import { NoQuorumError } from '../node/errors.ts'
 import type { QuorateNode, StampedNodeEvent } from '../node/types.ts'
-import { ControlRequestError, errorBody, httpStatus } from './control-errors.ts'
+import { ControlRequestError, ControlTimeoutError, errorBody, httpStatus, plainValue } from './control-errors.ts'
 import { placeSocket } from './control-path.ts'
 import { TIMEOUT_HEADER } from './limits.ts'
 
@@ -15,7 +14,7 @@ export interface ControlOptions {
   readonly clock?: Clock
   /** Longest request body. Default 1 MiB. */
   readonly bodyBytesMax?: number
-  /** Longest time that one request may take, the event stream excepted; then NoQuorumError. Default 60 s. */
+  /** Longest time that one request may take, the event stream excepted. Default 60 s. */
   readonly requestMsMax?: number
   /** How long `close` waits for requests in flight. Default 2 s. */
   readonly closeMsMax?: number
@@ -101,19 +100,18 @@ async function answer(
   response: ServerResponse,
   options: Resolved
 ): Promise<void> {
-  const startedAt = options.clock.now()
   const gone = new AbortController()
-  const deadline = startDeadline(options.clock, timeoutOf(request, options), {
-    reason: () => new NoQuorumError(options.clock.now() - startedAt, node.status().waitingFor),
-    parent: gone.signal
-  })
+  const timeoutMs = timeoutOf(request, options)
+  const deadline = startDeadline(options.clock, timeoutMs, { parent: gone.signal })
   response.once('close', () => gone.abort(new ControlRequestError(499, 'the client went away')))
   try {
     const handler = route(request)
     const body = await handler({ node, request, response, signal: deadline.signal, options })
     send(response, 200, body)
   } catch (error) {
-    const body = errorBody(error)
+    // A node that is waiting for a decision answers a deadline with what is missing; anything else is only late.
+    const late = error instanceof TimeoutError
+    const body = errorBody(late ? new ControlTimeoutError(`${request.method} ${request.url}`, timeoutMs) : error)
     send(response, httpStatus(body), { error: body })
   } finally {
     deadline.cancel()
@@ -136,7 +134,7 @@ function route(request: IncomingMessage): Handler {
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   if (response.destroyed || response.headersSent) return
-  const text = `${JSON.stringify(body, plain)}\n`
+  const text = `${JSON.stringify(body, plainValue)}\n`
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
@@ -145,10 +143,6 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   })
   response.end(text)
 }
-
-/** Details of an error may hold what JSON cannot. */
-const plain = (_key: string, value: unknown): unknown =>
-  typeof value === 'bigint' ? String(value) : value instanceof Uint8Array ? toHex(value) : value
 
 async function setConfig({ node, request, signal, options }: Call): Promise<unknown> {
   const body = await readObject(request, options, ['value', 'ifVersion', 'reason'])
@@ -231,7 +225,7 @@ function streamEvents(
   const onEvent = ({ detail }: CustomEvent<StampedNodeEvent>): void => {
     if (response.destroyed || response.writableEnded) return
     if (response.writableLength > options.eventBacklogBytesMax) return void response.destroy()
-    response.write(`${JSON.stringify(detail, plain)}\n`)
+    response.write(`${JSON.stringify(detail, plainValue)}\n`)
     if (detail.event === 'stopped') response.end()
   }
   response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })

@@ -15,7 +15,7 @@
  *
  * Errors come as {"error": {name, code, message, details, nextStep?}} with a matching HTTP status; switch on `name` or
  * `code`. A client that hangs up aborts its request; the header `quorate-timeout-ms` says how long a decision may take before
- * the answer is NoQuorumError. Left out: Windows (named pipes), TCP, health endpoints and metrics.
+ * the answer is NoQuorumError (or ControlTimeoutError, where a quorum is not what was missing). Left out: Windows (named pipes), TCP, health endpoints and metrics.
  */
 export { type ControlClient, controlClient } from './control-client.ts'
 export {
@@ -24,7 +24,8 @@ export {
   ControlRequestError,
   ControlTimeoutError,
   errorBody,
-  NodeNotRunningError
+  NodeNotRunningError,
+  plainValue
 } from './control-errors.ts'
 export { CONTROL_SOCKET } from './control-path.ts'
 export { type ControlOptions, type ControlServer, serveControl } from './control-server.ts'

@@ -75,14 +75,3 @@ export class Interrupted extends ExitWith {
     this.name = 'Interrupted'
   }
 }
-
-/** An error of `up`, with what its events carried: node, cluster, attempt. */
-export class Stamped extends Error {
-  readonly error: unknown
-  readonly stamp: Readonly<Record<string, unknown>>
-  constructor(error: unknown, stamp: Readonly<Record<string, unknown>>) {
-    super('stamped')
-    this.error = error
-    this.stamp = stamp
-  }
-}

@@ -1,3 +1,4 @@
+/** Durations as people write them on a command line, and as they like to read them. */
 import { UsageError } from './cli-errors.ts'
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }

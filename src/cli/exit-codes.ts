@@ -1,64 +1,120 @@
 /**
  * Exit codes: a small, stable set that a script can switch on. Which error belongs where is decided here by the error's
- * stable `name`, in one place; an error that nobody listed is a failure (1).
+ * stable `name`, in one table; an error that nobody listed is our bug (1).
  */
 export const EXIT = {
   ok: 0,
-  failure: 1,
+  bug: 1,
   usage: 2,
   refused: 3,
-  notFormed: 4,
-  brokenPipe: 141,
+  deadline: 4,
+  conflict: 5,
+  storage: 6,
+  noQuorum: 7,
+  preflight: 8,
   interrupted: 130,
+  brokenPipe: 141,
   terminated: 143
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
+interface Row {
+  readonly code: ExitCode
+  readonly meaning: string
+  readonly errors: readonly string[]
+}
+
+const TABLE: readonly Row[] = [
+  { code: EXIT.ok, meaning: 'done; `up`: stopped as asked', errors: [] },
+  { code: EXIT.bug, meaning: 'a bug in quorate; please report it', errors: [] },
+  {
+    code: EXIT.usage,
+    meaning: 'usage: an option, or a file that it names, is not what it should be',
+    errors: [
+      'InvalidOptionError',
+      'InvalidSchemaError',
+      'NoCredentialError',
+      'NotJsonError',
+      'PassphraseNeededError',
+      'PassphraseRefusedError',
+      'TokenTextError',
+      'UnreadableFileError',
+      'UsageError'
+    ]
+  },
+  {
+    code: EXIT.refused,
+    meaning: 'refused: identity, token, cluster, or a config that its schema forbids',
+    errors: [
+      'AdmissionRefusedError',
+      'ConfigTooLargeError',
+      'ControlDeniedError',
+      'ControlRequestError',
+      'InvalidConfigError',
+      'InvalidDocumentError',
+      'KeyFileInvalidError',
+      'KeyFileUnsafeError',
+      'PassphraseError',
+      'RequestRefusedError'
+    ]
+  },
+  {
+    code: EXIT.deadline,
+    meaning: 'deadline: not ready, not answered or not stopped in time',
+    errors: ['ControlLostError', 'ControlTimeoutError', 'NodeStoppedError', 'NotReadyError', 'StopTimeoutError']
+  },
+  {
+    code: EXIT.conflict,
+    meaning: 'conflict: config version, seat, or something that is there already',
+    errors: [
+      'ConfigConflictError',
+      'CredentialMismatchError',
+      'DataDirLockedError',
+      'KeyExistsError',
+      'NewClusterMismatchError',
+      'SeatConflictError',
+      'WouldOverwriteError'
+    ]
+  },
+  {
+    code: EXIT.storage,
+    meaning: 'storage: damaged, foreign, unsafe, full or failing',
+    errors: [
+      'DataDirUnsafeError',
+      'FormationStateError',
+      'StorageClosedError',
+      'StorageCorruptError',
+      'StorageFailedError',
+      'StorageForeignError',
+      'StorageFullError',
+      'StoredStateError'
+    ]
+  },
+  {
+    code: EXIT.noQuorum,
+    meaning: 'no quorum: too few members are here, or the cluster is not founded yet',
+    errors: ['NoQuorumError', 'NotFormedError']
+  },
+  {
+    code: EXIT.preflight,
+    meaning: 'preflight: old Node.js, no permission, an address that cannot be bound, no node running',
+    errors: ['KeyFileAccessError', 'ListenFailedError', 'NodeNotRunningError', 'StorageAccessError']
+  },
+  { code: EXIT.interrupted, meaning: 'interrupted (SIGINT) before it was done', errors: [] },
+  { code: EXIT.brokenPipe, meaning: 'nobody reads the output any more (SIGPIPE)', errors: [] },
+  { code: EXIT.terminated, meaning: 'terminated (SIGTERM) before it was done', errors: [] }
+]
+
 /** For `--help` and docs. */
-export const EXIT_CODES_HELP = `Exit codes:
-  0    done; \`up\`: stopped as asked
-  1    failure
-  2    usage: an option or a file is not what it should be
-  3    refused or in conflict: identity, token, cluster, seat, config version
-  4    deadline passed, not formed, or no quorum
-  130  interrupted (SIGINT) before it was done
-  143  terminated (SIGTERM) before it was done
-  141  nobody reads the output any more (SIGPIPE)`
+export const EXIT_CODES_HELP = [
+  'Exit codes:',
+  ...TABLE.map(({ code, meaning }) => `  ${String(code).padEnd(3)}  ${meaning}`)
+].join('\n')
 
-const USAGE = new Set([
-  'InvalidOptionError',
-  'NoCredentialError',
-  'NotJsonError',
-  'PassphraseNeededError',
-  'PassphraseRefusedError',
-  'TokenTextError',
-  'UnreadableFileError',
-  'UsageError'
-])
-
-const REFUSED = new Set([
-  'AdmissionRefusedError',
-  'ConfigConflictError',
-  'ConfigTooLargeError',
-  'ControlDeniedError',
-  'CredentialMismatchError',
-  'DataDirLockedError',
-  'DataDirUnsafeError',
-  'InvalidConfigError',
-  'InvalidDocumentError',
-  'InvalidSchemaError',
-  'KeyExistsError',
-  'KeyFileInvalidError',
-  'KeyFileUnsafeError',
-  'NewClusterMismatchError',
-  'PassphraseError',
-  'RequestRefusedError',
-  'SeatConflictError',
-  'WouldOverwriteError'
-])
-
-const NOT_FORMED = new Set(['ControlTimeoutError', 'NoQuorumError', 'NotFormedError', 'NotReadyError'])
+const CODES: ReadonlyMap<string, ExitCode> = new Map(
+  TABLE.flatMap(({ code, errors }) => errors.map((name): [string, ExitCode] => [name, code]))
+)
 
 const SIGNALS = new Map<string, ExitCode>([
   ['SIGINT', EXIT.interrupted],
@@ -66,13 +122,9 @@ const SIGNALS = new Map<string, ExitCode>([
   ['SIGPIPE', EXIT.brokenPipe]
 ])
 
-export const exitCodeOfSignal = (signal: string): ExitCode => SIGNALS.get(signal) ?? EXIT.failure
+export const exitCodeOfSignal = (signal: string): ExitCode => SIGNALS.get(signal) ?? EXIT.bug
 
 export function exitCodeOf(error: unknown): ExitCode {
-  const { name } = error as { name?: string }
-  if (name === undefined) return EXIT.failure
-  if (USAGE.has(name)) return EXIT.usage
-  if (NOT_FORMED.has(name)) return EXIT.notFormed
-  if (REFUSED.has(name)) return EXIT.refused
-  return EXIT.failure
+  const { name } = (error ?? {}) as { name?: string }
+  return CODES.get(name ?? '') ?? EXIT.bug
 }

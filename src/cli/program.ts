@@ -6,10 +6,11 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { ExitWith, Stamped, UsageError } from './cli-errors.ts'
+import { ExitWith, UsageError } from './cli-errors.ts'
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { reportError } from './report.ts'
+import { explained } from './system-errors.ts'
 
 /** What a subcommand's file exports. */
 export interface CommandModule {
@@ -59,9 +60,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof ExitWith) return error.exitCode
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
-    const { error: bare, stamp } = error instanceof Stamped ? error : { error, stamp: {} }
-    const shown = bare instanceof CommanderError ? usageError(bare) : bare
-    reportError(io, shown, json, stamp)
+    const shown = error instanceof CommanderError ? usageError(error) : await explained(error)
+    reportError(io, shown, json)
     return exitCodeOf(shown)
   }
 }
@@ -80,7 +80,7 @@ async function build(argv: readonly string[], io: Io): Promise<Command> {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      // With --json stdout belongs to events, and help is no event.
+      // With --json stdout belongs to events and answers, and help is neither.
       writeErr: (text) => void io.stderr.write(text),
       outputError: () => {}
     })

@@ -1,21 +1,25 @@
 /** How an error reaches the person or the program that ran the command. */
-import { errorBody } from '../admin/index.ts'
+import { errorBody, plainValue } from '../admin/index.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Io } from './io.ts'
 import { printable } from './view/text.ts'
 
-/** Beside the error itself: when, and for `up` which node. */
-export type Stamp = Readonly<Record<string, unknown>>
+const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
 
 /**
- * With --json: `{"event":"error", …}` is the last line on stdout, and `{"error": …}` goes to stderr, where a supervisor
- * that does not parse events looks. Otherwise: the message, the values, the next step, all on stderr.
+ * Always on stderr: stdout holds answers and events and nothing else. With --json one line, `{"error": {name, code, message,
+ * hint, …values}}`; otherwise the message, the values and the next step for people.
  */
-export function reportError(io: Io, error: unknown, json: boolean, stamp: Stamp = {}): void {
-  if (!json) return void io.stderr.write(`${errorLines(error).join('\n')}\n`)
-  const { details, nextStep, ...rest } = errorBody(error)
-  io.stdout.write(`${JSON.stringify({ event: 'error', at: io.clock.wallNow(), ...stamp, ...errorBody(error) })}\n`)
-  io.stderr.write(`${JSON.stringify({ error: { ...details, ...rest, hint: nextStep } })}\n`)
+export function reportError(io: Io, error: unknown, json: boolean): void {
+  const lines = json ? [JSON.stringify({ error: errorJson(error) }, plainValue)] : errorLines(error)
+  io.stderr.write(lines.map((line) => `${line}\n`).join(''))
+}
+
+/** `hint` is there always, so that a script may rely on it. No value can take the place of one of the four. */
+function errorJson(error: unknown): object {
+  const { details, nextStep, name, code, message } = errorBody(error)
+  const fixed = { name, code, message, hint: nextStep ?? (error instanceof QuorateError ? null : BUG_HINT) }
+  return { ...fixed, ...details, ...fixed }
 }
 
 export function errorLines(error: unknown): readonly string[] {
@@ -27,11 +31,8 @@ export function errorLines(error: unknown): readonly string[] {
 
 function bugLines(error: unknown): readonly string[] {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return [
-    ...`error: ${text}`.split('\n').map(printable),
-    'next: This is a bug in quorate. Please report it with these lines.'
-  ]
+  return [...`error: ${text}`.split('\n').map(printable), `next: ${BUG_HINT}`]
 }
 
 const valueText = (value: unknown): string =>
-  printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value)))
+  printable(typeof value === 'string' ? value : (JSON.stringify(value, plainValue) ?? String(value)))

@@ -7,8 +7,8 @@ import { CONTROL_SOCKET, type ControlServer, serveControl } from '../admin/index
 import type { Timer } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { QuorateError } from '../core/errors.ts'
-import type { NodeInit, QuorateNode, StampedNodeEvent } from '../node/types.ts'
-import { ExitWith, Interrupted, NotReadyError, Stamped } from './cli-errors.ts'
+import type { NodeInit, QuorateNode, StageName, StampedNodeEvent } from '../node/types.ts'
+import { ExitWith, Interrupted, NotReadyError } from './cli-errors.ts'
 import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
@@ -40,7 +40,7 @@ class ParentGone extends ExitWith {
 export async function up(io: Io, options: UpOptions): Promise<void> {
   const cluster = options.new === true ? await newCluster(io, options) : undefined
   const output = upOutput(io, options.json === true, () => run.node?.status().name ?? '')
-  const run: Run = { io, options, cluster, output, end: new AbortController() }
+  const run: Run = { io, options, cluster, output, end: new AbortController(), stage: 'preflight' }
   const timer = connectEndings(run)
   try {
     const node = await raceAbort(start(run), run.end.signal)
@@ -50,8 +50,6 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
       () => {}
     )
     await untilEnd(run, node)
-  } catch (error) {
-    throw error instanceof ExitWith ? error : new Stamped(error, stampOf(run))
   } finally {
     timer?.cancel()
     output.close()
@@ -66,7 +64,8 @@ interface Run {
   /** Aborts with what ends this run from outside of the node: Interrupted, ParentGone, NotReadyError. */
   readonly end: AbortController
   node?: QuorateNode
-  last?: StampedNodeEvent
+  /** The latest that has begun. */
+  stage: StageName
 }
 
 function connectEndings(run: Run): Timer | undefined {
@@ -82,9 +81,9 @@ function connectEndings(run: Run): Timer | undefined {
   return deadline && io.clock.setTimer(deadline.ms, () => end.abort(notReady(run, deadline.text)))
 }
 
-function notReady({ node }: Run, deadlineText: string): NotReadyError {
+function notReady({ node, stage }: Run, deadlineText: string): NotReadyError {
   const status = node?.status()
-  return new NotReadyError(deadlineText, status?.stage ?? 'starting', status?.waitingFor ?? [])
+  return new NotReadyError(deadlineText, status?.stage ?? stage, status?.waitingFor ?? [])
 }
 
 async function start(run: Run): Promise<QuorateNode> {
@@ -93,7 +92,8 @@ async function start(run: Run): Promise<QuorateNode> {
   return (run.node = await createNode(init))
 }
 
-async function nodeInit({ io, options, cluster, output }: Run): Promise<NodeInit> {
+async function nodeInit(run: Run): Promise<NodeInit> {
+  const { io, options, cluster, output } = run
   const { mdns, interface: interfaces, listen, timing } = options
   const token = cluster?.ownToken ?? (options.token === undefined ? undefined : await readToken(io, options.token))
   const genesis =
@@ -103,6 +103,7 @@ async function nodeInit({ io, options, cluster, output }: Run): Promise<NodeInit
     dataDir: options.data,
     discovery: { mdns: mdns && interfaces !== undefined ? { interfaces } : mdns, seeds: options.seed ?? [] },
     logger: makeLogger(io, options.logLevel, (lines) => output.print(lines)),
+    events: eventsOf(run),
     ...(token === undefined ? {} : { token }),
     ...(genesis === undefined ? {} : { genesis: new Uint8Array(genesis) }),
     ...(listen === undefined ? {} : { listen }),
@@ -110,12 +111,18 @@ async function nodeInit({ io, options, cluster, output }: Run): Promise<NodeInit
   }
 }
 
-async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
-  const { addresses, uptimeMs } = node.status()
-  node.addEventListener('*', ({ detail }) => {
-    if (run.last === undefined) for (const event of eventsBefore(detail, addresses, uptimeMs)) onEvent(run, event)
-    onEvent(run, detail)
+/** Listens from before there is a node, so that its first events are seen as well. */
+function eventsOf(run: Run): EventTarget {
+  const events = new EventTarget()
+  events.addEventListener('*', (event) => {
+    const { detail } = event as CustomEvent<StampedNodeEvent>
+    if (detail.event === 'stage') run.stage = detail.stage
+    run.output.event(detail)
   })
+  return events
+}
+
+async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
   let control: ControlServer | undefined
   try {
     control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
@@ -127,21 +134,6 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
     await stopInOrder(run, node)
     await control?.close()
   }
-}
-
-/** A node listens before anybody can listen to it; this is what it has said by then. */
-function eventsBefore(first: StampedNodeEvent, addresses: readonly string[], ms: number): readonly StampedNodeEvent[] {
-  const { at, node, cluster, attempt } = first
-  const stamp = { at, node, cluster, attempt }
-  return [
-    { event: 'listening', addresses, ...stamp },
-    { event: 'stage', stage: 'listening', status: 'done', ms, ...stamp }
-  ]
-}
-
-function onEvent(run: Run, event: StampedNodeEvent): void {
-  run.last = event
-  run.output.event(event)
 }
 
 /** To stop was what somebody wanted, and the end is a good one. */
@@ -179,8 +171,4 @@ async function stopInOrder({ io }: Run, node: QuorateNode): Promise<void> {
   } finally {
     limit.cancel()
   }
-}
-
-function stampOf({ node, last }: Run): Readonly<Record<string, unknown>> {
-  return { node: node?.peerId ?? null, cluster: node?.clusterId ?? null, attempt: last?.attempt ?? null }
 }

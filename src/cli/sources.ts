@@ -1,4 +1,4 @@
-/** Where the values of options come from: the text itself, a file, or standard input. */
+/** Where the values of options and arguments come from: a file, standard input, or the text itself. */
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
@@ -17,21 +17,31 @@ export async function readSource(io: Io, path: string, what: string): Promise<Bu
   }
 }
 
-/** JSON text, `@FILE`, or `-` for stdin. */
+/** A file, or `-` for stdin; also the JSON text itself, where no file has that name. */
 export async function readJsonArgument(io: Io, argument: string): Promise<JsonValue> {
-  if (argument === STDIN) return parseJson((await readAll(io.stdin)).toString(), 'standard input')
-  if (argument.startsWith('@')) return readJsonFile(io, argument.slice(1))
-  return parseJson(argument, 'the argument')
+  try {
+    return await readJsonFile(io, argument)
+  } catch (error) {
+    if (!(error instanceof UnreadableFileError) || !isNoFile(error.cause)) throw error
+    // What was meant as JSON is known by how it begins; the rest is a name that was mistyped.
+    if (!/^\s*["{[\d-]|^\s*(?:true|false|null)\s*$/.test(argument)) throw error
+    return parseJson(argument, 'the argument')
+  }
 }
 
 export async function readJsonFile(io: Io, path: string): Promise<JsonValue> {
-  return parseJson((await readSource(io, path, 'the JSON file')).toString(), path)
+  const text = (await readSource(io, path, 'the JSON file')).toString()
+  return parseJson(text, path === STDIN ? 'standard input' : path)
 }
+
+/** A long text is no possible name. */
+const isNoFile = (cause: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((cause as NodeJS.ErrnoException).code ?? '')
 
 function parseJson(text: string, what: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue
   } catch (error) {
-    throw new UsageError(`${what} is not JSON: ${messageOf(error)}`, 'Pass JSON text, @FILE, or - for standard input.')
+    throw new UsageError(`${what} is not JSON: ${messageOf(error)}`, 'Pass a file, - for standard input, or JSON text.')
   }
 }

@@ -18,12 +18,13 @@ import type { NodeInit, QuorateNode } from './types.ts'
  * ListenFailedError.
  */
 export async function createNode(init: NodeInit): Promise<QuorateNode> {
+  const clock = systemClock
+  const startedAt = clock.now()
   checkOptions(init)
   const { dataDir, token, genesis, timing, discovery, listen } = init
   const logger = init.logger ?? silentLogger
-  const clock = systemClock
   const random = systemRandom()
-  const home = await openHome({ dataDir, token, genesis, logger })
+  const home = await openHome({ dataDir, token, genesis, logger, clock, startedAt })
   const sources = createSources({ home, clock, random, logger, discovery })
   const node = new Node({
     home,

@@ -8,6 +8,7 @@
 import { join } from 'node:path'
 import { readFile } from 'node:fs/promises'
 import { equalBytes, toHex } from '../core/bytes.ts'
+import type { Clock } from '../core/clock.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { secureBytes } from '../core/random.ts'
 import { decodeClaim, makeClaim } from '../identity/claim.ts'
@@ -15,8 +16,10 @@ import { readGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
 import { loadOrCreateNodeKey } from '../identity/key-store.ts'
 import type { LocalKey } from '../identity/signer.ts'
 import { type ParsedToken, parseToken } from '../identity/token.ts'
+import type { StageSpan } from '../observability/stages.ts'
 import { type DataDir, type DataFile, dataFiles, openDataDir } from '../storage/data-dir.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
+import { errnoOf, openingError } from '../storage/errors.ts'
 import type { Storage } from '../storage/port.ts'
 import { openWalStorage } from '../storage/wal/wal.ts'
 import { CredentialMismatchError, NoCredentialError } from './errors.ts'
@@ -27,12 +30,19 @@ export interface HomeInit {
   readonly token: string | undefined
   readonly genesis: Uint8Array | undefined
   readonly logger: Logger
+  readonly clock: Clock
+  /** When the start of the node began, by `clock.now()`. */
+  readonly startedAt: number
   /** Instead of the key in the data directory. */
   readonly key?: LocalKey
 }
 
 export interface Home {
   readonly path: string
+  /** By `clock.now()`. */
+  readonly startedAt: number
+  /** How long it took: preflight and identity, over before there is a node to report them. */
+  readonly stages: readonly StageSpan[]
   readonly key: LocalKey
   readonly domainId: Uint8Array
   readonly generation: number
@@ -59,6 +69,7 @@ const CLAIM_CELL = 'claim'
 
 export async function openHome(init: HomeInit): Promise<Home> {
   const directory = await openDataDir(init.dataDir)
+  const preflightAt = init.clock.now()
   for (const warning of directory.warnings) init.logger.warn({ dataDir: directory.path }, warning)
   let storage: Storage | undefined
   try {
@@ -74,11 +85,17 @@ export async function openHome(init: HomeInit): Promise<Home> {
         'cut a torn, never acknowledged write at the end of the log'
       )
     }
-    return await moveIn(directory, key, credentials, storage)
+    const home = await moveIn(directory, key, credentials, storage)
+    const { clock, startedAt } = init
+    const stages: readonly StageSpan[] = [
+      { stage: 'preflight', startedAt, endedAt: preflightAt },
+      { stage: 'identity', startedAt: preflightAt, endedAt: clock.now() }
+    ]
+    return { ...home, startedAt, stages }
   } catch (error) {
     await storage?.close()
     await directory.close()
-    throw error
+    throw errnoOf(error)?.startsWith('E') === true ? openingError('opening', directory.path, error) : error
   }
 }
 
@@ -89,7 +106,12 @@ interface Credentials {
   readonly generation: number
 }
 
-async function moveIn(directory: DataDir, key: LocalKey, credentials: Credentials, storage: Storage): Promise<Home> {
+async function moveIn(
+  directory: DataDir,
+  key: LocalKey,
+  credentials: Credentials,
+  storage: Storage
+): Promise<Omit<Home, 'startedAt' | 'stages'>> {
   const boot = bootCounter(storage.recovered.cells.get(BOOT_CELL)) + 1
   const claim = await claimFor(storage.recovered.cells.get(CLAIM_CELL), directory, key, credentials)
   await storage.write({

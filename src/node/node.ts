@@ -73,8 +73,8 @@ export interface NodeParts {
   readonly rememberPeer: (peerId: string, addresses: readonly string[]) => void
 }
 
-/** How long a graceful stop waits for the hand-over of leadership. */
-const HAND_OVER_MS = 2_000
+/** A graceful stop waits this long for the hand-over of leadership; longer where elections take longer. */
+const HAND_OVER_MS = 1_000
 const REFUSALS_MAX = 32
 /** Without a leader for this many election timeouts, a lost round is an alarm. */
 const LEADERLESS_TIMEOUTS = 10
@@ -115,10 +115,12 @@ export class Node implements QuorateNode {
     this.#leaderlessSince = clock.now()
     this.#timing = resolveTiming(parts.timing ?? home.genesis?.genesis.timing)
     this.#incarnation = incarnationOf(home.key.signer.peerId, toHex(home.storeId))
-    this.#stages = new Stages(
-      () => clock.now(),
-      (report) => this.#emit({ event: 'stage', ...report })
-    )
+    this.#stages = new Stages({
+      now: () => clock.now(),
+      startedAt: home.startedAt,
+      // What is reported late happened when it happened.
+      report: (report) => this.#emit({ event: 'stage', ...report }, this.#stages.elapsedMs - report.ms)
+    })
     this.#callers = new Callers(clock, () => this.#waitingFor())
     // Whoever does not ask must not be killed by an unhandled rejection.
     this.#ready.promise.catch(() => {})
@@ -156,7 +158,7 @@ export class Node implements QuorateNode {
   /** Replica and transport: from here on peers may come. */
   async open(): Promise<void> {
     await this.#orClose(async () => {
-      this.#stages.begin()
+      this.#stages.begin(this.#parts.home.stages)
       if (this.#genesis !== undefined) this.#beginReplica(this.#genesis)
       const transport = await this.#parts.createTransport(this.#gate())
       this.#transport = transport
@@ -176,7 +178,6 @@ export class Node implements QuorateNode {
       const addresses = transport.addresses()
       await this.#signAddresses(addresses)
       this.#emit({ event: 'listening', addresses })
-      this.#stages.finish('listening', { addresses })
       this.#checkAlone()
       this.#dialer = await this.#makeDialer(transport)
       await this.#dialer.start()
@@ -229,6 +230,8 @@ export class Node implements QuorateNode {
   #onGenesis(genesis: VerifiedGenesis): void {
     if (this.#genesis !== undefined) return
     this.#genesis = genesis
+    // Whoever could not be judged before may be dialled again.
+    this.#dialer?.tell({ type: 'forgive' })
     this.#parts.home.keepGenesis(genesis.bytes).catch((error: unknown) => this.#die(error))
     try {
       this.#timing = resolveTiming(this.#parts.timing ?? genesis.genesis.timing)
@@ -322,14 +325,14 @@ export class Node implements QuorateNode {
 
   #checkDiscovered(): void {
     const needed = this.#isFounded() ? 1 : (this.#genesis?.genesis.foundingSize ?? Infinity) - 1
-    if (this.#heardOf.size >= needed) this.#stages.finish('discovered', { peers: this.#heardOf.size })
+    if (this.#heardOf.size >= needed) this.#stages.finish('discovery', { peers: this.#heardOf.size })
   }
 
   /** A founding size of one has nobody to discover. */
   #checkAlone(): void {
     if (this.#genesis?.genesis.foundingSize !== 1) return
-    this.#stages.finish('discovered', { peers: 0 })
-    this.#stages.finish('authenticated', { peers: 0 })
+    this.#stages.finish('discovery', { peers: 0 })
+    this.#stages.finish('authentication', { peers: 0 })
   }
 
   #isFounded(): boolean {
@@ -346,7 +349,7 @@ export class Node implements QuorateNode {
     this.#dialer?.tell({ type: 'connected', peerId, ...(dialable === undefined ? {} : { address: dialable }) })
     if (addresses !== undefined) this.#parts.rememberPeer(peerId, addresses.addresses)
     this.#driver?.input({ type: 'session-open', peer })
-    if (this.#isFounded()) this.#stages.finish('authenticated', { peers: 1 })
+    if (this.#isFounded()) this.#stages.finish('authentication', { peers: 1 })
   }
 
   #onSessionClose(peerId: string, reason: string): void {
@@ -383,7 +386,7 @@ export class Node implements QuorateNode {
     const { logger } = this.#parts
     switch (event.type) {
       case 'founder-seen':
-        if (event.present === event.of) this.#stages.finish('authenticated', { founders: event.of })
+        if (event.present === event.of) this.#stages.finish('authentication', { founders: event.of })
         return
       case 'founded':
         this.#onFounded(event)
@@ -396,7 +399,7 @@ export class Node implements QuorateNode {
         if (event.leader !== undefined) this.#noQuorumAlarmed = false
         this.#leader = event.leader === undefined ? undefined : { peerId: event.leader, term: event.term }
         this.#emit({ event: 'leader', term: event.term, leader: event.leader ?? null })
-        if (event.leader !== undefined) this.#stages.finish('elected', { leader: event.leader, term: event.term })
+        if (event.leader !== undefined) this.#stages.finish('election', { leader: event.leader, term: event.term })
         this.#checkReady()
         return
       case 'writable':
@@ -410,7 +413,7 @@ export class Node implements QuorateNode {
           author: event.author,
           reason: event.reason
         })
-        this.#stages.finish('replicated', { version: event.version, hash: event.hash })
+        this.#stages.finish('config', { version: event.version, hash: event.hash })
         this.#checkReady()
         return
       case 'member':
@@ -443,7 +446,7 @@ export class Node implements QuorateNode {
     if (home.certificate === undefined) {
       home.keepCertificate(event.certificate).catch((error: unknown) => this.#die(error))
     }
-    this.#stages.finish('founded', { cluster: event.clusterId, term: event.term, founders: founders.length })
+    this.#stages.finish('formation', { cluster: event.clusterId, term: event.term, founders: founders.length })
     this.#dialer?.tell({
       type: 'wanted',
       peerIds: founders.map(({ peerId }) => peerId).filter((id) => id !== this.peerId)
@@ -522,11 +525,11 @@ export class Node implements QuorateNode {
     })
   }
 
-  #emit(event: NodeEvent): void {
+  #emit(event: NodeEvent, agoMs = 0): void {
     const { home, clock, logger } = this.#parts
     const stamped: StampedNodeEvent = {
       ...event,
-      at: clock.wallNow(),
+      at: clock.wallNow() - agoMs,
       node: this.peerId,
       cluster: this.clusterId ?? null,
       attempt: home.boot
@@ -658,12 +661,14 @@ export class Node implements QuorateNode {
     const { raft, sessions } = this.#replica?.status() ?? {}
     if (raft?.role !== 'leader' || this.#closing !== undefined) return
     if (!sessions?.some(({ incarnation }) => raft.membership.voters.includes(incarnation))) return
-    const deadline = startDeadline(this.#parts.clock, HAND_OVER_MS)
+    // The core gives up after an election timeout by itself: the heir is stopping as well, say.
+    const limitMs = Math.max(HAND_OVER_MS, this.#timing.raft.electionTimeoutMs)
+    const deadline = startDeadline(this.#parts.clock, limitMs)
     try {
       await this.transfer({ signal: deadline.signal })
     } catch (error) {
       // Nobody could take over in time. The others elect a leader when our connections close.
-      this.#parts.logger.warn({ reason: messageOf(error) }, 'stopping without handing leadership over')
+      this.#parts.logger.info({ reason: messageOf(error) }, 'stopping without handing leadership over')
     } finally {
       deadline.cancel()
     }

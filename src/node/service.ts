@@ -43,7 +43,7 @@ class Service implements QuorateNode, Startable {
   readonly [Symbol.toStringTag] = 'quorate/quorum'
   readonly #init: QuorumServiceInit
   readonly #components: QuorumComponents
-  readonly #events = new EventTarget()
+  readonly #events: EventTarget
   readonly #stopped = Promise.withResolvers<void>()
   #node: Node | undefined
   #seeking = false
@@ -51,6 +51,7 @@ class Service implements QuorateNode, Startable {
   constructor(init: QuorumServiceInit, components: QuorumComponents) {
     this.#init = init
     this.#components = components
+    this.#events = init.events ?? new EventTarget()
     this.#stopped.promise.catch(() => {})
   }
 
@@ -62,8 +63,10 @@ class Service implements QuorateNode, Startable {
     const components = this.#components
     const logger = this.#init.logger ?? silentLogger
     const clock = systemClock
+    const startedAt = clock.now()
     const random = systemRandom()
-    const home = await openHome({ dataDir, token, genesis, logger, key: hostKey(components.privateKey) })
+    const key = hostKey(components.privateKey)
+    const home = await openHome({ dataDir, token, genesis, logger, clock, startedAt, key })
     const sources = createSources({ home, clock, random, logger, discovery })
     const node = new Node({
       home,

@@ -30,11 +30,27 @@ export function waitingFor(facts: WaitingFacts): readonly string[] {
         .join(', ')}`
     ]
   }
+  if (isRemoved(facts, replica)) return [removedSentence(facts, replica)]
   if (facts.leader === undefined) return [leaderSentence(facts, replica), ...hints(facts)]
   if (replica.config === undefined)
     return ['the config: the leader is known, its first entry has not been committed here yet']
   return []
 }
+
+/** It was a founder, and consensus goes on without it: it left, or was removed. */
+function isRemoved({ selfIncarnation }: WaitingFacts, { raft }: ReplicaStatus): boolean {
+  if (raft === undefined) return false
+  const { voters, outgoing, learners, learnersNext } = raft.membership
+  return ![...voters, ...outgoing, ...learners, ...learnersNext].includes(selfIncarnation)
+}
+
+function removedSentence({ selfIncarnation }: WaitingFacts, { raft }: ReplicaStatus): string {
+  const voters = (raft?.membership.voters ?? []).map(peerIdOf)
+  return `this node is no longer a member: the cluster removed ${selfIncarnation} and goes on with ${voters.join(', ')}; stop this node`
+}
+
+/** An incarnation is `<peerId>#<storeId>`. */
+const peerIdOf = (incarnation: string): string => incarnation.split('#')[0]!
 
 function foundingSentence(facts: WaitingFacts, { formation }: ReplicaStatus): string {
   const { foundingSize } = facts

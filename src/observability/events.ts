@@ -2,7 +2,8 @@
  * What a node reports while it lives: the events of `up --json` and of `addEventListener`. Facts for people and machines that
  * watch; nothing in the protocol depends on them.
  */
-export type StageName = 'listening' | 'discovered' | 'authenticated' | 'founded' | 'elected' | 'replicated' | 'ready'
+export type StageName =
+  'preflight' | 'identity' | 'discovery' | 'authentication' | 'formation' | 'election' | 'config' | 'ready'
 
 export type MemberRole = 'voter' | 'learner' | 'observer'
 

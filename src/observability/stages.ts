@@ -1,8 +1,18 @@
 /**
- * The stages of one start, as people follow them: listening, discovered, authenticated, founded, elected, replicated, ready.
+ * The stages of one start, as people follow them:
+ *
+ *     preflight        the data directory is open: ours, writable, locked
+ *     identity         key, token, genesis and claim agree, and the log is open
+ *     discovery        as many peers were heard of as founding needs; one, once founded
+ *     authentication   all founders proved who they are; one member, once founded
+ *     formation        the founding certificate is durable here
+ *     election         a leader is known
+ *     config           the config is applied here
+ *     ready            all of it
  *
  * Each starts once and is done once in a process life, in that order for a node that forms a cluster. A restarted node has
- * founded before it has discovered anybody, so a stage may be done before its turn; it is reported when it happens.
+ * formed before it has discovered anybody, so a stage may be done before its turn; it is reported when it happens. The first
+ * two are over before there is a node that could report them: they are timed where they happen and handed to `begin`.
  */
 import type { StageName } from './events.ts'
 
@@ -15,36 +25,52 @@ export interface StageReport {
   readonly error?: { readonly name: string; readonly code: string; readonly message: string }
 }
 
+/** A stage that is over. Times are those of the clock that `Stages` reads. */
+export interface StageSpan {
+  readonly stage: StageName
+  readonly startedAt: number
+  readonly endedAt: number
+}
+
 export const stageOrder: readonly StageName[] = [
-  'listening',
-  'discovered',
-  'authenticated',
-  'founded',
-  'elected',
-  'replicated',
+  'preflight',
+  'identity',
+  'discovery',
+  'authentication',
+  'formation',
+  'election',
+  'config',
   'ready'
 ]
 
+export interface StagesInit {
+  /** Monotonic ms. */
+  readonly now: () => number
+  /** When the start began, by `now`. */
+  readonly startedAt: number
+  readonly report: (report: StageReport) => void
+}
+
 export class Stages {
-  readonly #report: (report: StageReport) => void
-  readonly #now: () => number
-  readonly #startedAt: number
+  readonly #init: StagesInit
   readonly #started = new Set<StageName>()
   readonly #done = new Set<StageName>()
 
-  constructor(now: () => number, report: (report: StageReport) => void) {
-    this.#now = now
-    this.#report = report
-    this.#startedAt = now()
+  constructor(init: StagesInit) {
+    this.#init = init
   }
 
-  /** Starts the first stage. */
-  begin(): void {
+  /** Reports what is over already, with the times at which it happened, and starts the next stage. */
+  begin(past: readonly StageSpan[]): void {
+    for (const { stage, startedAt, endedAt } of past) {
+      this.#start(stage, startedAt)
+      this.#end(stage, endedAt)
+    }
     this.#startNext()
   }
 
   get elapsedMs(): number {
-    return this.#now() - this.#startedAt
+    return this.#init.now() - this.#init.startedAt
   }
 
   isDone(stage: StageName): boolean {
@@ -59,9 +85,9 @@ export class Stages {
   /** True the first time. */
   finish(stage: StageName, detail?: Readonly<Record<string, unknown>>): boolean {
     if (this.#done.has(stage)) return false
-    this.#start(stage)
-    this.#done.add(stage)
-    this.#report({ stage, status: 'done', ms: this.elapsedMs, ...(detail === undefined ? {} : { detail }) })
+    const now = this.#init.now()
+    this.#start(stage, now)
+    this.#end(stage, now, detail)
     this.#startNext()
     return true
   }
@@ -69,17 +95,23 @@ export class Stages {
   /** The stage that the node was in when it had to give up. */
   fail(error: { readonly name: string; readonly code: string; readonly message: string }): void {
     if (this.#done.has('ready')) return
-    this.#report({ stage: this.current, status: 'failed', ms: this.elapsedMs, error })
+    this.#init.report({ stage: this.current, status: 'failed', ms: this.elapsedMs, error })
   }
 
   #startNext(): void {
     const next = stageOrder.find((stage) => !this.#done.has(stage))
-    if (next !== undefined) this.#start(next)
+    if (next !== undefined) this.#start(next, this.#init.now())
   }
 
-  #start(stage: StageName): void {
+  #start(stage: StageName, at: number): void {
     if (this.#started.has(stage)) return
     this.#started.add(stage)
-    this.#report({ stage, status: 'start', ms: this.elapsedMs })
+    this.#init.report({ stage, status: 'start', ms: at - this.#init.startedAt })
+  }
+
+  #end(stage: StageName, at: number, detail?: Readonly<Record<string, unknown>>): void {
+    this.#done.add(stage)
+    const ms = at - this.#init.startedAt
+    this.#init.report({ stage, status: 'done', ms, ...(detail === undefined ? {} : { detail }) })
   }
 }

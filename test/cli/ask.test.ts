@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
-import { NoQuorumError } from '../../src/node/errors.ts'
+import { NodeStoppedError, NoQuorumError } from '../../src/node/errors.ts'
 import { conflict, FakeNode, OTHER, READY, SELF } from '../admin/fake-node.ts'
 import { quorate, start } from './harness.ts'
 import { eventually } from '../admin/eventually.ts'
@@ -50,14 +50,21 @@ describe('status', () => {
   it('without a running node names the directory and the next step', async () => {
     await server.close()
     const { code, err, out } = await ask('status')
-    expect([code, out]).toEqual([1, ''])
+    expect([code, out]).toEqual([8, ''])
     expect(err).toBe(
       `error: no node runs on ${data}: it has no control socket\n  dataDir: ${data}\n  reason: no-socket\nnext: Start it: quorate up --data ${data}\n`
     )
     const json = await ask('status', '--json')
-    expect(json.json()).toMatchObject([{ event: 'error', name: 'NodeNotRunningError', code: 'ERR_NODE_NOT_RUNNING' }])
-    expect(JSON.parse(json.err)).toMatchObject({
-      error: { name: 'NodeNotRunningError', dataDir: data, hint: expect.stringContaining('quorate up') as unknown }
+    expect([json.code, json.out]).toEqual([8, ''])
+    expect(JSON.parse(json.err)).toEqual({
+      error: {
+        name: 'NodeNotRunningError',
+        code: 'ERR_NODE_NOT_RUNNING',
+        message: expect.stringContaining('no node runs on') as unknown,
+        hint: expect.stringContaining('quorate up') as unknown,
+        dataDir: data,
+        reason: 'no-socket'
+      }
     })
   })
 
@@ -88,7 +95,7 @@ describe('status', () => {
 
   it('with --watch and no node fails at once', async () => {
     await server.close()
-    expect((await ask('status', '--watch')).code).toBe(1)
+    expect((await ask('status', '--watch')).code).toBe(8)
   })
 })
 
@@ -106,18 +113,20 @@ describe('members', () => {
 
 describe('config', () => {
   it('get says that there is none yet', async () => {
-    node.facts = { ...READY, stage: 'founded', waitingFor: ['seat 3'] }
-    const { code, json } = await ask('config', 'get', '--json')
-    expect(code).toBe(4)
-    expect(json()).toMatchObject([{ name: 'NotFormedError', details: { stage: 'founded', waitingFor: ['seat 3'] } }])
+    node.facts = { ...READY, stage: 'formation', waitingFor: ['seat 3'] }
+    const { code, out, err } = await ask('config', 'get', '--json')
+    expect([code, out]).toEqual([7, ''])
+    expect(JSON.parse(err)).toMatchObject({
+      error: { name: 'NotFormedError', stage: 'formation', waitingFor: ['seat 3'] }
+    })
   })
 
-  it('set takes text, a file, or standard input', async () => {
+  it('set takes a file, standard input, or JSON text where no file has that name', async () => {
     writeFileSync(join(data, 'new.json'), '{"from": "file"}')
     expect((await ask('config', 'set', '{"from":"text"}')).out).toBe('config is at version 1  h1\n')
-    expect(
-      (await ask('config', 'set', `@${join(data, 'new.json')}`, '--if-version', '1', '--reason', 'why not')).code
-    ).toBe(0)
+    expect((await ask('config', 'set', join(data, 'new.json'), '--if-version', '1', '--reason', 'why not')).code).toBe(
+      0
+    )
     const third = await quorate(['config', 'set', '-', '--data', data, '--json'], { stdin: '{"from":"stdin"}' })
     expect(third.json()).toMatchObject([{ version: 3, value: { from: 'stdin' } }])
     expect(node.asked).toEqual([
@@ -147,32 +156,44 @@ describe('config', () => {
     expect((await ask('config', 'get', '--json')).json()).toMatchObject([{ value: { password: 'hunter2' } }])
   })
 
-  it('set reports a conflict with both versions, code 3', async () => {
+  it('set reports a conflict with both versions, code 5', async () => {
     node.failure = conflict()
     const { code, err } = await ask('config', 'set', '{}', '--if-version', '4')
-    expect(code).toBe(3)
+    expect(code).toBe(5)
     expect(err).toMatch(/^error: the config is at version 5, not 4\n {2}expected: 4\n {2}present: 5\n/)
     expect(err).toMatch(/\nnext: Read it again\.\n$/)
   })
 
-  it('set reports the lack of a quorum, code 4', async () => {
-    node.failure = new NoQuorumError(2_000, ['a majority'])
-    expect((await ask('config', 'set', '{}')).code).toBe(4)
+  it.each([
+    ['the lack of a quorum', new NoQuorumError(2_000, ['a majority']), 7],
+    ['a node that stops', new NodeStoppedError('stop was called'), 4],
+    ['a bug', new TypeError('x is not a function'), 1]
+  ])('set reports %s', async (_what, failure, code) => {
+    node.failure = failure
+    const { code: exitCode, err, out } = await ask('config', 'set', '{}', '--json')
+    expect([exitCode, out]).toEqual([code, ''])
+    expect(JSON.parse(err)).toMatchObject({ error: { name: failure.name, message: failure.message } })
   })
 
   it('set gives up after --timeout, code 4', async () => {
     void node.hang()
-    node.facts = { ...READY, waitingFor: ['a majority'] }
     const { code, err } = await ask('config', 'set', '{}', '--timeout', '30ms')
-    expect([code, err]).toEqual([4, expect.stringMatching(/not decided within \d+ ms: a majority/)])
+    expect([code, err]).toEqual([4, expect.stringContaining('no answer to PUT /v1/config within 30 ms')])
+  })
+
+  it('get gives values that JSON cannot hold as text', async () => {
+    node.failure = conflict()
+    const { err } = await ask('config', 'set', '{}', '--json')
+    expect(JSON.parse(err)).toMatchObject({ error: { expected: 4, present: 5, raw: '0102', big: '12' } })
   })
 
   it.each([
     [['config', 'set', '{'], 'not JSON'],
-    [['config', 'set', '@none.json'], 'there is no such file'],
+    [['config', 'set', 'none.json'], 'cannot read the JSON file none.json: there is no such file'],
+    [['config', 'set', '.'], 'it is a directory'],
     [['config', 'set', '{}', '--if-version', 'x'], 'not a whole number'],
     [['config', 'set', '{}', '--timeout', '5'], 'is not a duration'],
-    [['config', 'set'], "missing required argument 'json'"],
+    [['config', 'set'], "missing required argument 'file'"],
     [['config', 'frobnicate'], "unknown command 'frobnicate'"],
     [['transfer', 'a', 'b'], 'too many arguments']
   ])('refuses %j, code 2', async (argv, text) => {

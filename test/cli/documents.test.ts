@@ -40,7 +40,7 @@ describe('init', () => {
     const before = readdirSync(join(folder, 'out')).map((file) => readFileSync(join(folder, 'out', file), 'hex'))
     rmSync(join(folder, 'out', 'genesis.cose'))
     const again = await init('--seats', '3', '--plaintext-key')
-    expect(again.code).toBe(3)
+    expect(again.code).toBe(5)
     expect(again.err).toContain('issuer.key exists; nothing was written')
     expect(readdirSync(join(folder, 'out'))).toHaveLength(4)
     expect(before).toHaveLength(5)

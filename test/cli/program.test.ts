@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { EXIT } from '../../src/cli/exit-codes.ts'
+import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
+import { errorLines } from '../../src/cli/report.ts'
+import { explained } from '../../src/cli/system-errors.ts'
 import { quorate } from './harness.ts'
 
 const COMMANDS = ['init', 'up', 'status', 'members', 'config', 'transfer', 'leave', 'id', 'inspect']
@@ -53,9 +55,11 @@ describe('usage errors', () => {
     expect([people.code, people.out]).toEqual([2, ''])
     expect(people.err).toContain(`error: `)
     expect(people.err).toContain(text)
-    const { code, json } = await quorate([...argv, '--json'])
-    expect(code).toBe(2)
-    expect(json()).toMatchObject([{ event: 'error', message: expect.stringContaining(text) as unknown }])
+    const { code, out, err } = await quorate([...argv, '--json'])
+    expect([code, out]).toEqual([2, ''])
+    const { error } = JSON.parse(err) as { error: Record<string, unknown> }
+    expect(error['message']).toContain(text)
+    expect(Object.keys(error).slice(0, 4)).toEqual(['name', 'code', 'message', 'hint'])
   })
 })
 
@@ -70,5 +74,67 @@ describe('loading', () => {
         if (!file.startsWith('commands/')) expect(path, file).not.toContain('commands/')
       }
     }
+  })
+})
+
+describe('exit codes', () => {
+  /** Thrown and caught within the protocol, or by a caller's bug: no command ever ends with one. */
+  const INNER = new Set([
+    'AdmissionBrokenError',
+    'CborError',
+    'DialFailedError',
+    'FieldError',
+    'FormationMessageError',
+    'FrameError',
+    'FramingError',
+    'RaftMessageError',
+    'TransportStoppedError',
+    'UnreadableCommandError'
+  ])
+
+  it('are decided for every error that a command can end with', () => {
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+    const names = files.flatMap((file) =>
+      [...readFileSync(`src/${file}`, 'utf8').matchAll(/\bsuper\(\s*'(\w+Error)',\s*'ERR_/g)].map(([, name]) => name!)
+    )
+    expect(names.length).toBeGreaterThan(40)
+    const undecided = names.filter((name) => !INNER.has(name) && exitCodeOf({ name }) === EXIT.bug)
+    expect(undecided).toEqual([])
+    for (const name of INNER) expect(names, 'an error that is gone').toContain(name)
+  })
+
+  it.each([
+    ['ENOSPC', 'write', 6],
+    ['EIO', 'fsync', 6],
+    ['EACCES', 'mkdir', 8],
+    ['EROFS', 'open', 8],
+    ['EADDRINUSE', 'listen', 8],
+    ['EACCES', 'bind', 8]
+  ])('of %s at %s is %i, and no bug', async (code, syscall, exitCode) => {
+    const error = Object.assign(new Error(`${code}: refused`), { code, syscall, errno: -1, path: '/a/path' })
+    const shown = await explained(error)
+    expect(exitCodeOf(shown)).toBe(exitCode)
+    expect(errorLines(shown).join('\n')).toMatch(/\/a\/path[^]*\nnext: (?!This is a bug)/)
+  })
+
+  it('of a bug is 1, and it asks to be reported', async () => {
+    const bug = new TypeError('x is not a function')
+    expect(await explained(bug)).toBe(bug)
+    expect(exitCodeOf(bug)).toBe(1)
+    expect(errorLines(bug).at(-1)).toContain('bug')
+  })
+
+  it('of a folder that cannot be made is 8', async () => {
+    const { code, err } = await quorate([
+      'init',
+      '--name',
+      'p',
+      '--seats',
+      '1',
+      '--plaintext-key',
+      '--out',
+      'package.json/p'
+    ])
+    expect([code, err]).toEqual([8, expect.stringContaining('package.json/p')])
   })
 })

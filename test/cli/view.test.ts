@@ -25,9 +25,10 @@ const hash = 'ab'.repeat(32)
 describe('up', () => {
   const forming: readonly StampedNodeEvent[] = [
     stamp({ event: 'listening', addresses: [`/ip4/10.0.0.1/tcp/4001/p2p/${SELF}`] }),
-    stamp({ event: 'stage', stage: 'listening', status: 'done', ms: 12 }),
+    stamp({ event: 'stage', stage: 'preflight', status: 'done', ms: 5 }),
+    stamp({ event: 'stage', stage: 'identity', status: 'done', ms: 12 }),
     stamp({ event: 'peer', peer: OTHER, status: 'discovered', source: 'mdns' }),
-    stamp({ event: 'stage', stage: 'discovered', status: 'done', ms: 31.4 }),
+    stamp({ event: 'stage', stage: 'discovery', status: 'done', ms: 31.4 }),
     stamp({ event: 'peer', peer: OTHER, status: 'authenticated', seat: 2 }),
     stamp({
       event: 'peer',
@@ -37,16 +38,16 @@ describe('up', () => {
       code: 'foreign-domain',
       detail: 'evil\u001B[2J'
     }),
-    stamp({ event: 'stage', stage: 'authenticated', status: 'start', ms: 40 }),
+    stamp({ event: 'stage', stage: 'authentication', status: 'start', ms: 40 }),
     stamp({ event: 'waiting', waitingFor: ['2 of 3 founders: seat 3 not seen; tried 10.0.0.3'] })
   ]
   const ready: readonly StampedNodeEvent[] = [
-    stamp({ event: 'stage', stage: 'authenticated', status: 'done', ms: 55 }),
-    stamp({ event: 'stage', stage: 'founded', status: 'done', ms: 80 }, CLUSTER),
+    stamp({ event: 'stage', stage: 'authentication', status: 'done', ms: 55 }),
+    stamp({ event: 'stage', stage: 'formation', status: 'done', ms: 80 }, CLUSTER),
     stamp({ event: 'leader', term: 1, leader: OTHER }, CLUSTER),
-    stamp({ event: 'stage', stage: 'elected', status: 'done', ms: 91 }, CLUSTER),
+    stamp({ event: 'stage', stage: 'election', status: 'done', ms: 91 }, CLUSTER),
     stamp({ event: 'config', version: 1, hash, author: 'genesis', reason: '' }, CLUSTER),
-    stamp({ event: 'stage', stage: 'replicated', status: 'done', ms: 101 }, CLUSTER),
+    stamp({ event: 'stage', stage: 'config', status: 'done', ms: 101 }, CLUSTER),
     stamp({ event: 'ready', leader: OTHER, term: 1, configVersion: 1, configHash: hash, ms: 101 }, CLUSTER),
     stamp({ event: 'stage', stage: 'ready', status: 'done', ms: 101 }, CLUSTER)
   ]
@@ -54,12 +55,14 @@ describe('up', () => {
   it('shows what is done, what is under way, and what is missing', () => {
     expect(upLines(forming.reduce(upState, upStart('plant-7')), plain)).toEqual([
       `plant-7 · ${SELF}`,
-      '  ✓  listening      12 ms  /ip4/10.0.0.1/tcp/4001',
-      '  ✓  discovered     31 ms  1 by mdns',
-      '  ●  authenticated',
-      '  ·  founded',
-      '  ·  elected',
-      '  ·  replicated',
+      '  listening on /ip4/10.0.0.1/tcp/4001',
+      '  ✓  preflight       5 ms',
+      '  ✓  identity        12 ms',
+      '  ✓  discovery       31 ms  1 by mdns',
+      '  ●  authentication',
+      '  ·  formation',
+      '  ·  election',
+      '  ·  config',
       '  ·  ready',
       '',
       '  ✓  …her2222  seat 2  authenticated  mdns',
@@ -72,13 +75,15 @@ describe('up', () => {
   it('shows a ready node', () => {
     expect(upLines([...forming, ...ready].reduce(upState, upStart('plant-7')), plain)).toEqual([
       `plant-7 · ${SELF}`,
-      '  ✓  listening      12 ms   /ip4/10.0.0.1/tcp/4001',
-      '  ✓  discovered     31 ms   1 by mdns',
-      '  ✓  authenticated  55 ms   seat 2',
-      '  ✓  founded        80 ms   cluster c1c1c1c1c1c1',
-      '  ✓  elected        91 ms   leader …her2222 (seat 2), term 1',
-      '  ✓  replicated     101 ms  config 1  abababababab',
-      '  ✓  ready          101 ms',
+      '  listening on /ip4/10.0.0.1/tcp/4001',
+      '  ✓  preflight       5 ms',
+      '  ✓  identity        12 ms',
+      '  ✓  discovery       31 ms   1 by mdns',
+      '  ✓  authentication  55 ms   seat 2',
+      '  ✓  formation       80 ms   cluster c1c1c1c1c1c1',
+      '  ✓  election        91 ms   leader …her2222 (seat 2), term 1',
+      '  ✓  config          101 ms  config 1  abababababab',
+      '  ✓  ready           101 ms',
       '',
       '  ✓  …her2222  seat 2  authenticated, leader  mdns',
       '  ✗  …ird3333          refused                foreign-domain: evil\\u{1b}[2J'
@@ -89,12 +94,12 @@ describe('up', () => {
     const error = { name: 'SeatConflictError', code: 'ERR_SEAT_CONFLICT', message: 'seat 2 is claimed twice' }
     const lines = upLines(
       [
-        stamp({ event: 'stage', stage: 'founded', status: 'failed', ms: 70, error }),
+        stamp({ event: 'stage', stage: 'formation', status: 'failed', ms: 70, error }),
         stamp({ event: 'stopped', reason: 'error', error })
       ].reduce(upState, upStart('plant-7')),
       plain
     )
-    expect(lines).toContain('  ✗  founded        70 ms  seat 2 is claimed twice')
+    expect(lines).toContain('  ✗  formation       70 ms  seat 2 is claimed twice')
     expect(lines.at(-1)).toBe('  stopped: seat 2 is claimed twice')
   })
 })
@@ -125,12 +130,12 @@ describe('status', () => {
       leader: null,
       config: null,
       role: null,
-      stage: 'discovered',
+      stage: 'discovery',
       members: [],
       waitingFor: ['seat 3']
     } as const
     const lines = statusLines(forming, plain)
-    expect(lines[0]).toBe('plant-7 · at stage discovered')
+    expect(lines[0]).toBe('plant-7 · at stage discovery')
     expect(lines.slice(-2)).toEqual(['  waiting for', '    seat 3'])
   })
 })
@@ -138,8 +143,8 @@ describe('status', () => {
 describe('a line for each event', () => {
   it.each<[NodeEvent, string | undefined]>([
     [{ event: 'listening', addresses: ['/a', '/b'] }, 'listening on /a /b'],
-    [{ event: 'stage', stage: 'founded', status: 'start', ms: 1 }, undefined],
-    [{ event: 'stage', stage: 'founded', status: 'done', ms: 12_345 }, 'founded after 12.3 s'],
+    [{ event: 'stage', stage: 'formation', status: 'start', ms: 1 }, undefined],
+    [{ event: 'stage', stage: 'formation', status: 'done', ms: 12_345 }, 'formation done after 12.3 s'],
     [{ event: 'peer', peer: OTHER, status: 'authenticated', seat: 2 }, 'authenticated …her2222 (seat 2)'],
     [
       { event: 'peer', peer: OTHER, status: 'refused', source: 'them', code: 'clone' },

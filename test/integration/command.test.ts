@@ -1,6 +1,6 @@
 /** The command as people run it: real processes, signals, pipes, and what is left of them. */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -17,6 +17,10 @@ beforeEach(async () => {
 afterEach(async () => {
   await yard.close()
 })
+
+/** The last line of stderr is the error; logs may come before it. */
+const errorIn = (stderr: string): Readonly<Record<string, unknown>> =>
+  (JSON.parse(stderr.trimEnd().split('\n').at(-1)!) as { error: Record<string, unknown> }).error
 
 const isLeader = (event: StampedNodeEvent): boolean => event.event === 'leader' && event.leader === event.node
 
@@ -52,11 +56,59 @@ describe('up --new', () => {
     expect(existsSync(`${yard.data('n1')}/issuer.key`)).toBe(false)
 
     const locked = await run('up', '--data', yard.data('n1'), '--json')
-    expect([locked.code, locked.stdout]).toEqual([3, expect.stringContaining('DataDirLockedError')])
+    expect([locked.code, locked.stdout]).toEqual([5, ''])
+    expect(errorIn(locked.stderr)).toMatchObject({ name: 'DataDirLockedError', code: 'ERR_DATA_DIR_LOCKED' })
     const other = await run('up', '--data', yard.data('n1'), '--new', '--name', 'other', '--json')
-    expect([other.code, other.stdout]).toEqual([3, expect.stringContaining('NewClusterMismatchError')])
+    expect([other.code, other.stdout]).toEqual([5, ''])
+    expect(errorIn(other.stderr)).toMatchObject({ name: 'NewClusterMismatchError', option: 'name', given: 'other' })
     const taken = await run('up', '--data', yard.data('n2'), '--new', '--name', 'other')
-    expect([taken.code, taken.stderr]).toEqual([3, expect.stringContaining('nothing was written')])
+    expect([taken.code, taken.stderr]).toEqual([5, expect.stringContaining('nothing was written')])
+  })
+})
+
+describe('a start', () => {
+  it('is told from its very beginning, in the order of its stages', async () => {
+    const { tokens } = await founding('stages', 1)
+    const node = yard.start('n1', { token: tokens[0]! })
+    const spawnedAt = performance.timeOrigin + performance.now()
+    const { ms } = await node.ready()
+    const ready = await node.until('the last stage', (event) => event.event === 'stage' && event.stage === 'ready')
+    const stages = node.events.filter((event) => event.event === 'stage')
+    const done = stages.filter(({ status }) => status === 'done').map(({ stage }) => stage)
+    const order = ['preflight', 'identity', 'discovery', 'authentication', 'formation', 'election', 'config', 'ready']
+    expect(done).toEqual(order)
+    expect(new Set(stages.filter(({ status }) => status === 'start').map(({ stage }) => stage))).toEqual(new Set(order))
+    expect(node.events[0]).toMatchObject({ event: 'stage', stage: 'preflight', status: 'start', ms: 0 })
+    // Moments and durations are of one clock: what was reported late says when it was.
+    for (const event of stages) expect(event.at - node.events[0]!.at).toBeCloseTo(event.ms, -2)
+    expect(node.events[0]!.at).toBeGreaterThan(spawnedAt)
+    expect(ready.at - node.events[0]!.at).toBeLessThanOrEqual(ms + 100)
+    const status = JSON.parse((await run('status', '--data', yard.data('n1'), '--json')).stdout) as { uptimeMs: number }
+    expect(status.uptimeMs).toBeGreaterThan(ms)
+    expect(await node.stop()).toBe(0)
+  })
+
+  it.each([
+    ['an address that cannot be bound', 8, ['--listen', '/ip4/192.0.2.1/tcp/1'], 'ListenFailedError'],
+    ['no credential', 2, [], 'NoCredentialError'],
+    ['a data directory that others may change', 6, [], 'DataDirUnsafeError'],
+    ['a file in place of the data directory', 6, [], 'DataDirUnsafeError'],
+    ['a data directory below a file', 8, [], 'StorageAccessError']
+  ])('that fails on %s ends with %i and says why on stderr', async (what, code, args, name) => {
+    const { tokens } = await founding('fails', 1)
+    let data = yard.data('n1')
+    if (what.includes('others')) mkdirSync(data, { mode: 0o777 })
+    if (what.includes('others')) chmodSync(data, 0o777)
+    if (what.includes('file')) writeFileSync(data, '')
+    if (what.includes('below')) data = `${data}/below`
+    const token = what.includes('no credential') ? [] : ['--token', tokens[0]!]
+    const { code: ended, stdout, stderr } = await run('up', '--json', '--data', data, '--no-mdns', ...token, ...args)
+    expect([ended, errorIn(stderr)['name']]).toEqual([code, name])
+    expect(errorIn(stderr)).toMatchObject({ code: expect.stringMatching(/^ERR_/) as unknown })
+    const events = stdout.split('\n').filter((line) => line !== '')
+    // Before there is a node there is nobody to report for; afterwards the last event says why as well.
+    if (name !== 'ListenFailedError') expect(events).toEqual([])
+    else expect(JSON.parse(events.at(-1)!)).toMatchObject({ event: 'stopped', error: { name } })
   })
 })
 
@@ -79,17 +131,48 @@ describe('a running cluster', () => {
 
     await Promise.all([nodes[1]!.kill(), nodes[2]!.kill()])
     const dead = await run('status', '--data', data[1]!, '--json')
-    expect([dead.code, dead.stdout]).toEqual([1, expect.stringContaining('"reason":"dead-socket"')])
+    expect([dead.code, dead.stdout]).toEqual([8, ''])
+    expect(errorIn(dead.stderr)).toMatchObject({ name: 'NodeNotRunningError', reason: 'dead-socket' })
     await eventually(async () => (await run('status', '--data', data[0]!)).stdout).toMatch(
       /no quorum[\s\S]*1 of 3 voters reachable, 2 needed/
     )
     const change = await run('config', 'set', '{}', '--data', data[0]!, '--timeout', '2s', '--json')
-    expect([change.code, change.stdout]).toEqual([
-      4,
-      expect.stringMatching(/^{"event":"error".*"NoQuorumError".*1 of 3 voters/)
-    ])
+    expect([change.code, change.stdout]).toEqual([7, ''])
+    expect(errorIn(change.stderr)).toMatchObject({
+      name: 'NoQuorumError',
+      waitingFor: [expect.stringContaining('1 of 3 voters') as unknown]
+    })
     expect(await nodes[0]!.stop()).toBe(0)
     expect(existsSync(`${data[0]!}/control.sock`)).toBe(false)
+  })
+
+  it('stops at once when its last two voters stop together, and nobody is alarmed', async () => {
+    const { tokens } = await founding('together', 3)
+    const nodes = tokens.map((token, i) => yard.start(`n${i + 1}`, { token }))
+    await Promise.all(nodes.map((node) => node.ready()))
+    const follower = nodes.findLast((node) => !node.events.some(isLeader))!
+    await follower.kill()
+    const rest = nodes.filter((node) => node !== follower)
+    const asked = performance.now()
+    expect(await Promise.all(rest.map((node) => node.stop()))).toEqual([0, 0])
+    // A second for the hand-over that fails; the rest is what stopping takes on a busy machine.
+    expect(performance.now() - asked).toBeLessThan(4_000)
+    for (const { stderr } of rest) expect(stderr).toBe('')
+  })
+
+  it('knows a node that has left, also when it is started again', async () => {
+    const { tokens } = await founding('leaves', 3)
+    const nodes = tokens.map((token, i) => yard.start(`n${i + 1}`, { token }))
+    await Promise.all(nodes.map((node) => node.ready()))
+    const left = await run('leave', '--data', yard.data('n3'), '--timeout', '30s', '--json')
+    expect([left.code, left.stdout, left.stderr]).toEqual([0, '{"left":true}\n', ''])
+    expect((await nodes[2]!.exited).code).toBe(0)
+    const again = yard.start('n3')
+    await again.until(
+      'that it is no member',
+      (event) => event.event === 'waiting' && event.waitingFor[0]?.startsWith('this node is no longer a member: ') === true
+    )
+    expect(await again.stop()).toBe(0)
   })
 
   it('of one founder stops when its parent is gone, and when nobody reads it', async () => {

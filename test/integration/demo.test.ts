@@ -64,7 +64,16 @@ describe('the demo', () => {
     expect(
       new Set(first.map(({ cluster, configVersion, configHash }) => `${cluster} ${configVersion} ${configHash}`))
     ).toEqual(new Set([`${String(form['cluster'])} 1 ${String(form['configHash'])}`]))
-    for (const stage of ['discovered', 'authenticated', 'founded', 'elected', 'replicated', 'ready']) {
+    for (const stage of [
+      'preflight',
+      'identity',
+      'discovery',
+      'authentication',
+      'formation',
+      'election',
+      'config',
+      'ready'
+    ]) {
       const done = of('stage').filter((line) => line.stage === stage && line.status === 'done' && line.at <= form.at)
       expect(new Set(done.map(({ name }) => name)), stage).toEqual(new Set(['n1', 'n2', 'n3']))
     }
@@ -121,7 +130,7 @@ describe('the demo', () => {
       const pids = new Set<number>()
       const outcome = await demo([], (line, kill) => {
         if (line.event === 'started') pids.add(line['pid'] as number)
-        if (line.event === 'stage' && line['stage'] === 'discovered' && line['status'] === 'done') kill(signal)
+        if (line.event === 'stage' && line['stage'] === 'discovery' && line['status'] === 'done') kill(signal)
       })
       expect(outcome.code).toBe(code)
       expect(pids.size).toBe(3)

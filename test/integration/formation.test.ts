@@ -28,8 +28,8 @@ describe('formation', () => {
     const set = await run('config', 'set', '{"limit":2}', '--if-version', '1', '--json', '--data', yard.data('n2'))
     expect(set).toMatchObject({ code: 0 })
     const late = await run('config', 'set', '{"limit":3}', '--if-version', '1', '--json', '--data', yard.data('n3'))
-    expect(late.code).toBe(3)
-    expect(late.stdout).toContain('ConfigConflictError')
+    expect([late.code, late.stdout]).toEqual([5, ''])
+    expect(JSON.parse(late.stderr)).toMatchObject({ error: { name: 'ConfigConflictError', expected: 1, actual: 2 } })
     for (const node of nodes) {
       await node.until('config version 2', (event) => event.event === 'config' && event.version === 2)
     }
@@ -56,9 +56,13 @@ describe('formation', () => {
 
   it('ends with exit code 4 and the same explanation when the deadline passes', async () => {
     const { tokens } = await founding('deadline', 3)
-    const node = yard.start('n1', { token: tokens[0]!, args: ['--deadline', '4s'] })
+    const node = yard.start('n1', { token: tokens[0]!, args: ['--deadline', '15s'] })
     expect((await node.exited).code).toBe(4)
-    expect(JSON.stringify(node.events.at(-1))).toContain('1 of 3 founders: seats 2, 3 not seen')
+    expect(node.events.at(-1)).toMatchObject({ event: 'stopped', reason: 'stop' })
+    const { error } = JSON.parse(node.stderr.trimEnd().split('\n').at(-1)!) as { error: Record<string, unknown> }
+    expect(error).toMatchObject({ name: 'NotReadyError', code: 'ERR_NOT_READY', stage: 'discovery' })
+    expect(error['message']).toContain('not ready within 15s: 1 of 3 founders: seats 2, 3 not seen')
+    expect(error['waitingFor']).toEqual([expect.stringContaining('1 of 3 founders: seats 2, 3 not seen')])
   })
 
   it('stops two nodes that hold one token, and names both', async () => {
@@ -75,7 +79,7 @@ describe('formation', () => {
     )
     const ids = stopped.map(({ node }) => node)
     for (const { error } of stopped) for (const id of ids) expect(error?.message).toContain(id)
-    for (const node of nodes) expect((await node.exited).code).toBe(3)
+    for (const node of nodes) expect((await node.exited).code).toBe(5)
   })
 })
 

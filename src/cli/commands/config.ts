@@ -1,3 +1,8 @@
+/**
+ * `quorate config`: the replicated config as the node of a data directory has it, and changes to it through any node.
+ *
+ * For people, what the schema marks as secret is hidden unless they ask for it; `--json` is for programs and hides nothing.
+ */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -58,11 +63,11 @@ async function readGenesisOf(dataDir: string): Promise<Uint8Array> {
 
 function defineSet(command: Command, io: Io): void {
   askOptions(command)
-    .argument('<json>', 'JSON text, @FILE, or - for standard input')
+    .argument('<file>', 'the new config, JSON: a file, - for standard input, or the text itself')
     .option('--if-version <n>', 'refuse when the config is not at this version', wholeNumber(0))
     .option('--reason <text>', 'kept in the history')
     .option('--json', 'one line: {"version", "hash", "value"}')
-    .addHelpText('after', example(`quorate config set --data node @plant.json --if-version 4 --reason 'raise limit'`))
+    .addHelpText('after', example(`quorate config set --data node plant.json --if-version 4 --reason 'raise limit'`))
     .action(async (argument: string, options: SetOptions) => {
       const value = await readJsonArgument(io, argument)
       const { ifVersion, reason } = options

@@ -1,3 +1,4 @@
+/** `quorate id`: the PeerId of a data directory, which a roster must name before the node has ever run. */
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
 import { DATA_OPTION, example, show } from './shared.ts'

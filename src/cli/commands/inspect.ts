@@ -1,3 +1,4 @@
+/** `quorate inspect`: what a document says and whether that can be believed, without a running node. */
 import type { Command } from 'commander'
 import { ExitWith } from '../cli-errors.ts'
 import { EXIT } from '../exit-codes.ts'

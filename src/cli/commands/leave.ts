@@ -1,3 +1,4 @@
+/** `quorate leave`: a node gives up its membership in order, before its machine is taken away. */
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
 import { ask, type AskOptions, askOptions, example, show } from './shared.ts'

@@ -1,3 +1,4 @@
+/** `quorate members`: who votes, who is connected and who leads, as the node of a data directory sees it. */
 import type { Command } from 'commander'
 import type { MemberInfo } from '../../node/types.ts'
 import type { Io } from '../io.ts'

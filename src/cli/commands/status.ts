@@ -1,3 +1,4 @@
+/** `quorate status`: what the node of a data directory is doing, and what it waits for. */
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
 import { statusLines } from '../view/status-view.ts'

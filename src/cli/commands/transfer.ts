@@ -1,3 +1,4 @@
+/** `quorate transfer`: moves leadership on purpose, before the leader's machine is touched. */
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
 import { ask, type AskOptions, askOptions, example, show } from './shared.ts'

@@ -1,3 +1,4 @@
+/** `quorate up`: its options and the rules between them. The work is in run-up.ts, which is loaded when it is due. */
 import { type Command, Option } from 'commander'
 import { UsageError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'

@@ -13,8 +13,8 @@ export function eventLine(event: StampedNodeEvent): string | undefined {
       if (event.status === 'start') return undefined
       if (event.status === 'failed')
         return `${event.stage} failed: ${printable(event.error?.message ?? 'no reason given')}`
-      if (event.stage === 'listening' || event.stage === 'ready') return undefined
-      return `${event.stage} after ${durationText(event.ms)}`
+      if (event.stage === 'ready') return undefined
+      return `${event.stage} done after ${durationText(event.ms)}`
     case 'peer':
       return peerLine(event)
     case 'leader':

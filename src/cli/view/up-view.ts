@@ -3,20 +3,11 @@
  * Pure: `upState` folds events, `upLines` shows a state. Nothing here keeps time but the events' own.
  */
 import type { NodeEvent, StageName, StampedNodeEvent } from '../../node/types.ts'
+import { stageOrder } from '../../observability/stages.ts'
 import { durationText } from '../duration.ts'
 import { selfOr } from './event-line.ts'
 import type { Style } from './style.ts'
 import { printable, shortHash, shortPeer, table, wrap } from './text.ts'
-
-export const STAGES: readonly StageName[] = [
-  'listening',
-  'discovered',
-  'authenticated',
-  'founded',
-  'elected',
-  'replicated',
-  'ready'
-]
 
 /** Peers that are shown; on large clusters the first to come. */
 const PEERS_SHOWN_MAX = 12
@@ -89,11 +80,11 @@ function withPeer(peers: readonly PeerState[], event: PeerState): readonly PeerS
 }
 
 export function upLines(state: UpState, style: Style): readonly string[] {
-  const head = `${style.bold(printable(state.name))} · ${state.node}`
   const lines = [
-    head,
+    `${style.bold(printable(state.name))} · ${state.node}`,
+    ...state.addresses.map((address) => style.dim(`  listening on ${withoutPeerId(address)}`)),
     ...table(
-      STAGES.map((stage) => stageRow(state, stage, style)),
+      stageOrder.map((stage) => stageRow(state, stage, style)),
       '  '
     )
   ]
@@ -128,20 +119,20 @@ function stageRow(state: UpState, stage: StageName, style: Style): readonly stri
 /** What the stage has brought, as it stands now. */
 function factOf(state: UpState, stage: StageName): string {
   switch (stage) {
-    case 'listening':
-      return state.addresses.map(withoutPeerId).join('  ')
-    case 'discovered':
-      return sourcesOf(state.peers)
-    case 'authenticated':
-      return seatsOf(state)
-    case 'founded':
-      return state.cluster === null ? '' : `cluster ${shortHash(state.cluster)}`
-    case 'elected':
-      return leaderOf(state)
-    case 'replicated':
-      return state.config === undefined ? '' : `config ${state.config.version}  ${shortHash(state.config.hash)}`
+    case 'preflight':
+    case 'identity':
     case 'ready':
       return ''
+    case 'discovery':
+      return sourcesOf(state.peers)
+    case 'authentication':
+      return seatsOf(state)
+    case 'formation':
+      return state.cluster === null ? '' : `cluster ${shortHash(state.cluster)}`
+    case 'election':
+      return leaderOf(state)
+    case 'config':
+      return state.config === undefined ? '' : `config ${state.config.version}  ${shortHash(state.config.hash)}`
   }
 }
 
