@@ -18,7 +18,7 @@ import { type Random, secureBytes } from '../core/random.ts'
 import { resolveTiming, type Timing } from '../config-init/index.ts'
 import type { Discovery, DiscoveryAlarm, PeerHint } from '../discovery/port.ts'
 import { decodeFormationState, initialFormationState } from '../formation/state.ts'
-import { addressSequence, makeAddressRecord, readAddressRecord } from '../identity/address-record.ts'
+import { addressSequence, decodeAddressRecord, makeAddressRecord, readAddressRecord } from '../identity/address-record.ts'
 import { clusterIdOf, encodeCertificate, formationCrypto, readCertificate } from '../identity/certificate.ts'
 import { decodeClaim, incarnationOf, readClaim } from '../identity/claim.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
@@ -26,7 +26,7 @@ import type { VerifiedGenesis } from '../identity/genesis.ts'
 import type { AdmissionContext, Admitted } from '../membership/admission.ts'
 import { Stages } from '../observability/stages.ts'
 import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
-import { Replica } from '../replica/index.ts'
+import { type RecordReader, Replica } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest, ReplicaEvent } from '../replica/types.ts'
 import { configErrorOf, encodeCommand } from '../replicated-config/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
@@ -268,7 +268,7 @@ export class Node implements QuorateNode {
       crypto,
       clusterIdOf: (certificate) => clusterIdOf(certificate, genesis, home.generation),
       certificateDocument: encodeCertificate,
-      readAddressRecord: tolerant(readAddressRecord),
+      readAddressRecord: readNews,
       raftTiming: this.#timing.raft,
       formationTiming: this.#timing.formation,
       random
@@ -733,14 +733,13 @@ function errorReport(error: unknown): { name: string; code: string; message: str
   return { name: error instanceof Error ? error.name : 'Error', code: 'ERR_UNEXPECTED', message: messageOf(error) }
 }
 
-/** What does not hold is undefined, as hints are: no exception leaves the core for it. */
-function tolerant<T>(read: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T | undefined {
-  return (bytes) => {
-    try {
-      return read(bytes)
-    } catch (error) {
-      if (error instanceof InvalidDocumentError) return undefined
-      throw error
-    }
+/** What does not hold is undefined, as hints are: no exception leaves the core for it. The signature is looked at last. */
+const readNews: RecordReader = (bytes, isNews) => {
+  try {
+    const { peerId, sequence } = decodeAddressRecord(bytes)
+    return isNews(peerId, sequence) ? readAddressRecord(bytes) : undefined
+  } catch (error) {
+    if (error instanceof InvalidDocumentError) return undefined
+    throw error
   }
 }

@@ -27,6 +27,7 @@
 export * from './types.ts'
 export { Replica } from './replica.ts'
 export type { ReplicaInit, ReplicaStatus } from './replica.ts'
+export type { RecordReader } from './sessions.ts'
 export { FORMATION_CELL, VOTE_CELL, StoredStateError } from './durable.ts'
 export { FrameError, decodeFrame, encodeFrame } from './frames.ts'
 export type { Frame, FrameScope } from './frames.ts'

@@ -1,5 +1,5 @@
 /** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
-import { compareText, equalBytes, toHex, utf8 } from '../core/bytes.ts'
+import { compareText, toHex, utf8 } from '../core/bytes.ts'
 import { QuorateError } from '../core/errors.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Random } from '../core/random.ts'
@@ -10,13 +10,13 @@ import type {
   FormationCrypto,
   FormationEffects,
   FormationEvent,
+  FormationInput,
   FormationState,
   FormationStatus,
   FoundingCertificate
 } from '../formation/types.ts'
 import { encodeFormationState } from '../formation/state.ts'
 import type { Admitted } from '../membership/admission.ts'
-import { bootAlarms, type BootMemory, forgetLive, rememberBoot } from '../membership/boots.ts'
 import { createRaft, type Raft } from '../raft/index.ts'
 import type {
   Entry,
@@ -29,17 +29,13 @@ import type {
   RaftStatus,
   RaftTiming
 } from '../raft/types.ts'
-import {
-  applyCommand,
-  type ConfigState,
-  decodeCommand,
-  initialConfig,
-  type ValidateConfig
-} from '../replicated-config/index.ts'
+import type { ConfigState, ValidateConfig } from '../replicated-config/index.ts'
+import { ConfigMachine } from './config-machine.ts'
 import { encodeHardState, FORMATION_CELL, storeEntry, StoredStateError, VOTE_CELL } from './durable.ts'
-import { decodeFrame, encodeFrame, type Frame, type FrameError, type FrameScope, PEER_RECORDS_MAX } from './frames.ts'
+import { decodeFrame, encodeFrame, type Frame, type FrameError, type FrameScope } from './frames.ts'
 import { Outbox } from './outbox.ts'
 import { peerIdOf, RequestDesk } from './requests.ts'
+import { type RecordReader, Sessions } from './sessions.ts'
 import type { ReplicaEffects, ReplicaInput } from './types.ts'
 
 export interface ReplicaInit {
@@ -60,10 +56,7 @@ export interface ReplicaInit {
   readonly clusterIdOf: (certificate: FoundingCertificate) => Uint8Array
   /** The certificate as a document, to be kept beside the key. */
   readonly certificateDocument: (certificate: FoundingCertificate) => Uint8Array
-  /** Verifies a signed address record; undefined when it does not hold. */
-  readonly readAddressRecord: (
-    bytes: Uint8Array
-  ) => { readonly peerId: string; readonly addresses: readonly string[]; readonly sequence: number } | undefined
+  readonly readAddressRecord: RecordReader
   readonly raftTiming: RaftTiming
   readonly formationTiming: { readonly rankStepMs: number; readonly campaignTimeoutMs: number }
   readonly random: Random
@@ -92,16 +85,12 @@ export class Replica {
   readonly #formation: Formation
   readonly #outbox = new Outbox()
   readonly #requests: RequestDesk
-  readonly #sessions = new Map<string, Admitted>()
-  /** Newest sequence of an address record that was passed on, by PeerId: a record is news once. */
-  readonly #recordSequences = new Map<string, number>()
+  readonly #sessions: Sessions
+  readonly #config: ConfigMachine
   #early: { readonly from: string; readonly frame: Uint8Array }[] = []
-  /** Process lives seen in this one: what tells a copied disk from one that was set back. */
-  #boots: BootMemory = []
   #certificate: FoundingCertificate | undefined
   #clusterId: Uint8Array | undefined
   #raft: Raft | undefined
-  #config: ConfigState | undefined
   #leader: string | undefined
   #term = 0
   #members = new Map<string, 'voter' | 'learner'>()
@@ -117,6 +106,8 @@ export class Replica {
       crypto: init.crypto,
       ...init.formationTiming
     })
+    this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord)
+    this.#config = new ConfigMachine(init.initialConfigText, init.validateConfig)
     this.#requests = new RequestDesk({
       selfPeerId: init.self.peerId,
       leader: () => ({ peerId: this.#leader, term: this.#term }),
@@ -139,7 +130,7 @@ export class Replica {
   step(input: ReplicaInput, now: number): ReplicaEffects {
     switch (input.type) {
       case 'tick':
-        if (isDue(this.#formationDeadline, now)) this.#fromFormation(this.#formation.step({ type: 'tick' }, now), now)
+        if (isDue(this.#formationDeadline, now)) this.#toFormation({ type: 'tick' }, now)
         if (isDue(this.#raftDeadline, now)) this.#toRaft({ type: 'tick' }, now)
         break
       case 'session-open':
@@ -155,7 +146,7 @@ export class Replica {
         this.#persisted(input.write, now)
         break
       case 'signed':
-        this.#fromFormation(this.#formation.step(input, now), now)
+        this.#toFormation(input, now)
         break
       case 'request':
         this.#requests.accept(input.request, now)
@@ -173,10 +164,10 @@ export class Replica {
       formation: this.#formation.status(),
       raft: this.#raft?.status(),
       clusterId: this.#clusterId === undefined ? undefined : toHex(this.#clusterId),
-      config: this.#config,
+      config: this.#config.state,
       founders: this.#certificate?.set.claims ?? [],
       member: this.#isMember(),
-      sessions: this.#peers(),
+      sessions: this.#sessions.list(),
       requestsPending: this.#requests.size
     }
   }
@@ -184,50 +175,20 @@ export class Replica {
   // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #openSession(peer: Admitted, now: number): void {
-    if (this.#sessions.has(peer.peerId)) this.#closeSession(peer.peerId, now)
-    for (const { code, detail } of bootAlarms(this.#boots, peer)) this.#outbox.event({ type: 'alarm', code, detail })
-    this.#boots = rememberBoot(this.#boots, peer)
-    this.#introduce(peer)
-    this.#sessions.set(peer.peerId, peer)
-    if (peer.claim !== undefined) {
-      this.#fromFormation(this.#formation.step({ type: 'founder-connected', claim: peer.claim }, now), now)
-    }
+    this.#closeSession(peer.peerId, now)
+    for (const { code, detail } of this.#sessions.open(peer)) this.#outbox.event({ type: 'alarm', code, detail })
+    for (const { to, records } of this.#sessions.introductions(peer)) this.#send(to, { kind: 'peers', records }, 0)
+    if (peer.claim !== undefined) this.#toFormation({ type: 'founder-connected', claim: peer.claim }, now)
     this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
   }
 
   #closeSession(peerId: string, now: number): void {
     const peer = this.#sessions.get(peerId)
     if (peer === undefined) return
-    this.#sessions.delete(peerId)
-    this.#boots = forgetLive(this.#boots, peer)
-    if (peer.claim !== undefined) {
-      this.#fromFormation(
-        this.#formation.step({ type: 'founder-disconnected', incarnation: peer.incarnation }, now),
-        now
-      )
-    }
-    this.#toRaft({ type: 'disconnected', peer: peer.incarnation }, now)
-  }
-
-  /** Tells the newcomer where the others are, and the others where the newcomer is: finding one member is enough (R-DSC-4). */
-  #introduce(newcomer: Admitted): void {
-    const others = this.#peers().filter(({ peerId }) => peerId !== newcomer.peerId)
-    const records = others.flatMap(({ addressRecord }) => addressRecord ?? []).slice(0, PEER_RECORDS_MAX)
-    if (records.length > 0) this.#send(newcomer.peerId, { kind: 'peers', records }, 0)
-    if (newcomer.addressRecord === undefined) return
-    for (const { peerId } of others.slice(0, PEER_RECORDS_MAX)) {
-      this.#send(peerId, { kind: 'peers', records: [newcomer.addressRecord] }, 0)
-    }
-  }
-
-  #peers(): readonly Admitted[] {
-    return [...this.#sessions.values()].toSorted((a, b) => compareText(a.peerId, b.peerId))
-  }
-
-  /** The peer whose present session belongs to this very incarnation. */
-  #peerOf(incarnation: string): string | undefined {
-    const peerId = peerIdOf(incarnation)
-    return this.#sessions.get(peerId)?.incarnation === incarnation ? peerId : undefined
+    this.#sessions.close(peer)
+    const { incarnation } = peer
+    if (peer.claim !== undefined) this.#toFormation({ type: 'founder-disconnected', incarnation }, now)
+    this.#toRaft({ type: 'disconnected', peer: incarnation }, now)
   }
 
   // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,11 +199,11 @@ export class Replica {
   }
 
   #send(peerId: string, frame: Frame, after: number): void {
-    if (this.#sessions.has(peerId)) this.#outbox.send(peerId, encodeFrame(frame, this.#scope()), after)
+    if (this.#sessions.get(peerId) !== undefined) this.#outbox.send(peerId, encodeFrame(frame, this.#scope()), after)
   }
 
   #sendTo(incarnation: string, frame: Frame, after: number): void {
-    const peerId = this.#peerOf(incarnation)
+    const peerId = this.#sessions.peerOf(incarnation)
     if (peerId !== undefined) this.#send(peerId, frame, after)
   }
 
@@ -262,16 +223,13 @@ export class Replica {
     switch (frame.kind) {
       case 'formation':
         if (sender.claim === undefined) return
-        this.#fromFormation(
-          this.#formation.step({ type: 'message', from: sender.incarnation, message: frame.message }, now),
-          now
-        )
+        this.#toFormation({ type: 'message', from: sender.incarnation, message: frame.message }, now)
         return
       case 'raft':
         this.#toRaft({ type: 'message', from: sender.incarnation, message: frame.message }, now)
         return
       case 'peers':
-        this.#learnPeers(frame.records)
+        for (const hint of this.#sessions.news(frame.records)) this.#outbox.event({ type: 'hint', ...hint })
         return
       case 'forward':
         this.#requests.forward(from, frame.requestId, frame.operation, now)
@@ -287,17 +245,11 @@ export class Replica {
     return this.#clusterId === undefined && this.#early.length < EARLY_FRAMES_MAX
   }
 
-  #learnPeers(records: readonly Uint8Array[]): void {
-    for (const bytes of records) {
-      const record = this.#init.readAddressRecord(bytes)
-      if (record === undefined || record.peerId === this.#init.self.peerId) continue
-      if (record.sequence <= (this.#recordSequences.get(record.peerId) ?? -1)) continue
-      this.#recordSequences.set(record.peerId, record.sequence)
-      this.#outbox.event({ type: 'hint', peerId: record.peerId, addresses: record.addresses })
-    }
-  }
-
   // ── Formation ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #toFormation(input: FormationInput, now: number): void {
+    this.#fromFormation(this.#formation.step(input, now), now)
+  }
 
   #fromFormation(effects: FormationEffects, now: number): void {
     this.#formationDeadline = effects.deadline
@@ -371,7 +323,7 @@ export class Replica {
       member: this.#isMember()
     })
     this.#fromRaft(this.#raft.start(now), now)
-    for (const peer of this.#peers()) this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
+    for (const peer of this.#sessions.list()) this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
     const early = this.#early
     this.#early = []
     for (const { from, frame } of early) this.#receive(from, frame, now)
@@ -447,52 +399,10 @@ export class Replica {
   }
 
   #apply(entry: Entry): void {
-    switch (entry.type) {
-      case 'membership':
-        return
-      case 'noop':
-        if (entry.data.byteLength > 0 && this.#config === undefined) this.#applyInitialConfig(entry.data)
-        return
-      case 'command':
-        this.#applyCommand(entry)
-        return
-    }
-  }
-
-  #applyCommand(entry: Entry): void {
-    if (this.#config === undefined) {
-      const detail = `entry ${entry.index} is a command before the initial config`
-      this.#outbox.event({ type: 'alarm', code: 'log-order', detail })
-      return
-    }
-    const { state, result, repeated } = applyCommand(this.#config, entry, this.#init.validateConfig)
-    this.#config = state
-    if (result.type === 'set' && !repeated) this.#reportConfig(state)
-    if (this.#requests.size === 0) return
-    const decoded = decodeCommand(entry.data)
-    if (decoded.type === 'command' && this.#requests.applied(decoded.command.requestId)) {
-      this.#outbox.outcome({ type: 'applied', requestId: decoded.command.requestId, result })
-    }
-  }
-
-  /** The same bytes stand in the genesis that every member verified; a leader that wrote others is broken or hostile. */
-  #applyInitialConfig(data: Uint8Array): void {
-    const expected = this.#init.initialConfigText
-    const state = initialConfig(expected)
-    if (!equalBytes(data, utf8(expected))) {
-      this.#outbox.event({
-        type: 'alarm',
-        code: 'initial-config-differs',
-        detail: 'the first entry of the log does not carry the config of the genesis; the genesis holds'
-      })
-    }
-    this.#config = state
-    this.#reportConfig(state)
-  }
-
-  #reportConfig({ current }: ConfigState): void {
-    const { version, hash, author, reason } = current
-    this.#outbox.event({ type: 'config', version, hash, author, reason })
+    const { events, answer } = this.#config.apply(entry)
+    for (const event of events) this.#outbox.event(event)
+    if (answer !== undefined && this.#requests.applied(answer.requestId))
+      this.#outbox.outcome({ type: 'applied', ...answer })
   }
 
   // ── The store ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -500,7 +410,7 @@ export class Replica {
   #persisted(write: number, now: number): void {
     for (const { owner, inner } of this.#outbox.durable(write)) {
       if (owner === 'raft') this.#toRaft({ type: 'persisted', write: inner }, now)
-      else this.#fromFormation(this.#formation.step({ type: 'persisted', write: inner }, now), now)
+      else this.#toFormation({ type: 'persisted', write: inner }, now)
     }
   }
 

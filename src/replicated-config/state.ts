@@ -28,6 +28,8 @@ export interface Applied {
   readonly result: ApplyResult
   /** The request had been answered before; `result` is that answer and the state has not changed. */
   readonly repeated: boolean
+  /** Of the command; undefined when it is malformed. */
+  readonly requestId: string | undefined
 }
 
 /**
@@ -46,15 +48,17 @@ export function initialConfig(text: string): ConfigState {
 
 export function applyCommand(state: ConfigState, entry: AppliedEntry, validate: ValidateConfig): Applied {
   const decoded = decodeCommand(entry.data)
-  if (decoded.type === 'malformed') return { state, result: decoded, repeated: false }
+  if (decoded.type === 'malformed') return { state, result: decoded, repeated: false, requestId: undefined }
   const { command } = decoded
-  const before = state.answered.find(({ requestId }) => requestId === command.requestId)
-  if (before !== undefined) return { state, result: before.result, repeated: true }
+  const { requestId } = command
+  const before = state.answered.find((answered) => answered.requestId === requestId)
+  if (before !== undefined) return { state, result: before.result, repeated: true, requestId }
   const verdict = judgeCommand(state, command, validate)
-  if (verdict.type !== 'accepted') return { state: remember(state, command, verdict), result: verdict, repeated: false }
+  if (verdict.type !== 'accepted')
+    return { state: remember(state, command, verdict), result: verdict, repeated: false, requestId }
   const next = append(state, nextRecord(state, entry, command, verdict.value))
   const result: ApplyResult = { type: 'set', version: next.current.version, hash: next.current.hash }
-  return { state: remember(next, command, result), result, repeated: false }
+  return { state: remember(next, command, result), result, repeated: false, requestId }
 }
 
 export type Verdict = { readonly type: 'accepted'; readonly value: JsonValue } | Exclude<ApplyResult, { type: 'set' }>

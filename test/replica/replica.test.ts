@@ -152,6 +152,23 @@ describe('a cluster in virtual time', () => {
     expect(cluster.life('p1').replica.status().raft).toEqual(before)
   })
 
+  it('tells a newcomer where the others are, and the others where the newcomer is, once', () => {
+    const cluster = new VirtualCluster({ size: 3, seed: 6 })
+    for (const name of cluster.names) cluster.start(name)
+    cluster.connect('p1', 'p2')
+    cluster.connect('p1', 'p3')
+    cluster.run(100)
+    const hints = (name: string): readonly string[] =>
+      cluster.life(name).events.flatMap((event) => (event.type === 'hint' ? [event.peerId] : []))
+    expect(hints('p1')).toEqual([])
+    expect(hints('p2')).toEqual(['p3'])
+    expect(hints('p3')).toEqual(['p2'])
+    cluster.disconnect('p1', 'p3')
+    cluster.connect('p1', 'p3')
+    cluster.run(100)
+    expect([hints('p2'), hints('p3')]).toEqual([['p3'], ['p2']])
+  })
+
   it('stops with both named when two nodes hold one seat', () => {
     const cluster = new VirtualCluster({ size: 3, seed: 4 })
     cluster.add('p9', 2)

@@ -2,7 +2,7 @@
  * Several replicas in virtual time: a heap of events, a network that delays and can be cut, disks that lose what was not
  * synced. Everything else is the shipped code. Real signatures are replaced by arithmetic; every run is a function of its seed.
  */
-import { utf8 } from '../../src/core/bytes.ts'
+import { fromUtf8, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/hash.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
 import { encodeFoundingSet, initialFormationState, decodeFormationState } from '../../src/formation/index.ts'
@@ -16,7 +16,7 @@ import {
   type StoredLogEntry,
   VOTE_CELL
 } from '../../src/replica/durable.ts'
-import { Replica } from '../../src/replica/index.ts'
+import { type RecordReader, Replica } from '../../src/replica/index.ts'
 import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
 import { anyConfig } from '../../src/replicated-config/index.ts'
 import { fakeCrypto, fakeSign, makeClaim } from '../formation/fake-crypto.ts'
@@ -109,7 +109,7 @@ export class VirtualCluster {
       crypto: fakeCrypto,
       clusterIdOf: ({ set }) => sha256(encodeCbor(encodeFoundingSet(set))),
       certificateDocument: () => utf8('certificate'),
-      readAddressRecord: () => undefined,
+      readAddressRecord: readRecord,
       raftTiming: { heartbeatMs: 50, electionTimeoutMs: 250, rankStepMs: 20, jitterMs: 5 },
       formationTiming: { rankStepMs: 100, campaignTimeoutMs: 500 },
       random: this.random.fork(`${name}/${node.boot}`)
@@ -196,7 +196,7 @@ export class VirtualCluster {
       bootNonce: `${name}-${boot}`,
       clusterId: undefined,
       addresses: undefined,
-      addressRecord: undefined,
+      addressRecord: utf8(`record ${name} ${boot}`),
       agent: 'test'
     }
   }
@@ -255,3 +255,10 @@ export class VirtualCluster {
 }
 
 const link = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`)
+
+/** `record <peer> <sequence>` */
+const readRecord: RecordReader = (bytes, isNews) => {
+  const [, peerId, sequence] = /^record (\S+) (\d+)$/.exec(fromUtf8(bytes)) ?? []
+  if (peerId === undefined || !isNews(peerId, Number(sequence))) return undefined
+  return { peerId, sequence: Number(sequence), addresses: [`/ip4/10.0.0.1/tcp/${peerId.slice(1)}`] }
+}

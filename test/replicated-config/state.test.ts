@@ -139,7 +139,8 @@ describe('retries', () => {
     const first = applyAt(initialConfig('{}'), 1, set(1, 'a', { ifVersion: 1 }))
     const then = applyAt(first.state, 2, set(2, 'b'))
     const again = applyAt(then.state, 3, set(1, 'a', { ifVersion: 1 }))
-    expect(again).toEqual({ state: then.state, result: first.result, repeated: true })
+    expect(again).toMatchObject({ state: then.state, result: first.result, repeated: true })
+    expect(again.requestId).toBe(first.requestId)
     expect(first.repeated).toBe(false)
   })
 

@@ -1,0 +1,101 @@
+/**
+ * Who is connected: one admitted session for each peer, what their boots give away, and what members tell each other about
+ * where members are (peer exchange: finding one member is enough, R-DSC-4).
+ *
+ * Everything that a peer says about others is a hint: a record counts only with its subject's own signature, is news once, and
+ * costs a verification only when it claims to be newer than what is known.
+ */
+import { compareText } from '../core/bytes.ts'
+import type { Admitted } from '../membership/admission.ts'
+import { bootAlarms, type BootMemory, forgetLive, type IdentityAlarm, rememberBoot } from '../membership/boots.ts'
+import { PEER_RECORDS_MAX } from './frames.ts'
+import { peerIdOf } from './requests.ts'
+
+export interface AddressHint {
+  readonly peerId: string
+  readonly addresses: readonly string[]
+}
+
+export interface RecordReader {
+  /** Undefined when the record does not hold, or `isNews` says no before its signature is looked at. */
+  (
+    bytes: Uint8Array,
+    isNews: (peerId: string, sequence: number) => boolean
+  ): (AddressHint & { readonly sequence: number }) | undefined
+}
+
+/** Peers whose newest record is remembered; beyond it the oldest is news again. */
+const RECORDS_REMEMBERED_MAX = 1_024
+
+export class Sessions {
+  readonly #self: string
+  readonly #readRecord: RecordReader
+  readonly #open = new Map<string, Admitted>()
+  /** Process lives seen in this one: what tells a copied disk from one that was set back. */
+  #boots: BootMemory = []
+  readonly #sequences = new Map<string, number>()
+
+  /** `self` is our PeerId. */
+  constructor(self: string, readRecord: RecordReader) {
+    this.#self = self
+    this.#readRecord = readRecord
+  }
+
+  /** What this session says about the identity behind it. */
+  open(peer: Admitted): readonly IdentityAlarm[] {
+    const alarms = bootAlarms(this.#boots, peer)
+    this.#boots = rememberBoot(this.#boots, peer)
+    this.#open.set(peer.peerId, peer)
+    return alarms
+  }
+
+  close(peer: Admitted): void {
+    this.#open.delete(peer.peerId)
+    this.#boots = forgetLive(this.#boots, peer)
+  }
+
+  get(peerId: string): Admitted | undefined {
+    return this.#open.get(peerId)
+  }
+
+  /** By PeerId, so that nothing depends on who came first. */
+  list(): readonly Admitted[] {
+    return [...this.#open.values()].toSorted((a, b) => compareText(a.peerId, b.peerId))
+  }
+
+  /** The peer whose present session belongs to this very incarnation. */
+  peerOf(incarnation: string): string | undefined {
+    const peerId = peerIdOf(incarnation)
+    return this.#open.get(peerId)?.incarnation === incarnation ? peerId : undefined
+  }
+
+  /** Tells a newcomer where the others are, and the others where the newcomer is. */
+  introductions(newcomer: Admitted): readonly { readonly to: string; readonly records: readonly Uint8Array[] }[] {
+    const others = this.list().filter(({ peerId }) => peerId !== newcomer.peerId)
+    const known = others.flatMap(({ addressRecord }) => addressRecord ?? []).slice(0, PEER_RECORDS_MAX)
+    const { addressRecord } = newcomer
+    return [
+      ...(known.length === 0 ? [] : [{ to: newcomer.peerId, records: known }]),
+      ...(addressRecord === undefined
+        ? []
+        : others.slice(0, PEER_RECORDS_MAX).map(({ peerId }) => ({ to: peerId, records: [addressRecord] })))
+    ]
+  }
+
+  /** Those records that hold and say something new. */
+  news(records: readonly Uint8Array[]): readonly AddressHint[] {
+    return records.flatMap((bytes) => {
+      const record = this.#readRecord(bytes, (peerId, sequence) => this.#isNews(peerId, sequence))
+      if (record === undefined) return []
+      const { peerId, addresses, sequence } = record
+      this.#sequences.delete(peerId)
+      this.#sequences.set(peerId, sequence)
+      if (this.#sequences.size > RECORDS_REMEMBERED_MAX) this.#sequences.delete(this.#sequences.keys().next().value!)
+      return [{ peerId, addresses }]
+    })
+  }
+
+  #isNews(peerId: string, sequence: number): boolean {
+    return peerId !== this.#self && sequence > (this.#sequences.get(peerId) ?? -1)
+  }
+}
