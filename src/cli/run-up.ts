@@ -43,7 +43,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const run: Run = { io, options, cluster, output, end: new AbortController(), stage: 'preflight' }
   const timer = connectEndings(run)
   try {
-    const node = await raceAbort(start(run), run.end.signal)
+    const node = await started(run)
     // Only a node that is late to be ready is ended by the deadline.
     node.ready().then(
       () => timer?.cancel(),
@@ -63,7 +63,10 @@ interface Run {
   readonly output: UpOutput
   /** Aborts with what ends this run from outside of the node: Interrupted, ParentGone, NotReadyError. */
   readonly end: AbortController
+  starting?: Promise<QuorateNode>
   node?: QuorateNode
+  /** How often this data directory was started; known from the first event on. */
+  attempt?: number
   /** The latest that has begun. */
   stage: StageName
 }
@@ -86,10 +89,31 @@ function notReady({ node, stage }: Run, deadlineText: string): NotReadyError {
   return new NotReadyError(deadlineText, status?.stage ?? stage, status?.waitingFor ?? [])
 }
 
+async function started(run: Run): Promise<QuorateNode> {
+  try {
+    return await raceAbort(start(run), run.end.signal)
+  } catch (error) {
+    await stopHalfStarted(run)
+    throw error
+  }
+}
+
 async function start(run: Run): Promise<QuorateNode> {
   const init = await nodeInit(run)
   const { createNode } = await import('../node/create-node.ts')
-  return (run.node = await createNode(init))
+  run.end.signal.throwIfAborted()
+  run.starting = createNode(init)
+  return (run.node = await run.starting)
+}
+
+/** A start cannot be broken off; it is waited for, so that it is stopped as any other. One that failed has cleaned up. */
+async function stopHalfStarted(run: Run): Promise<void> {
+  const { io, starting } = run
+  if (starting === undefined) return
+  const limit = startDeadline(io.clock, STOP_MS_MAX)
+  const node = await raceAbort(starting, limit.signal).catch(() => undefined)
+  limit.cancel()
+  if (node !== undefined) await stopInOrder(run, node)
 }
 
 async function nodeInit(run: Run): Promise<NodeInit> {
@@ -116,6 +140,7 @@ function eventsOf(run: Run): EventTarget {
   const events = new EventTarget()
   events.addEventListener('*', (event) => {
     const { detail } = event as CustomEvent<StampedNodeEvent>
+    run.attempt = detail.attempt
     if (detail.event === 'stage') run.stage = detail.stage
     run.output.event(detail)
   })
@@ -141,7 +166,8 @@ const isAskedFor = (reason: unknown): boolean =>
   reason instanceof ParentGone || (reason instanceof Interrupted && reason.exitCode !== EXIT.brokenPipe)
 
 /** The tokens of the other seats, as long as somebody may need them. */
-function invite({ io, options, output, end }: Run, cluster: NewCluster, node: QuorateNode): void {
+function invite(run: Run, cluster: NewCluster, node: QuorateNode): void {
+  const { io, options, output, end, attempt } = run
   // Tokens that could not be removed stay for their owner only, and are useless once the cluster is founded.
   void forgetWhenReady(node, cluster, end.signal).catch(() => {})
   const invitations = cluster.invitations(options.mdns ? [] : node.status().addresses)
@@ -154,6 +180,7 @@ function invite({ io, options, output, end }: Run, cluster: NewCluster, node: Qu
       at: io.clock.wallNow(),
       node: node.peerId,
       cluster: node.clusterId ?? null,
+      attempt,
       ...invitation
     })
   }

@@ -18,7 +18,12 @@ import { type Random, secureBytes } from '../core/random.ts'
 import { resolveTiming, type Timing } from '../config-init/index.ts'
 import type { Discovery, DiscoveryAlarm, PeerHint } from '../discovery/port.ts'
 import { decodeFormationState, initialFormationState } from '../formation/state.ts'
-import { addressSequence, decodeAddressRecord, makeAddressRecord, readAddressRecord } from '../identity/address-record.ts'
+import {
+  addressSequence,
+  decodeAddressRecord,
+  makeAddressRecord,
+  readAddressRecord
+} from '../identity/address-record.ts'
 import { clusterIdOf, encodeCertificate, formationCrypto, readCertificate } from '../identity/certificate.ts'
 import { decodeClaim, incarnationOf, readClaim } from '../identity/claim.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
@@ -115,11 +120,12 @@ export class Node implements QuorateNode {
     this.#leaderlessSince = clock.now()
     this.#timing = resolveTiming(parts.timing ?? home.genesis?.genesis.timing)
     this.#incarnation = incarnationOf(home.key.signer.peerId, toHex(home.storeId))
+    const startedAtWall = clock.wallNow() - (clock.now() - home.startedAt)
     this.#stages = new Stages({
       now: () => clock.now(),
       startedAt: home.startedAt,
-      // What is reported late happened when it happened.
-      report: (report) => this.#emit({ event: 'stage', ...report }, this.#stages.elapsedMs - report.ms)
+      // Some are reported later than they happened.
+      report: (report) => this.#emit({ event: 'stage', ...report }, startedAtWall + report.ms)
     })
     this.#callers = new Callers(clock, () => this.#waitingFor())
     // Whoever does not ask must not be killed by an unhandled rejection.
@@ -525,11 +531,11 @@ export class Node implements QuorateNode {
     })
   }
 
-  #emit(event: NodeEvent, agoMs = 0): void {
-    const { home, clock, logger } = this.#parts
+  #emit(event: NodeEvent, at = this.#parts.clock.wallNow()): void {
+    const { home, logger } = this.#parts
     const stamped: StampedNodeEvent = {
       ...event,
-      at: clock.wallNow() - agoMs,
+      at,
       node: this.peerId,
       cluster: this.clusterId ?? null,
       attempt: home.boot

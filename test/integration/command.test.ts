@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StampedNodeEvent } from '../../src/index.ts'
-import { founding, run, Yard } from './processes.ts'
+import { founding, QUORATE, run, Yard } from './processes.ts'
 import { eventually } from '../admin/eventually.ts'
 
 let yard: Yard
@@ -39,7 +39,9 @@ describe('up --new', () => {
         return event as { readonly token: string; readonly command: string }
       })
     )
-    for (const { token, command } of invitations) {
+    for (const invitation of invitations) {
+      const { token, command } = invitation
+      expect(invitation).toMatchObject({ node: expect.any(String) as unknown, cluster: null, attempt: 1 })
       expect(token).toMatch(/^qtk1\.[\w-]{100,500}$/)
       expect(command).toContain(`quorate up --data node --token ${token}`)
     }
@@ -80,12 +82,23 @@ describe('a start', () => {
     expect(new Set(stages.filter(({ status }) => status === 'start').map(({ stage }) => stage))).toEqual(new Set(order))
     expect(node.events[0]).toMatchObject({ event: 'stage', stage: 'preflight', status: 'start', ms: 0 })
     // Moments and durations are of one clock: what was reported late says when it was.
-    for (const event of stages) expect(event.at - node.events[0]!.at).toBeCloseTo(event.ms, -2)
+    for (const event of stages) expect(event.at - node.events[0]!.at).toBeCloseTo(event.ms, 1)
     expect(node.events[0]!.at).toBeGreaterThan(spawnedAt)
     expect(ready.at - node.events[0]!.at).toBeLessThanOrEqual(ms + 100)
     const status = JSON.parse((await run('status', '--data', yard.data('n1'), '--json')).stdout) as { uptimeMs: number }
     expect(status.uptimeMs).toBeGreaterThan(ms)
     expect(await node.stop()).toBe(0)
+  })
+
+  it('that does not end by its deadline is stopped in order, wherever it was', async () => {
+    const { tokens } = await founding('hurried', 3)
+    for (const ms of [1, 100, 200, 300, 400, 600]) {
+      const node = yard.start(`n${ms}`, { token: tokens[0]!, args: ['--deadline', `${ms}ms`] })
+      expect((await node.exited).code, node.story()).toBe(4)
+      expect(errorIn(node.stderr)).toMatchObject({ name: 'NotReadyError', stage: expect.any(String) as unknown })
+      // Nothing was said, or the end was said as well.
+      expect([undefined, 'stopped']).toContain(node.events.at(-1)?.event)
+    }
   })
 
   it.each([
@@ -109,6 +122,17 @@ describe('a start', () => {
     // Before there is a node there is nobody to report for; afterwards the last event says why as well.
     if (name !== 'ListenFailedError') expect(events).toEqual([])
     else expect(JSON.parse(events.at(-1)!)).toMatchObject({ event: 'stopped', error: { name } })
+  })
+})
+
+describe('what must be there before anything starts', () => {
+  it('is Node.js 22.12: an older one ends with 8 and a sentence', async () => {
+    const older = 'Object.defineProperty(process, "versions", { value: { node: "22.11.0" } })'
+    const child = spawn(process.execPath, ['--import', `data:text/javascript,${older}`, QUORATE, '--help'])
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    expect([code, said]).toEqual([8, `quorate needs Node.js 22.12 or newer; this is ${process.version}\n`])
   })
 })
 
@@ -155,8 +179,8 @@ describe('a running cluster', () => {
     const rest = nodes.filter((node) => node !== follower)
     const asked = performance.now()
     expect(await Promise.all(rest.map((node) => node.stop()))).toEqual([0, 0])
-    // A second for the hand-over that fails; the rest is what stopping takes on a busy machine.
-    expect(performance.now() - asked).toBeLessThan(4_000)
+    // At most a second for the hand-over that fails; the rest is patience with a busy machine.
+    expect(performance.now() - asked).toBeLessThan(8_000)
     for (const { stderr } of rest) expect(stderr).toBe('')
   })
 
@@ -170,7 +194,8 @@ describe('a running cluster', () => {
     const again = yard.start('n3')
     await again.until(
       'that it is no member',
-      (event) => event.event === 'waiting' && event.waitingFor[0]?.startsWith('this node is no longer a member: ') === true
+      (event) =>
+        event.event === 'waiting' && event.waitingFor[0]?.startsWith('this node is no longer a member: ') === true
     )
     expect(await again.stop()).toBe(0)
   })
