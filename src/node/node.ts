@@ -104,6 +104,8 @@ export class Node implements QuorateNode {
   #noQuorumAlarmed = false
   #catchingUp = false
   readonly #ending = new AbortController()
+  /** While it stops: nobody is left to hand over to. */
+  readonly #heirless = new AbortController()
   #addressRecord: Uint8Array | undefined
   #addressChanges = 0
   #seats: AdmissionContext['seats']
@@ -361,6 +363,10 @@ export class Node implements QuorateNode {
   #onSessionClose(peerId: string, reason: string): void {
     // The core first: a lost leader is a reason to act now.
     this.#driver?.input({ type: 'session-close', peerId })
+    // Whoever stops together with the others waits for none of them.
+    if (this.#leaving !== undefined && !this.#hasHeir()) {
+      this.#heirless.abort(new RequestRefusedError('the hand-over', 'no-heir', 'no other voter is connected any more'))
+    }
     this.#emit({ event: 'peer', peer: peerId, status: 'disconnected', detail: reason })
     this.#dialer?.tell({ type: 'disconnected', peerId })
   }
@@ -664,12 +670,9 @@ export class Node implements QuorateNode {
   }
 
   async #handOver(): Promise<void> {
-    const { raft, sessions } = this.#replica?.status() ?? {}
-    if (raft?.role !== 'leader' || this.#closing !== undefined) return
-    if (!sessions?.some(({ incarnation }) => raft.membership.voters.includes(incarnation))) return
-    // The core gives up after an election timeout by itself: the heir is stopping as well, say.
+    if (this.#replica?.status().raft?.role !== 'leader' || this.#closing !== undefined || !this.#hasHeir()) return
     const limitMs = Math.max(HAND_OVER_MS, this.#timing.raft.electionTimeoutMs)
-    const deadline = startDeadline(this.#parts.clock, limitMs)
+    const deadline = startDeadline(this.#parts.clock, limitMs, { parent: this.#heirless.signal })
     try {
       await this.transfer({ signal: deadline.signal })
     } catch (error) {
@@ -678,6 +681,11 @@ export class Node implements QuorateNode {
     } finally {
       deadline.cancel()
     }
+  }
+
+  #hasHeir(): boolean {
+    const { raft, sessions = [] } = this.#replica?.status() ?? {}
+    return sessions.some(({ incarnation }) => raft?.membership.voters.includes(incarnation) === true)
   }
 
   /** Stops because of `error`. */

@@ -172,15 +172,16 @@ describe('a running cluster', () => {
 
   it('stops at once when its last two voters stop together, and nobody is alarmed', async () => {
     const { tokens } = await founding('together', 3)
-    const nodes = tokens.map((token, i) => yard.start(`n${i + 1}`, { token }))
+    // With the most patient preset: an election timeout of 8 s.
+    const nodes = tokens.map((token, i) => yard.start(`n${i + 1}`, { token, args: ['--timing', 'edge'] }))
     await Promise.all(nodes.map((node) => node.ready()))
     const follower = nodes.findLast((node) => !node.events.some(isLeader))!
     await follower.kill()
     const rest = nodes.filter((node) => node !== follower)
     const asked = performance.now()
     expect(await Promise.all(rest.map((node) => node.stop()))).toEqual([0, 0])
-    // At most a second for the hand-over that fails; the rest is patience with a busy machine.
-    expect(performance.now() - asked).toBeLessThan(8_000)
+    // The hand-over ends with the heir; the rest is patience with a busy machine.
+    expect(performance.now() - asked).toBeLessThan(6_000)
     for (const { stderr } of rest) expect(stderr).toBe('')
   })
 
