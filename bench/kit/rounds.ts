@@ -1,0 +1,113 @@
+/**
+ * One round of losing a leader: from the signal to the new leader's first commit, and until all that are left know it. What
+ * the group was before the round it is again after it; everything waits for events, nothing for time.
+ */
+import { controlClient } from '../../src/admin/index.ts'
+import { type EventOf, type Life, wallNow, type Yard } from './yard.ts'
+
+/**
+ * `kill`: SIGKILL. `pause`: SIGSTOP, whose connections stay open, as with a dropped link. `stop`: SIGTERM, which hands over.
+ * `transfer`: asked for through the control socket, whose connection and HTTP exchange are part of the time.
+ */
+export type Loss = 'kill' | 'pause' | 'stop' | 'transfer'
+
+export const LOSSES: readonly Loss[] = ['kill', 'pause', 'stop', 'transfer']
+
+export interface Round {
+  /** Until the new leader's first commit. */
+  readonly writableMs: number
+  /** Until the last of the others knew the new leader. */
+  readonly knownMs: number
+  /** Until the first of the others missed the old one; a hand-over may be too quick for that. */
+  readonly missedMs: number | undefined
+  /** Terms that it took: one, and one more for each vote that nobody won. */
+  readonly terms: number
+}
+
+/** The node that leads by its own account, when all that live agree. */
+export function leaderOf(yard: Yard): Life {
+  const living = yard.living()
+  const newest = living.map(({ leader }) => leader).reduce((a, b) => ((a?.term ?? 0) >= (b?.term ?? 0) ? a : b))
+  const leader = living.find(({ peerId }) => peerId === newest?.leader)
+  if (leader === undefined || living.some((life) => life.leader?.leader !== newest!.leader)) {
+    throw new Error('the nodes do not agree about the leader before a round')
+  }
+  return leader
+}
+
+export async function loseLeader(yard: Yard, loss: Loss): Promise<Round> {
+  const old = leaderOf(yard)
+  const { term } = old.leader!
+  const others = yard.living().filter((life) => life !== old)
+  const marks = new Map(others.map((life) => [life, life.events.length]))
+  const from = (life: Life): number => marks.get(life)!
+  const mark = old.events.length
+  const at = await strike(old, loss)
+  const writable = await Promise.any(
+    others.map((life) => life.until('writable', (event) => event.term > term, from(life)))
+  )
+  const known = await Promise.all(others.map((life) => life.until('leader', knows(writable), from(life))))
+  const missed = others.flatMap((life) =>
+    life.events
+      .slice(from(life))
+      .flatMap((event) => (event.event === 'leader' && event.leader === null ? event.at : []))
+  )
+  await restore(yard, old, loss, mark, writable)
+  return {
+    writableMs: writable.at - at,
+    knownMs: Math.max(...known.map((event) => event.at)) - at,
+    missedMs: missed.length === 0 ? undefined : Math.min(...missed) - at,
+    terms: writable.term - term
+  }
+}
+
+const knows =
+  ({ node, term }: EventOf<'writable'>) =>
+  (event: EventOf<'leader'>): boolean =>
+    event.leader === node && event.term === term
+
+function strike(old: Life, loss: Loss): Promise<number> | number {
+  switch (loss) {
+    case 'kill':
+      return old.signal('SIGKILL')
+    case 'pause':
+      return old.signal('SIGSTOP')
+    case 'stop':
+      return old.signal('SIGTERM')
+    case 'transfer': {
+      const at = wallNow()
+      return controlClient(old.dataDir)
+        .transfer()
+        .then(() => at)
+    }
+  }
+}
+
+async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable: EventOf<'writable'>): Promise<void> {
+  switch (loss) {
+    case 'kill':
+    case 'stop': {
+      await old.exited
+      const { peerId } = old
+      const others = yard.living()
+      const marks = others.map(({ events }) => events.length)
+      const again = yard.start(yard.lives.indexOf(old))
+      await again.until('ready')
+      await Promise.all(
+        others.map((life, i) =>
+          life.until('peer', (event) => event.peer === peerId && event.status === 'authenticated', marks[i])
+        )
+      )
+      break
+    }
+    case 'pause':
+      old.signal('SIGCONT')
+      await old.until('leader', knows(writable), mark)
+      break
+    case 'transfer':
+      await old.until('leader', knows(writable), mark)
+      break
+  }
+  // A round that ends with another leader than it found would begin the next one in the middle of an election.
+  await Promise.all(yard.living().map((life) => life.until('leader', ({ leader }) => leader !== null)))
+}

@@ -1,0 +1,31 @@
+/** Quantiles by nearest rank: each number that is reported was measured. */
+export interface Summary {
+  readonly n: number
+  readonly min: number
+  readonly p50: number
+  readonly p90: number
+  readonly p99: number
+  readonly max: number
+}
+
+export function summary(values: readonly number[]): Summary {
+  if (values.length === 0) throw new Error('nothing was measured')
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
+  return { n: sorted.length, min: at(0), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) }
+}
+
+/** Three digits that mean something, never an exponent. */
+export function figure(value: number): string {
+  const size = Math.abs(value)
+  if (size >= 1000) return Math.round(value).toLocaleString('en')
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)
+}
+
+/** The columns of every table of latencies. */
+export const QUANTILES = ['n', 'min', 'p50', 'p90', 'p99', 'max'] as const
+
+export const quantileCells = (values: readonly number[]): string[] => {
+  const s = summary(values)
+  return QUANTILES.map((name) => (name === 'n' ? String(s.n) : figure(s[name])))
+}
