@@ -1,0 +1,265 @@
+/**
+ * What people are shown of a node: its events, stages and alarms, and what it waits for. Everything here is derived from what
+ * the replica and the edges report; nothing in the protocol depends on it.
+ */
+import type { Clock, Timer } from '../core/clock.ts'
+import { messageOf, QuorateError } from '../core/errors.ts'
+import type { DiscoveryAlarm } from '../discovery/port.ts'
+import type { Admitted, Refusal } from '../membership/admission.ts'
+import { Stages } from '../observability/stages.ts'
+import type { ReplicaEvent } from '../replica/types.ts'
+import type { Home } from './home.ts'
+import type { LeaderInfo, Logger, NodeEvent, ReadyInfo, StageName, StampedNodeEvent } from './types.ts'
+
+export interface ReporterInit {
+  readonly home: Home
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly events: EventTarget
+  /** Undefined while the genesis is not known. */
+  readonly foundingSize: () => number | undefined
+  readonly electionTimeoutMs: () => number
+  readonly waitingFor: () => readonly string[]
+}
+
+export interface ErrorReport {
+  readonly name: string
+  readonly code: string
+  readonly message: string
+}
+
+const REFUSALS_MAX = 32
+/** Without a leader for this many election timeouts, a lost round is an alarm. */
+const LEADERLESS_TIMEOUTS = 10
+/** How often it looks whether what is missing has changed. */
+const WAITING_EVERY_MS = 1_000
+
+export class Reporter {
+  readonly #init: ReporterInit
+  readonly #stages: Stages
+  readonly #heardOf = new Set<string>()
+  readonly #refusals = new Map<string, Refusal & { readonly by: 'us' | 'them' }>()
+  #clusterId: string | undefined
+  #leader: LeaderInfo | undefined
+  #leaderlessSince: number
+  #noQuorumAlarmed = false
+  #multicastBlocked = false
+  #lastWaiting = ''
+  #waitingTimer: Timer | undefined
+
+  constructor(init: ReporterInit) {
+    const { clock, home } = init
+    this.#init = init
+    this.#leaderlessSince = clock.now()
+    const startedAtWall = clock.wallNow() - (clock.now() - home.startedAt)
+    this.#stages = new Stages({
+      now: () => clock.now(),
+      startedAt: home.startedAt,
+      // Some are reported later than they happened.
+      report: (report) => this.#emit({ event: 'stage', ...report }, startedAtWall + report.ms)
+    })
+  }
+
+  /** Hex; undefined until founded. */
+  get clusterId(): string | undefined {
+    return this.#clusterId
+  }
+
+  get leader(): LeaderInfo | undefined {
+    return this.#leader
+  }
+
+  get stage(): StageName {
+    return this.#stages.current
+  }
+
+  get elapsedMs(): number {
+    return this.#stages.elapsedMs
+  }
+
+  get multicastBlocked(): boolean {
+    return this.#multicastBlocked
+  }
+
+  /** By PeerId or address: the last refusal, ours or theirs. */
+  get refusals(): ReadonlyMap<string, Refusal & { readonly by: 'us' | 'them' }> {
+    return this.#refusals
+  }
+
+  /** With the stages that opening the home has gone through. */
+  begin(): void {
+    this.#stages.begin(this.#init.home.stages)
+  }
+
+  listening(addresses: readonly string[]): void {
+    this.#emit({ event: 'listening', addresses })
+    // A founding size of one has nobody to discover.
+    if (this.#init.foundingSize() === 1) {
+      this.#stages.finish('discovery', { peers: 0 })
+      this.#stages.finish('authentication', { peers: 0 })
+    }
+    this.#watchWaiting()
+  }
+
+  discovered(peerId: string, source: string): void {
+    if (!this.#heardOf.has(peerId)) {
+      this.#heardOf.add(peerId)
+      this.#emit({ event: 'peer', peer: peerId, status: 'discovered', source })
+    }
+    const needed = this.#clusterId === undefined ? (this.#init.foundingSize() ?? Infinity) - 1 : 1
+    if (this.#heardOf.size >= needed) this.#stages.finish('discovery', { peers: this.#heardOf.size })
+  }
+
+  admitted({ peerId, seat }: Admitted): void {
+    this.#refusals.delete(peerId)
+    this.discovered(peerId, 'inbound')
+    this.#emit({ event: 'peer', peer: peerId, status: 'authenticated', ...(seat === undefined ? {} : { seat }) })
+    if (this.#clusterId !== undefined) this.#stages.finish('authentication', { peers: 1 })
+  }
+
+  disconnected(peerId: string, reason: string): void {
+    this.#emit({ event: 'peer', peer: peerId, status: 'disconnected', detail: reason })
+  }
+
+  /** The same refusal again is no news. */
+  refused(by: 'us' | 'them', who: string, { code, detail }: Refusal): void {
+    const before = this.#refusals.get(who)
+    if (before?.code !== code || before.by !== by) {
+      this.#emit({ event: 'peer', peer: who, status: 'refused', source: by, code, detail })
+    }
+    this.#refusals.delete(who)
+    this.#refusals.set(who, { by, code, detail })
+    if (this.#refusals.size > REFUSALS_MAX) this.#refusals.delete(this.#refusals.keys().next().value!)
+  }
+
+  discoveryAlarm({ code, detail }: DiscoveryAlarm): void {
+    if (code === 'multicast-blocked') this.#multicastBlocked = true
+    if (code === 'multicast-restored') this.#multicastBlocked = false
+    this.alarm(code, detail)
+  }
+
+  alarm(code: string, detail: string): void {
+    this.#emit({ event: 'alarm', code, detail })
+  }
+
+  replica(event: ReplicaEvent): void {
+    switch (event.type) {
+      case 'founder-seen':
+        if (event.present === event.of) this.#stages.finish('authentication', { founders: event.of })
+        return
+      case 'founded':
+        this.#clusterId = event.clusterId
+        this.#stages.finish('formation', { cluster: event.clusterId, term: event.term })
+        return
+      case 'leader':
+        this.#onLeader(event.leader, event.term)
+        return
+      case 'writable':
+        this.#emit({ event: 'writable', term: event.term })
+        return
+      case 'config': {
+        const { version, hash, author, reason } = event
+        this.#emit({ event: 'config', version, hash, author, reason })
+        this.#stages.finish('config', { version, hash })
+        return
+      }
+      case 'member':
+        this.#emit({ event: 'member', peer: event.peerId, role: event.role })
+        return
+      case 'no-quorum':
+        this.#onNoQuorum(event)
+        return
+      case 'alarm':
+        this.alarm(event.code, event.detail)
+        return
+      case 'frame-refused':
+        this.#init.logger.warn({ peer: event.peerId, reason: event.reason }, 'refused a frame')
+        return
+      case 'campaign':
+      case 'founding-leader':
+      case 'role':
+        this.#init.logger.info(event, event.type)
+        return
+      // The node acts on these, and says what came of it.
+      case 'hint':
+      case 'seat-conflict':
+        return
+    }
+  }
+
+  /** True the first time. */
+  ready(info: Omit<ReadyInfo, 'ms'>): ReadyInfo | undefined {
+    const ready = { ...info, ms: this.#stages.elapsedMs }
+    if (!this.#stages.finish('ready', { leader: info.leader, version: info.configVersion })) return undefined
+    this.#emit({ event: 'ready', ...ready })
+    return ready
+  }
+
+  get isReady(): boolean {
+    return this.#stages.isDone('ready')
+  }
+
+  /** The node ends; `error` is why, when it did not want to. */
+  ending(error: ErrorReport | undefined): void {
+    this.#waitingTimer?.cancel()
+    this.#waitingTimer = undefined
+    if (error === undefined) return
+    this.#stages.fail(error)
+    this.#init.logger.error(error, 'the node stops because of an error')
+  }
+
+  ended(error: ErrorReport | undefined): void {
+    if (error === undefined) this.#emit({ event: 'stopped', reason: 'stop' })
+    else this.#emit({ event: 'stopped', reason: 'error', error })
+  }
+
+  #onLeader(leader: string | undefined, term: number): void {
+    if (leader === undefined && this.#leader !== undefined) this.#leaderlessSince = this.#init.clock.now()
+    if (leader !== undefined) this.#noQuorumAlarmed = false
+    this.#leader = leader === undefined ? undefined : { peerId: leader, term }
+    this.#emit({ event: 'leader', term, leader: leader ?? null })
+    if (leader !== undefined) this.#stages.finish('election', { leader, term })
+  }
+
+  /** One lost round is how elections go; having no leader for long is news, once. */
+  #onNoQuorum({ term, heardFrom }: Extract<ReplicaEvent, { type: 'no-quorum' }>): void {
+    const { clock, electionTimeoutMs } = this.#init
+    const leaderlessMs = clock.now() - this.#leaderlessSince
+    if (this.#noQuorumAlarmed || leaderlessMs < LEADERLESS_TIMEOUTS * electionTimeoutMs()) return
+    this.#noQuorumAlarmed = true
+    const heard = heardFrom.length === 0 ? 'nobody' : heardFrom.join(', ')
+    const since = `no leader for ${Math.round(leaderlessMs)} ms (term ${term})`
+    this.alarm('no-quorum', `${since}: heard from ${heard}, which is no majority`)
+  }
+
+  /** Says once what is missing, and again whenever that changes. */
+  #watchWaiting(): void {
+    const look = (): void => {
+      const waiting = this.#init.waitingFor()
+      const text = waiting.join('\n')
+      if (text !== this.#lastWaiting && waiting.length > 0) this.#emit({ event: 'waiting', waitingFor: waiting })
+      this.#lastWaiting = text
+      this.#waitingTimer = this.#init.clock.setTimer(WAITING_EVERY_MS, look)
+    }
+    this.#waitingTimer = this.#init.clock.setTimer(WAITING_EVERY_MS, look)
+  }
+
+  #emit(event: NodeEvent, at = this.#init.clock.wallNow()): void {
+    const { home, logger, events } = this.#init
+    const stamped: StampedNodeEvent = {
+      ...event,
+      at,
+      node: home.key.signer.peerId,
+      cluster: this.#clusterId ?? null,
+      attempt: home.boot
+    }
+    logger.debug(stamped, event.event)
+    events.dispatchEvent(new CustomEvent(event.event, { detail: stamped }))
+    events.dispatchEvent(new CustomEvent('*', { detail: stamped }))
+  }
+}
+
+export function errorReport(error: unknown): ErrorReport {
+  if (error instanceof QuorateError) return { name: error.name, code: error.code, message: error.message }
+  return { name: error instanceof Error ? error.name : 'Error', code: 'ERR_UNEXPECTED', message: messageOf(error) }
+}
