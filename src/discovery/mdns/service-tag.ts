@@ -1,3 +1,4 @@
+/** The name under which the nodes of one domain find each other on a link. */
 import { invariant } from '../../core/invariant.ts'
 
 /**
