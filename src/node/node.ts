@@ -6,7 +6,7 @@
  * Stopping is orderly: leadership is handed over while the connections are up, then discovery says goodbye, then sessions,
  * log and lock are let go. A fatal error (a failed disk, a contested seat) skips the courtesies.
  */
-import { resolveTiming, type Timing } from '../config-init/index.ts'
+import { type NetworkTiming, resolveTiming, type Timing } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
@@ -54,7 +54,7 @@ export interface NodeParts {
   /** Overrides the preset of the genesis. */
   readonly timing: 'lan' | 'wan' | 'edge' | undefined
   /** Builds the transport around the gate; called once. */
-  readonly createTransport: (gate: AdmissionGate) => Promise<Transport>
+  readonly createTransport: (gate: AdmissionGate, network: NetworkTiming) => Promise<Transport>
   /** Sources of hints; `addresses` is what may be announced. */
   readonly createSources: (addresses: () => readonly string[]) => Promise<readonly Discovery[]>
   /** Remembers where peers were reached, for the next start. */
@@ -217,7 +217,7 @@ export class Node implements QuorateNode {
     await this.#orClose(async () => {
       this.#reporter.begin()
       if (this.#genesis !== undefined) this.#beginReplica(this.#genesis)
-      const transport = await this.#parts.createTransport(this.#gate())
+      const transport = await this.#parts.createTransport(this.#gate(), this.#timing.network)
       this.#transport = transport
       await transport.start({
         onSessionOpen: (peer) => this.#onSessionOpen(peer),

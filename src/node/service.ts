@@ -10,20 +10,16 @@
  */
 import type { Libp2pEvents, PeerInfo, PrivateKey, Startable } from '@libp2p/interface'
 import type { TypedEventTarget } from 'main-event'
-import { systemClock } from '../core/clock.ts'
 import { InvalidOptionError } from '../core/errors.ts'
-import { systemRandom } from '../core/random.ts'
 import { localKeyFromSeed, SEED_BYTES } from '../identity/signer.ts'
 import type { TransportComponents } from '../transport/libp2p/types.ts'
-import { agent, silentLogger } from './defaults.ts'
+import { assembleNode } from './assemble.ts'
 import { NodeStoppedError } from './errors.ts'
-import { openHome } from './home.ts'
-import { Node } from './node.ts'
-import { createSources } from './sources.ts'
+import type { Node } from './node.ts'
 import type { NodeInit, QuorateNode } from './types.ts'
 
 /** As for `createNode`, without what belongs to the host. */
-export type QuorumServiceInit = Omit<NodeInit, 'listen'>
+export type QuorumServiceInit = Omit<NodeInit, 'listen' | 'transports'>
 
 export type QuorumComponents = TransportComponents & {
   readonly privateKey: PrivateKey
@@ -50,6 +46,7 @@ class Service implements QuorateNode, Startable {
 
   constructor(init: QuorumServiceInit, components: QuorumComponents) {
     this.#init = init
+    this.#events = init.events ?? new EventTarget()
     this.#components = components
     this.#events = init.events ?? new EventTarget()
     this.#stopped.promise.catch(() => {})
@@ -59,29 +56,14 @@ class Service implements QuorateNode, Startable {
 
   async start(): Promise<void> {
     if (this.#node !== undefined) return
-    const { dataDir, token, genesis, timing, discovery } = this.#init
     const components = this.#components
-    const logger = this.#init.logger ?? silentLogger
-    const clock = systemClock
-    const startedAt = clock.now()
-    const random = systemRandom()
-    const key = hostKey(components.privateKey)
-    const home = await openHome({ dataDir, token, genesis, logger, clock, startedAt, key })
-    const sources = createSources({ home, clock, random, logger, discovery })
-    const node = new Node({
-      home,
-      clock,
-      random,
-      logger,
-      agent,
+    const node = await assembleNode(this.#init, {
       events: this.#events,
-      timing,
-      async createTransport(gate) {
+      key: hostKey(components.privateKey),
+      async createTransport({ gate, limits, onError }) {
         const { createHelloTransport } = await import('../transport/libp2p/adapter.ts')
-        return createHelloTransport(components, { gate })
-      },
-      createSources: sources.create,
-      rememberPeer: sources.remember
+        return createHelloTransport(components, { gate, limits, onError })
+      }
     })
     this.#node = node
     node.stopped.then(this.#stopped.resolve, this.#stopped.reject)

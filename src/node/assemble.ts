@@ -1,0 +1,81 @@
+/** What `createNode` and the libp2p service have in common: options checked, home opened, a node made around a transport. */
+import { isTimingPreset, type NetworkTiming, timingPresets } from '../config-init/index.ts'
+import { systemClock } from '../core/clock.ts'
+import { InvalidOptionError } from '../core/errors.ts'
+import { systemRandom } from '../core/random.ts'
+import type { LocalKey } from '../identity/signer.ts'
+import type { AdmissionGate } from '../transport/gate.ts'
+import type { Transport, TransportLimits } from '../transport/port.ts'
+import { agent, silentLogger } from './defaults.ts'
+import { type Home, openHome } from './home.ts'
+import { Node } from './node.ts'
+import { createSources } from './sources.ts'
+import type { NodeInit } from './types.ts'
+
+export interface TransportNeeds {
+  readonly home: Home
+  readonly gate: AdmissionGate
+  readonly limits: Partial<TransportLimits>
+  readonly onError: (error: unknown, doing: string) => void
+}
+
+export interface Assembly {
+  readonly events: EventTarget
+  readonly createTransport: (needs: TransportNeeds) => Promise<Transport>
+  /** Instead of the key in the data directory. */
+  readonly key?: LocalKey
+}
+
+export async function assembleNode(init: NodeInit, { events, createTransport, key }: Assembly): Promise<Node> {
+  const clock = systemClock
+  const startedAt = clock.now()
+  checkOptions(init)
+  const { dataDir, token, genesis, timing, discovery } = init
+  const logger = init.logger ?? silentLogger
+  const random = systemRandom()
+  const home = await openHome({
+    dataDir,
+    token,
+    genesis,
+    logger,
+    clock,
+    startedAt,
+    ...(key === undefined ? {} : { key })
+  })
+  const sources = createSources({ home, clock, random, logger, discovery })
+  return new Node({
+    home,
+    clock,
+    random,
+    logger,
+    agent,
+    events,
+    timing,
+    createTransport: (gate, network) =>
+      createTransport({
+        home,
+        gate,
+        limits: limitsOf(network),
+        onError: (error, doing) => logger.warn({ error, doing }, 'the transport survived an error')
+      }),
+    createSources: sources.create,
+    rememberPeer: sources.remember
+  })
+}
+
+/** Several addresses of a peer are tried within one dial, so a connect that hangs may take a quarter of it. */
+function limitsOf({ dialTimeoutMs, admissionTimeoutMs, frameTimeoutMs }: NetworkTiming): Partial<TransportLimits> {
+  return {
+    connectTimeoutMs: dialTimeoutMs / 4,
+    addressDialTimeoutMs: dialTimeoutMs + admissionTimeoutMs,
+    admissionDeadlineMs: admissionTimeoutMs,
+    frameDeadlineMs: frameTimeoutMs
+  }
+}
+
+function checkOptions({ dataDir, timing }: NodeInit): void {
+  if (dataDir.trim() === '') throw new InvalidOptionError('dataDir is empty: name a directory for key and log')
+  if (timing !== undefined && !isTimingPreset(timing)) {
+    throw new InvalidOptionError(`timing is ${String(timing)}; it is one of ${Object.keys(timingPresets).join(', ')}`)
+  }
+}
