@@ -1,0 +1,45 @@
+/** The README shows what is there: its program is an example that the tests run, its links and commands exist. */
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const read = (path: string): string => readFileSync(file(path), 'utf8')
+
+const pages = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'docs/PROTOCOL.md',
+  'docs/GUARANTEES.md'
+]
+
+describe('README', () => {
+  it('shows the embedding example, word for word', () => {
+    const program = read('examples/embed.ts').replace(/^\/\*\*[\s\S]*?\*\/\s*/, '')
+    const blocks = [...read('README.md').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code)
+    expect(blocks).toEqual([program])
+  })
+
+  it('names only npm scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const named = pages.flatMap((page) => [...read(page).matchAll(/\bnpm run ([a-z:]+)/g)].map(([, name]) => name!))
+    expect(named.length).toBeGreaterThan(0)
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([])
+  })
+
+  it('names only subcommands that exist', () => {
+    const named = [...read('README.md').matchAll(/\bquorate ([a-z]+)\b(?! needs)/g)].map(([, name]) => name!)
+    const known = (name: string): boolean => name === 'demo' || existsSync(file(`src/cli/commands/${name}.ts`))
+    expect(named.filter((name) => !known(name))).toEqual([])
+  })
+})
+
+describe.each(pages)('%s', (page) => {
+  it('links to files that exist', () => {
+    const folder = page.includes('/') ? page.slice(0, page.lastIndexOf('/') + 1) : ''
+    const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target!)
+    expect(links.filter((target) => !existsSync(file(folder + target)))).toEqual([])
+  })
+})
