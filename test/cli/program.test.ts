@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { QuorateError } from '../../src/core/errors.ts'
+import type { Io } from '../../src/cli/io.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
-import { errorLines } from '../../src/cli/report.ts'
+import { errorLines, reportError } from '../../src/cli/report.ts'
 import { explained } from '../../src/cli/system-errors.ts'
 import { quorate } from './harness.ts'
 
@@ -122,6 +125,30 @@ describe('exit codes', () => {
     expect(await explained(bug)).toBe(bug)
     expect(exitCodeOf(bug)).toBe(1)
     expect(errorLines(bug).at(-1)).toContain('bug')
+  })
+
+  it('come with JSON whose first four values nothing can take the place of', () => {
+    const values = { name: 'no', code: 'no', message: 'no', hint: 'no', seat: 2, bytes: new Uint8Array([1]) }
+    const stderr = new PassThrough()
+    const io = { stderr } as unknown as Io
+    for (const [error, hint] of [
+      [new QuorateError('AError', 'ERR_A', 'a', { details: values, nextStep: 'do' }), 'do'],
+      [new QuorateError('AError', 'ERR_A', 'a', { details: values }), null]
+    ] as const) {
+      reportError(io, error, true)
+      expect(String(stderr.read())).toBe(
+        `{"error":{"name":"AError","code":"ERR_A","message":"a","hint":${JSON.stringify(hint)},"seat":2,"bytes":"01"}}\n`
+      )
+    }
+    reportError(io, new TypeError('x'), true)
+    expect(JSON.parse(String(stderr.read()))).toMatchObject({
+      error: {
+        name: 'TypeError',
+        code: 'ERR_UNEXPECTED',
+        message: 'x',
+        hint: expect.stringContaining('bug') as unknown
+      }
+    })
   })
 
   it('of a folder that cannot be made is 8', async () => {
