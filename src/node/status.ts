@@ -74,7 +74,10 @@ export function members({
 function roleOf({ replica, incarnation }: StatusFacts): NodeStatus['role'] {
   const raft = replica?.raft
   if (raft === undefined) return null
-  return raft.membership.voters.includes(incarnation) ? raft.role : 'learner'
+  const { voters, outgoing, learners, learnersNext } = raft.membership
+  if (voters.includes(incarnation) || outgoing.includes(incarnation)) return raft.role
+  // Whoever left, or was founded without, has no part.
+  return learners.includes(incarnation) || learnersNext.includes(incarnation) ? 'learner' : null
 }
 
 export function currentConfig(state: ConfigState | undefined): ConfigVersion | undefined {

@@ -123,6 +123,16 @@ describe('status', () => {
     ])
   })
 
+  it('of a node that has left says so, and judges no quorum', () => {
+    const [self, ...others] = READY.members
+    const members = [...others, { ...self!, role: 'observer', leader: false } as const]
+    const waitingFor = ['this node is no longer a member: …']
+    const lines = statusLines({ ...READY, stage: 'election', leader: null, role: null, members, waitingFor }, plain)
+    expect(lines[0]).toBe('plant-7 · not a member')
+    expect(lines.join('\n')).not.toMatch(/quorum|reachable/)
+    expect(lines.at(-1)).toContain('no longer a member')
+  })
+
   it('before founding names what is missing', () => {
     const forming = {
       ...READY,

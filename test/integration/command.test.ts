@@ -199,6 +199,8 @@ describe('a running cluster', () => {
       (event) =>
         event.event === 'waiting' && event.waitingFor[0]?.startsWith('this node is no longer a member: ') === true
     )
+    const status = await run('status', '--data', yard.data('n3'))
+    expect(status.stdout).toContain('leaves · not a member')
     expect(await again.stop()).toBe(0)
   })
 

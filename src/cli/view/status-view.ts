@@ -39,12 +39,18 @@ function headline(status: NodeStatus, style: Style): string {
 }
 
 function stageText(status: NodeStatus, style: Style): string {
+  if (isOutside(status)) return style.red('not a member')
   if (quorumLost(status)) return style.red('no quorum')
   return status.stage === 'ready' ? style.green('ready') : style.yellow(`at stage ${status.stage}`)
 }
 
+/** It knows of a cluster and does not belong to it (any more): whether that one has a quorum is not seen from here. */
+const isOutside = ({ cluster, members }: NodeStatus): boolean =>
+  cluster !== null && members.some((member) => member.self && member.role === 'observer')
+
 /** Founded, and nobody leads: nothing can be committed now. */
-const quorumLost = (status: NodeStatus): boolean => status.cluster !== null && status.leader === null
+const quorumLost = (status: NodeStatus): boolean =>
+  status.cluster !== null && status.leader === null && !isOutside(status)
 
 function leaderText(status: NodeStatus, style: Style): string {
   const term = `term ${status.term}`
@@ -53,7 +59,7 @@ function leaderText(status: NodeStatus, style: Style): string {
     const self = status.leader === status.node ? ', this node' : ''
     return `${shortPeer(status.leader)}${seatText(seat)}${self}, ${term}${status.writable ? ', writable' : ''}`
   }
-  if (!quorumLost(status)) return 'none yet'
+  if (!quorumLost(status)) return 'none known'
   const voters = status.members.filter((member) => member.role === 'voter')
   const reachable = voters.filter((member) => member.connected || member.self).length
   const needed = Math.floor(voters.length / 2) + 1
