@@ -10,8 +10,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createGenesis, createToken, generateLocalKey } from '../../src/index.ts'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { mintTokens } from './tokens.ts'
 
 const COMMAND = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url))
 
@@ -143,18 +143,8 @@ export class Yard {
     this.#init = init
   }
 
-  /** The tokens of a new genesis: what an issuer does once, before any node starts. */
   async prepare(): Promise<void> {
-    const issuer = generateLocalKey().signer
-    const createdAtMs = Date.now()
-    const genesis = await createGenesis({ name: 'bench', foundingSize: this.#init.size, createdAtMs }, [issuer])
-    const seats = Array.from({ length: this.#init.size }, (_, i) => i + 1)
-    this.#tokens = await Promise.all(
-      seats.map(async (seat) => {
-        const { text } = await createToken(genesis, [issuer], { grant: { kind: 'founding', seat } })
-        return new TextDecoder().decode(text.reveal())
-      })
-    )
+    this.#tokens = await mintTokens(this.#init.size)
   }
 
   /** Starts, or starts again, the node of this seat (from 0). */
