@@ -9,10 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { wallNow } from './yard.ts'
 
+/** Another build of it may be named. */
+const ETCD = process.env['ETCD'] ?? 'etcd'
+
 /** Undefined when it is not installed. */
 export function etcdVersion(): string | undefined {
   try {
-    return /etcd Version: (\S+)/.exec(execFileSync('etcd', ['--version'], { encoding: 'utf8', stdio: 'pipe' }))?.[1]
+    return /etcd Version: (\S+)/.exec(execFileSync(ETCD, ['--version'], { encoding: 'utf8', stdio: 'pipe' }))?.[1]
   } catch {
     return undefined
   }
@@ -34,7 +37,7 @@ class Member {
   constructor(clientPort: number, words: readonly string[]) {
     this.clientPort = clientPort
     // Its log on a pipe that nobody reads would stop it one day.
-    this.child = spawn('etcd', words, { stdio: 'ignore' })
+    this.child = spawn(ETCD, words, { stdio: 'ignore' })
     this.exited = new Promise((resolve) => {
       this.child.once('close', () => {
         this.ended = true
@@ -98,7 +101,6 @@ export class Etcd {
 
   #start(i: number, state: 'new' | 'existing'): void {
     const { size, heartbeatMs, electionMs } = this.#init
-    const url = (port: number): string => `http://127.0.0.1:${port}`
     const peer = (at: number): string => url(this.#port + 2 * at)
     const client = this.#port + 2 * i + 1
     const cluster = Array.from({ length: size }, (_, at) => `m${at}=${peer(at)}`).join(',')
@@ -179,6 +181,8 @@ export class Etcd {
     })
   }
 }
+
+const url = (port: number): string => `http://127.0.0.1:${port}`
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
 
