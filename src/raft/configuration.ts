@@ -152,6 +152,8 @@ export class Configurations {
   #versions: Version[]
   #voters: ReadonlySet<NodeId>
   #members: ReadonlySet<NodeId>
+  /** Configurations up to this index are known to be over, committed here or not. */
+  #overUpTo = -1
 
   constructor(initial: Membership) {
     this.current = initial
@@ -172,11 +174,20 @@ export class Configurations {
 
   /**
    * A voter of the configuration in force, or of one that may come back: until the configuration that drops a voter has
-   * committed, that voter may be the only one whose log can win (dissertation section 4.2.2).
+   * committed, that voter may be the only one whose log can win (dissertation section 4.2.2). Once it has committed somewhere,
+   * the voter need not have heard of it to be out.
    */
   mayCampaign(id: NodeId): boolean {
-    if (this.#voters.has(id)) return true
-    return this.#versions.some(({ membership }) => membership.voters.includes(id) || membership.outgoing.includes(id))
+    if (this.#overUpTo < this.index && this.#voters.has(id)) return true
+    return this.#versions.some(
+      ({ index, membership }) =>
+        index > this.#overUpTo && (membership.voters.includes(id) || membership.outgoing.includes(id))
+    )
+  }
+
+  /** The configuration at `index`, committed elsewhere, does not name this member: what came before it is over. */
+  removedAt(index: number): void {
+    if (index > this.#overUpTo) this.#overUpTo = index
   }
 
   append(index: number, membership: Membership): void {

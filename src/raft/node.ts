@@ -107,6 +107,7 @@ export class RaftNode {
       commitIndex: this.log.commit,
       lastIndex: this.log.lastIndex,
       membership: this.membership,
+      membershipIndex: this.configurations.index,
       progress: leading?.progressStatus() ?? []
     }
   }
@@ -131,6 +132,9 @@ export class RaftNode {
         break
       case 'persisted':
         this.#persisted(input.write, now)
+        break
+      case 'removed':
+        this.configurations.removedAt(input.index)
         break
       case 'propose':
         if (this.role.name === 'leader') this.role.propose([input])

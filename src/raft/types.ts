@@ -100,6 +100,11 @@ export type RaftInput =
   | { readonly type: 'disconnected'; readonly peer: NodeId }
   /** Write `write` and all before it are durable. */
   | { readonly type: 'persisted'; readonly write: number }
+  /**
+   * A voter says that the configuration at `index` has committed and does not name this member, which may never see it
+   * otherwise: nobody replicates to whoever is out. It campaigns no more, unless a later configuration names it.
+   */
+  | { readonly type: 'removed'; readonly index: number }
   /** `ref` names the request in `outcomes`; each ref gets exactly one outcome unless the process ends. */
   | { readonly type: 'propose'; readonly ref: number; readonly data: Uint8Array }
   /** The same for many at once: one write and one append for all of them. Each ref still gets its own outcome. */
@@ -194,6 +199,8 @@ export interface RaftStatus {
   readonly commitIndex: number
   readonly lastIndex: number
   readonly membership: Membership
+  /** Of the entry that put `membership` in force; it may yet be undone while this is above `commitIndex`. 0: none did. */
+  readonly membershipIndex: number
   /** On the leader: how far each other member is. */
   readonly progress: readonly {
     readonly id: NodeId

@@ -10,12 +10,25 @@ import type { Entry, HardState } from '../raft/types.ts'
 export const FORMATION_CELL = 'formation'
 /** Raft's term and vote: one record (RAFT-HOLES 1). */
 export const VOTE_CELL = 'raft.vote'
+/** The newest process lives of other members: how a disk that was set back is known again (FAULTS P5). */
+export const BOOTS_CELL = 'boots'
 
 export interface StoredLogEntry {
   readonly index: number
   readonly term: number
   readonly type: number
   readonly data: Uint8Array
+}
+
+export interface RememberedBoot {
+  readonly peerId: string
+  /** Hex. */
+  readonly storeId: string
+  readonly boot: number
+  /** Hex. */
+  readonly bootNonce: string
+  /** Why it is barred from voting; undefined when nothing is held against it. */
+  readonly barred: string | undefined
 }
 
 /** What is in the store passed its checksums and is still not ours to understand: a newer format, or a bug. */
@@ -41,6 +54,28 @@ export function decodeHardState(bytes: Uint8Array | undefined): HardState {
     }
   }
   throw new StoredStateError('vote')
+}
+
+export const encodeBoots = (boots: readonly RememberedBoot[]): Uint8Array =>
+  encodeCbor(
+    boots.map(({ peerId, storeId, boot, bootNonce, barred }) => [peerId, storeId, boot, bootNonce, barred ?? null])
+  )
+
+export function decodeBoots(bytes: Uint8Array | undefined): readonly RememberedBoot[] {
+  if (bytes === undefined) return []
+  const value = decodeCbor(bytes)
+  if (!Array.isArray(value)) throw new StoredStateError('memory of process lives')
+  return (value as readonly CborValue[]).map((item) => {
+    const [peerId, storeId, boot, bootNonce, barred] = Array.isArray(item) ? (item as readonly CborValue[]) : []
+    const isRead =
+      typeof peerId === 'string' &&
+      typeof storeId === 'string' &&
+      typeof boot === 'number' &&
+      typeof bootNonce === 'string' &&
+      (barred === null || typeof barred === 'string')
+    if (!isRead) throw new StoredStateError('memory of process lives')
+    return { peerId, storeId, boot, bootNonce, barred: barred ?? undefined }
+  })
 }
 
 export const storeEntry = (entry: Entry): StoredLogEntry => ({

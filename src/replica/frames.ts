@@ -12,6 +12,7 @@ import { QuorateError } from '../core/errors.ts'
 import type { Claim } from '../formation/types.ts'
 import { decodeFormationMessage, encodeFormationMessage, type FormationMessage } from '../formation/messages.ts'
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../raft/messages.ts'
+import type { MemberOperation } from './member-changes.ts'
 
 /** Signed address records in one peer-exchange frame. */
 export const PEER_RECORDS_MAX = 32
@@ -27,6 +28,10 @@ export type ForwardedOperation =
   | { readonly op: 'transfer'; readonly to: string | undefined }
   | { readonly op: 'leave' }
   | { readonly op: 'read' }
+  | MemberOperation
+
+/** Why consensus does not hear a peer. `removed`: a committed configuration does not name it. `rolled-back`: its disk was set back. */
+export type FencedCode = 'removed' | 'rolled-back'
 
 export type Frame =
   | { readonly kind: 'formation'; readonly message: FormationMessage }
@@ -44,6 +49,8 @@ export type Frame =
       readonly code: string
       readonly detail: string
     }
+  /** "We do not hear you." `index`: of the committed configuration that does not name the receiver; 0 for `rolled-back`. */
+  | { readonly kind: 'fenced'; readonly code: FencedCode; readonly index: number; readonly detail: string }
 
 /** A frame that an admitted peer should not have sent: another scope, an unknown kind, a body out of bounds. */
 export class FrameError extends QuorateError {
@@ -60,11 +67,13 @@ export interface FrameScope {
   readonly readClaim: (bytes: Uint8Array) => Claim | undefined
 }
 
-const KINDS = ['formation', 'raft', 'peers', 'forward', 'answer'] as const
+const KINDS = ['formation', 'raft', 'peers', 'forward', 'answer', 'fenced'] as const
 const STATUSES = ['done', 'retry', 'refused'] as const
 
+const OF_THE_DOMAIN: ReadonlySet<Frame['kind']> = new Set(['formation', 'peers', 'fenced'])
+
 const scopeOf = (kind: Frame['kind'], scope: FrameScope): Uint8Array | undefined =>
-  kind === 'formation' || kind === 'peers' ? scope.domainId : scope.clusterId
+  OF_THE_DOMAIN.has(kind) ? scope.domainId : scope.clusterId
 
 export function encodeFrame(frame: Frame, scope: FrameScope): Uint8Array {
   const id = scopeOf(frame.kind, scope)
@@ -91,6 +100,8 @@ function encodeBody(frame: Frame): CborValue {
         frame.code.slice(0, TEXT_MAX),
         frame.detail.slice(0, TEXT_MAX)
       ]
+    case 'fenced':
+      return [frame.code, frame.index, frame.detail.slice(0, TEXT_MAX)]
   }
 }
 
@@ -103,6 +114,12 @@ function argumentOf(operation: ForwardedOperation): CborValue {
     case 'leave':
     case 'read':
       return null
+    case 'promote':
+    case 'demote':
+    case 'remove':
+      return operation.member
+    case 'replace':
+      return [operation.member, operation.by ?? null]
   }
 }
 
@@ -159,6 +176,12 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
         detail: text(detail)
       }
     }
+    case 'fenced': {
+      const [code, index, detail] = fields(body, 3, 'fenced')
+      if (code !== 'removed' && code !== 'rolled-back') throw new FrameError('fenced for an unknown reason')
+      if (typeof index !== 'number' || index < 0) throw new FrameError('fenced without an index')
+      return { kind, code, index, detail: text(detail) }
+    }
   }
 }
 
@@ -185,6 +208,11 @@ function operationOf(op: CborValue | undefined, argument: CborValue | undefined)
   }
   if (op === 'transfer') return { op, to: argument === null ? undefined : text(argument) }
   if ((op === 'leave' || op === 'read') && argument === null) return { op }
+  if (op === 'promote' || op === 'demote' || op === 'remove') return { op, member: text(argument) }
+  if (op === 'replace') {
+    const [member, by] = fields(argument ?? null, 2, 'replace')
+    return { op, member: text(member), by: by === null ? undefined : text(by) }
+  }
   throw new FrameError('forward of an unknown operation or with a wrong argument')
 }
 

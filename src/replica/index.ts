@@ -18,16 +18,18 @@
  * - *Order.* Writes leave in the order of their ids; events and frames in the order in which they arose. Whatever goes to
  *   several peers goes in the order of their PeerIds.
  *
- * A node that holds a certificate without being in it (its disk was replaced, or its seat was taken by an earlier
- * incarnation) runs consensus without a vote: it can follow once a leader adds it, and never campaigns.
- *
- * Left out: membership changes by operators, beyond `leave` (they arrive with the operations
- * that need them).
+ * **Members.** A node that holds a certificate without being in it (its disk was lost, it is a spare) runs consensus without a
+ * vote. The leader takes it in as a learner by itself (`newcomers.ts`); whether it ever votes is an operator's decision
+ * (`member-changes.ts`). Two kinds of admitted peers are not heard by consensus, and are told so (frame `fenced`): incarnations
+ * that were members and are none any more, and those whose disk was set back, as their boot counter shows to whoever remembers
+ * a later one. The first kind stops campaigning when it hears of it. Both come back as new incarnations, with an empty disk.
  */
 export * from './types.ts'
 export { Replica } from './replica.ts'
 export type { ReplicaInit, ReplicaStatus } from './replica.ts'
 export type { RecordReader } from './sessions.ts'
-export { FORMATION_CELL, VOTE_CELL, StoredStateError } from './durable.ts'
+export type { Fenced, Standing, StandingType } from './standing.ts'
+export type { MemberOperation } from './member-changes.ts'
+export { BOOTS_CELL, FORMATION_CELL, VOTE_CELL, StoredStateError } from './durable.ts'
 export { FrameError, decodeFrame, encodeFrame } from './frames.ts'
 export type { Frame, FrameScope } from './frames.ts'

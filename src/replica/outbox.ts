@@ -4,7 +4,8 @@
  */
 import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaSend } from './types.ts'
 
-export type WriteOwner = 'formation' | 'raft'
+/** `sessions`: what nothing rests on. */
+export type WriteOwner = 'formation' | 'raft' | 'sessions'
 
 interface OpenWrite {
   readonly id: number

@@ -1,5 +1,5 @@
 /** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
-import { compareText, toHex, utf8 } from '../core/bytes.ts'
+import { compareText, equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { QuorateError } from '../core/errors.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Random } from '../core/random.ts'
@@ -31,11 +31,24 @@ import type {
 } from '../raft/types.ts'
 import type { ConfigState, ValidateConfig } from '../replicated-config/index.ts'
 import { ConfigMachine } from './config-machine.ts'
-import { encodeHardState, FORMATION_CELL, storeEntry, StoredStateError, VOTE_CELL } from './durable.ts'
+import {
+  BOOTS_CELL,
+  encodeBoots,
+  encodeHardState,
+  FORMATION_CELL,
+  type RememberedBoot,
+  storeEntry,
+  StoredStateError,
+  VOTE_CELL
+} from './durable.ts'
+import { Fences } from './fences.ts'
 import { decodeFrame, encodeFrame, type Frame, type FrameError, type FrameScope } from './frames.ts'
+import { MemberHistory, peerIdOf } from './incarnations.ts'
+import { Newcomers } from './newcomers.ts'
 import { Outbox } from './outbox.ts'
-import { peerIdOf, RequestDesk } from './requests.ts'
+import { RequestDesk } from './requests.ts'
 import { type RecordReader, Sessions } from './sessions.ts'
+import type { Standing } from './standing.ts'
 import type { ReplicaEffects, ReplicaInput } from './types.ts'
 
 export interface ReplicaInit {
@@ -51,6 +64,8 @@ export interface ReplicaInit {
   readonly formationState: FormationState
   readonly hardState: HardState
   readonly entries: readonly Entry[]
+  /** Process lives of other members that earlier lives of this one have seen. */
+  readonly boots?: readonly RememberedBoot[]
   readonly crypto: FormationCrypto
   /** Names the cluster of a certificate. */
   readonly clusterIdOf: (certificate: FoundingCertificate) => Uint8Array
@@ -72,6 +87,9 @@ export interface ReplicaStatus {
   readonly founders: readonly Claim[]
   /** This incarnation is in the certificate. */
   readonly member: boolean
+  readonly standing: Standing
+  /** Incarnations of connected peers that this node does not let vote: their disks were set back. */
+  readonly barred: readonly string[]
   /** By PeerId. */
   readonly sessions: readonly Admitted[]
   readonly requestsPending: number
@@ -94,6 +112,11 @@ export class Replica {
   #leader: string | undefined
   #term = 0
   #members = new Map<string, 'voter' | 'learner'>()
+  readonly #fences: Fences
+  readonly #newcomers: Newcomers
+  #lastRef = 0
+  #bootWrites = 0
+  #bootsWritten: Uint8Array
   #formationDeadline: number | undefined
   #raftDeadline: number | undefined
 
@@ -106,7 +129,16 @@ export class Replica {
       crypto: init.crypto,
       ...init.formationTiming
     })
-    this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord)
+    this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord, init.boots)
+    this.#fences = new Fences({
+      self: init.self.incarnation,
+      sessions: this.#sessions,
+      raftStatus: () => this.#raft?.status(),
+      toRaft: (input, now) => this.#toRaft(input, now),
+      send: (peerId, frame) => this.#send(peerId, frame, 0),
+      event: (event) => this.#outbox.event(event)
+    })
+    this.#bootsWritten = encodeBoots(init.boots ?? [])
     this.#config = new ConfigMachine(init.initialConfigText, init.validateConfig)
     this.#requests = new RequestDesk({
       selfPeerId: init.self.peerId,
@@ -117,7 +149,20 @@ export class Replica {
       incarnationOf: (peerId) =>
         peerId === init.self.peerId ? init.self.incarnation : this.#sessions.get(peerId)?.incarnation,
       voterOf: (peerId) => this.#raft?.status().membership.voters.find((id) => peerIdOf(id) === peerId),
+      isReachable: (id) =>
+        id === init.self.incarnation || (this.#sessions.peerOf(id) !== undefined && !this.#fences.isBarred(id)),
+      wasRemoved: (name) => this.#fences.history?.wasRemoved(name) ?? false,
+      outcast: () => this.#fences.outcast(),
+      nextRef: () => ++this.#lastRef,
       outcome: (outcome) => this.#outbox.outcome(outcome)
+    })
+    this.#newcomers = new Newcomers({
+      isLeader: () => this.#leader === init.self.peerId,
+      raftStatus: () => this.#raft?.status(),
+      sessions: () => this.#sessions.list(),
+      mayJoin: (peer) => this.#mayJoin(peer),
+      nextRef: () => ++this.#lastRef,
+      toRaft: (input, now) => this.#toRaft(input, now)
     })
   }
 
@@ -156,6 +201,7 @@ export class Replica {
         break
     }
     this.#requests.pump(now)
+    this.#newcomers.pump(now)
     return this.#flush()
   }
 
@@ -167,6 +213,10 @@ export class Replica {
       config: this.#config.state,
       founders: this.#certificate?.set.claims ?? [],
       member: this.#isMember(),
+      standing: this.#fences.standing(),
+      barred: this.#sessions
+        .list()
+        .flatMap(({ incarnation }) => (this.#fences.isBarred(incarnation) ? [incarnation] : [])),
       sessions: this.#sessions.list(),
       requestsPending: this.#requests.size
     }
@@ -178,17 +228,37 @@ export class Replica {
     this.#closeSession(peer.peerId, now)
     for (const { code, detail } of this.#sessions.open(peer)) this.#outbox.event({ type: 'alarm', code, detail })
     for (const { to, records } of this.#sessions.introductions(peer)) this.#send(to, { kind: 'peers', records }, 0)
+    this.#keepBoots()
+    this.#fences.tell(peer, now)
+    if (this.#fences.isBarred(peer.incarnation)) return
     if (peer.claim !== undefined) this.#toFormation({ type: 'founder-connected', claim: peer.claim }, now)
     this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
+    this.#newcomers.look(now)
   }
 
   #closeSession(peerId: string, now: number): void {
     const peer = this.#sessions.get(peerId)
     if (peer === undefined) return
     this.#sessions.close(peer)
+    this.#fences.forget(peerId)
     const { incarnation } = peer
+    if (this.#fences.isBarred(incarnation)) return
     if (peer.claim !== undefined) this.#toFormation({ type: 'founder-disconnected', incarnation }, now)
     this.#toRaft({ type: 'disconnected', peer: incarnation }, now)
+  }
+
+  #mayJoin({ incarnation, claim }: Admitted): boolean {
+    return claim !== undefined && !this.#fences.isBarred(incarnation) && !this.#fences.isRemoved(incarnation)
+  }
+
+  /** Written when it says something new about members, off everybody's path: nothing waits for it. */
+  #keepBoots(): void {
+    const { history } = this.#fences
+    if (history === undefined) return
+    const bytes = encodeBoots(this.#sessions.boots((id) => history.isMember(id)))
+    if (equalBytes(bytes, this.#bootsWritten)) return
+    this.#bootsWritten = bytes
+    this.#outbox.write('sessions', ++this.#bootWrites, { cells: [{ name: BOOTS_CELL, value: bytes }] })
   }
 
   // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,10 +292,11 @@ export class Replica {
     }
     switch (frame.kind) {
       case 'formation':
-        if (sender.claim === undefined) return
+        if (sender.claim === undefined || this.#fences.isBarred(sender.incarnation)) return
         this.#toFormation({ type: 'message', from: sender.incarnation, message: frame.message }, now)
         return
       case 'raft':
+        if (this.#fences.isFenced(sender.incarnation)) return this.#fences.tell(sender, now)
         this.#toRaft({ type: 'message', from: sender.incarnation, message: frame.message }, now)
         return
       case 'peers':
@@ -236,6 +307,9 @@ export class Replica {
         return
       case 'answer':
         this.#requests.answered(from, frame, now)
+        return
+      case 'fenced':
+        this.#fences.told(sender, frame, now)
         return
     }
   }
@@ -306,9 +380,11 @@ export class Replica {
     this.#certificate = certificate
     this.#clusterId = this.#init.clusterIdOf(certificate)
     const voters = certificate.set.claims.map(({ incarnation }) => incarnation).toSorted(compareText)
+    const membership: Membership = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+    this.#fences.history = new MemberHistory(membership)
     this.#raft = recovered({
       self: self.incarnation,
-      membership: { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      membership,
       hardState,
       entries,
       timing: raftTiming,
@@ -323,7 +399,9 @@ export class Replica {
       member: this.#isMember()
     })
     this.#fromRaft(this.#raft.start(now), now)
-    for (const peer of this.#sessions.list()) this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
+    for (const { incarnation } of this.#sessions.list()) {
+      if (!this.#fences.isBarred(incarnation)) this.#toRaft({ type: 'connected', peer: incarnation }, now)
+    }
     const early = this.#early
     this.#early = []
     for (const { from, frame } of early) this.#receive(from, frame, now)
@@ -353,14 +431,17 @@ export class Replica {
     const after = this.#outbox.after('raft', effects.sendAfterWrite)
     for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'raft', message }, 0)
     for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'raft', message }, after)
-    for (const event of effects.events) this.#fromRaftEvent(event)
+    for (const event of effects.events) this.#fromRaftEvent(event, now)
     for (const entry of effects.committed) this.#apply(entry)
     const applied = effects.committed.at(-1)
     if (applied !== undefined) this.#requests.appliedUpTo(applied.index)
-    for (const outcome of effects.outcomes) this.#requests.settled(outcome, now)
+    for (const outcome of effects.outcomes) {
+      this.#requests.settled(outcome, now)
+      this.#newcomers.settled(outcome, now)
+    }
   }
 
-  #fromRaftEvent(event: RaftEvent): void {
+  #fromRaftEvent(event: RaftEvent, now: number): void {
     switch (event.type) {
       case 'role':
         this.#outbox.event(event)
@@ -372,9 +453,10 @@ export class Replica {
         return
       case 'writable':
         this.#outbox.event(event)
+        this.#newcomers.look(now)
         return
       case 'membership':
-        if (event.committed) this.#reportMembers(event.membership)
+        if (event.committed) this.#onMembers(event.membership, event.index, now)
         return
       case 'anomaly':
         this.#outbox.event({ type: 'alarm', code: 'anomaly', detail: `${peerIdOf(event.from)}: ${event.detail}` })
@@ -383,6 +465,14 @@ export class Replica {
         this.#outbox.event({ ...event, heardFrom: event.heardFrom.map(peerIdOf) })
         return
     }
+  }
+
+  #onMembers(membership: Membership, index: number, now: number): void {
+    this.#fences.history?.committed(membership, index)
+    this.#reportMembers(membership)
+    this.#keepBoots()
+    for (const peer of this.#sessions.list()) this.#fences.tell(peer, now)
+    this.#newcomers.look(now)
   }
 
   #reportMembers(membership: Membership): void {
@@ -400,6 +490,7 @@ export class Replica {
 
   #apply(entry: Entry): void {
     const { events, answer } = this.#config.apply(entry)
+    if (entry.index === 1) this.#keepBoots()
     for (const event of events) this.#outbox.event(event)
     if (answer !== undefined && this.#requests.applied(answer.requestId))
       this.#outbox.outcome({ type: 'applied', ...answer })
@@ -410,12 +501,14 @@ export class Replica {
   #persisted(write: number, now: number): void {
     for (const { owner, inner } of this.#outbox.durable(write)) {
       if (owner === 'raft') this.#toRaft({ type: 'persisted', write: inner }, now)
-      else this.#toFormation({ type: 'persisted', write: inner }, now)
+      else if (owner === 'formation') this.#toFormation({ type: 'persisted', write: inner }, now)
     }
   }
 
   #flush(): ReplicaEffects {
-    return this.#outbox.flush(earliest(this.#formationDeadline, this.#raftDeadline, this.#requests.deadline()))
+    return this.#outbox.flush(
+      earliest(this.#formationDeadline, this.#raftDeadline, this.#requests.deadline(), this.#newcomers.deadline())
+    )
   }
 }
 

@@ -11,8 +11,11 @@
  */
 import { fromHex, toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
+import { isJoint } from '../raft/configuration.ts'
 import type { Outcome, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
 import type { ForwardedOperation, Frame } from './frames.ts'
+import { namedBy, peerIdOf } from './incarnations.ts'
+import { type MemberOperation, planMembers } from './member-changes.ts'
 import type { ClientOutcome, ClientRequest } from './types.ts'
 
 /** Requests of this node that wait for an outcome. Beyond it callers are told `busy`. */
@@ -49,6 +52,14 @@ export interface RequestSurroundings {
   incarnationOf(peerId: string): string | undefined
   /** The incarnation of a voter, by PeerId. */
   voterOf(peerId: string): string | undefined
+  /** This very incarnation has a session with us, or is ours. */
+  isReachable(incarnation: string): boolean
+  /** This incarnation, or one of this PeerId, was a member and is none any more. */
+  wasRemoved(name: string): boolean
+  /** Why nobody will take a request of this node any more; undefined while it belongs to the cluster. */
+  outcast(): string | undefined
+  /** Names a request to our core; rising. */
+  nextRef(): number
   outcome(outcome: ClientOutcome): void
 }
 
@@ -62,7 +73,6 @@ export class RequestDesk {
     number,
     { readonly peerId: string; readonly requestId: Uint8Array; readonly op: string }
   >()
-  #lastRef = 0
   #appliedIndex = 0
 
   constructor(around: RequestSurroundings) {
@@ -110,6 +120,8 @@ export class RequestDesk {
   /** Tries whatever can be tried now. */
   pump(now: number): void {
     if (this.#pending.size === 0) return
+    const outcast = this.#around.outcast()
+    if (outcast !== undefined) return this.#endAll(outcast)
     const { peerId: leader, term } = this.#around.leader()
     if (leader === undefined) return
     for (const pending of [...this.#pending.values()]) {
@@ -126,6 +138,16 @@ export class RequestDesk {
       pending.retryAt = now + RETRY_MS
       if (leader === this.#around.selfPeerId) this.#propose(pending, now)
       else this.#around.send(leader, forwardFrame(pending.request))
+    }
+  }
+
+  /** The cluster goes on without us, so nothing that we ask is decided any more; to leave it is done. */
+  #endAll(why: string): void {
+    for (const [requestId, { request, ref }] of [...this.#pending]) {
+      if (ref !== undefined) continue
+      if (request.type === 'leave') this.#finish(requestId, this.#around.leader().peerId)
+      else if (this.#remove(requestId))
+        this.#around.outcome({ type: 'refused', requestId, code: 'removed', detail: why })
     }
   }
 
@@ -152,8 +174,8 @@ export class RequestDesk {
       if (known.peerId === peerId && toHex(known.requestId) === id) return
     }
     const input = this.#inputOf(operation, this.#around.incarnationOf(peerId))
-    if (typeof input === 'string') {
-      this.#answer(peerId, requestId, 'refused', leader, 'invalid-change', input)
+    if (!('ref' in input)) {
+      this.#answer(peerId, requestId, input.status, leader, input.code, input.detail)
       return
     }
     this.#forwarded.set(input.ref, { peerId, requestId, op: operation.op })
@@ -260,36 +282,68 @@ export class RequestDesk {
   #propose(pending: Pending, now: number): void {
     const { requestId } = pending.request
     const input = this.#inputOf(operationOf(pending.request), this.#around.incarnationOf(this.#around.selfPeerId))
-    if (typeof input === 'string') {
+    if ('ref' in input) {
+      pending.ref = input.ref
+      this.#byRef.set(input.ref, pending)
+      this.#around.toRaft(input, now)
+    } else if (input.status === 'retry') pending.retryAt = now + RETRY_SOON_MS
+    else if (input.status === 'done') this.#finish(requestId, this.#around.selfPeerId)
+    else {
       this.#remove(requestId)
-      this.#around.outcome({ type: 'refused', requestId, code: 'invalid-change', detail: input })
-      return
+      this.#around.outcome({ type: 'refused', requestId, code: input.code, detail: input.detail })
     }
-    pending.ref = input.ref
-    this.#byRef.set(input.ref, pending)
-    this.#around.toRaft(input, now)
   }
 
-  /** What our core is told, or a sentence on why it cannot be. `subject` is the incarnation that asks. */
-  #inputOf(operation: ForwardedOperation, subject: string | undefined): Extract<RaftInput, { ref: number }> | string {
-    const ref = ++this.#lastRef
+  /** What our core is told, or the answer that needs no core. `subject` is the incarnation that asks. */
+  #inputOf(operation: ForwardedOperation, subject: string | undefined): CoreRequest | Answer {
     switch (operation.op) {
       case 'command':
-        return { type: 'propose', ref, data: operation.data }
+        return { type: 'propose', ref: this.#around.nextRef(), data: operation.data }
       case 'transfer': {
+        const ref = this.#around.nextRef()
         if (operation.to === undefined) return { type: 'transfer', ref }
         const to = this.#around.voterOf(operation.to)
-        return to === undefined ? `${operation.to} is not a voter of this cluster` : { type: 'transfer', ref, to }
+        return to === undefined
+          ? refused('invalid-change', `${operation.to} is not a voter of this cluster`)
+          : { type: 'transfer', ref, to }
       }
       case 'read':
-        return { type: 'read', ref }
-      case 'leave': {
-        const membership = this.#around.raftStatus()?.membership
-        if (membership === undefined || subject === undefined) return 'there is no membership to leave'
-        const without = (ids: readonly string[]): readonly string[] => ids.filter((id) => id !== subject)
-        const change = { voters: without(membership.voters), learners: without(membership.learners) }
-        return { type: 'change-membership', ref, change }
-      }
+        return { type: 'read', ref: this.#around.nextRef() }
+      case 'leave':
+        return this.#changeMembers({ op: 'remove', member: subject ?? '' }, subject)
+      case 'promote':
+      case 'demote':
+      case 'remove':
+      case 'replace':
+        return this.#changeMembers(operation, subject)
+    }
+  }
+
+  #changeMembers(operation: MemberOperation, subject: string | undefined): CoreRequest | Answer {
+    const status = this.#around.raftStatus()
+    invariant(status !== undefined, 'who is asked to lead a change has a consensus core')
+    const { membership, membershipIndex, commitIndex } = status
+    const plan = planMembers(operation, {
+      membership,
+      settled: status.writable && membershipIndex <= commitIndex && !isJoint(membership),
+      isReachable: (id) => this.#around.isReachable(id),
+      wasRemoved: (name) => this.#around.wasRemoved(name)
+    })
+    switch (plan.type) {
+      case 'later':
+        return { status: 'retry', code: 'change-in-progress', detail: '' }
+      case 'done':
+        return { status: 'done', code: '', detail: '' }
+      case 'refused':
+        return refused(plan.code, plan.detail)
+      case 'change':
+        // Whoever is no member has no say in who is one.
+        return subject !== undefined && namedBy(membership).includes(subject)
+          ? { type: 'change-membership', ref: this.#around.nextRef(), change: plan.change }
+          : refused(
+              'not-a-member',
+              `${subject ?? 'the node that asks'} is no member of this cluster; ask on one that is`
+            )
     }
   }
 
@@ -318,8 +372,16 @@ export class RequestDesk {
   }
 }
 
-/** `<peerId>#<storeId>` */
-export const peerIdOf = (incarnation: string): string => incarnation.slice(0, incarnation.indexOf('#'))
+type CoreRequest = Extract<RaftInput, { ref: number }>
+
+/** As in an `answer` frame. */
+interface Answer {
+  readonly status: 'done' | 'retry' | 'refused'
+  readonly code: string
+  readonly detail: string
+}
+
+const refused = (code: string, detail: string): Answer => ({ status: 'refused', code, detail })
 
 /**
  * Leadership has moved as asked, whether or not the old leader lived to say so. Asking the new one as well would move it on,
@@ -330,13 +392,7 @@ function isHandedOver({ request, asked }: Pending, leader: string): boolean {
   return request.to === undefined ? asked !== undefined && asked !== leader : request.to === leader
 }
 
-const FINAL: ReadonlySet<RefusalCode> = new Set([
-  'would-lose-quorum',
-  'invalid-change',
-  'not-caught-up',
-  'transfer-failed',
-  'too-large'
-])
+const FINAL: ReadonlySet<RefusalCode> = new Set(['would-lose-quorum', 'invalid-change', 'transfer-failed', 'too-large'])
 
 const isFinal = (code: RefusalCode): boolean => FINAL.has(code)
 
@@ -349,6 +405,8 @@ function operationOf(request: ClientRequest): ForwardedOperation {
     case 'leave':
     case 'read':
       return { op: request.type }
+    case 'members':
+      return request.operation
   }
 }
 

@@ -8,8 +8,9 @@
 import { compareText } from '../core/bytes.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { bootAlarms, type BootMemory, forgetLive, type IdentityAlarm, rememberBoot } from '../membership/boots.ts'
+import type { RememberedBoot } from './durable.ts'
 import { PEER_RECORDS_MAX } from './frames.ts'
-import { peerIdOf } from './requests.ts'
+import { peerIdOf } from './incarnations.ts'
 
 export interface AddressHint {
   readonly peerId: string
@@ -32,13 +33,21 @@ export class Sessions {
   readonly #readRecord: RecordReader
   readonly #open = new Map<string, Admitted>()
   /** Process lives seen in this one: what tells a copied disk from one that was set back. */
-  #boots: BootMemory = []
+  #boots: BootMemory
+  /** Incarnations whose disk was seen to be set back, with the sentence that says so. */
+  readonly #barred = new Map<string, string>()
   readonly #sequences = new Map<string, number>()
 
-  /** `self` is our PeerId. */
-  constructor(self: string, readRecord: RecordReader) {
+  /** `self` is our PeerId; `known` is what earlier lives of this process have seen. */
+  constructor(self: string, readRecord: RecordReader, known: readonly RememberedBoot[] = []) {
     this.#self = self
     this.#readRecord = readRecord
+    this.#boots = known.map(({ peerId, storeId, boot, bootNonce }) => {
+      return { peerId, storeId, boot, bootNonce, live: false }
+    })
+    for (const { peerId, storeId, barred } of known) {
+      if (barred !== undefined) this.#barred.set(`${peerId}#${storeId}`, barred)
+    }
   }
 
   /** What this session says about the identity behind it. */
@@ -46,7 +55,24 @@ export class Sessions {
     const alarms = bootAlarms(this.#boots, peer)
     this.#boots = rememberBoot(this.#boots, peer)
     this.#open.set(peer.peerId, peer)
+    const setBack = alarms.find(({ code }) => code === 'rolled-back')
+    if (setBack !== undefined) this.#barred.set(peer.incarnation, setBack.detail)
     return alarms
+  }
+
+  /** Why this incarnation must not vote; undefined when nothing is held against it. Starting it again changes nothing. */
+  barred(incarnation: string): string | undefined {
+    return this.#barred.get(incarnation)
+  }
+
+  /** What must not be forgotten when this process ends: the lives of members, and who is barred. In a fixed order. */
+  boots(isMember: (incarnation: string) => boolean): readonly RememberedBoot[] {
+    return this.#boots
+      .map(({ peerId, storeId, boot, bootNonce }) => {
+        return { peerId, storeId, boot, bootNonce, barred: this.#barred.get(`${peerId}#${storeId}`) }
+      })
+      .filter(({ peerId, storeId, barred }) => barred !== undefined || isMember(`${peerId}#${storeId}`))
+      .toSorted((a, b) => compareText(a.peerId, b.peerId) || compareText(a.storeId, b.storeId))
   }
 
   close(peer: Admitted): void {

@@ -4,6 +4,7 @@
  */
 import type { Admitted } from '../membership/admission.ts'
 import type { ApplyResult } from '../replicated-config/index.ts'
+import type { MemberOperation } from './member-changes.ts'
 
 /** What storage takes; structurally the WriteBatch of the storage port. */
 export interface DurableBatch {
@@ -33,6 +34,8 @@ export type ClientRequest =
   | { readonly type: 'command'; readonly requestId: string; readonly data: Uint8Array }
   | { readonly type: 'transfer'; readonly requestId: string; readonly to: string | undefined }
   | { readonly type: 'leave'; readonly requestId: string }
+  /** Done when the change has committed, a joint one when it has been left. */
+  | { readonly type: 'members'; readonly requestId: string; readonly operation: MemberOperation }
   /** Done when this node has applied everything that had committed when it asked: a linearizable read may follow. */
   | { readonly type: 'read'; readonly requestId: string }
 

@@ -20,6 +20,7 @@
  *   cut n1>n2 ... / heal                     links that lose everything
  *   connect n1 n2 / disconnect n1 n2         what n1 notices about its connection to n2
  *   crash n1 / restart n1                    loses what is not persisted
+ *   removed n3 5                             somebody tells n3 that the configuration at 5, without it, has committed
  *   set prevote=off                          from the next start on: mixed settings, a member at a time
  *   propose n1 text / batch n1 text text / read n1 / transfer n1 [n2] / change n1 voters=n1,n2 [learners=n3]
  *   send n3>n1 vote term=5 last=1@1          a message made by hand
@@ -127,6 +128,8 @@ class Scenario {
         return this.#step(this.#member(first!), { type: 'connected', peer: second! })
       case 'disconnect':
         return this.#step(this.#member(first!), { type: 'disconnected', peer: second! })
+      case 'removed':
+        return this.#step(this.#member(first!), { type: 'removed', index: Number(second) })
       case 'crash':
         return this.#crash(this.#member(first!))
       case 'set':

@@ -10,6 +10,8 @@ import type { Claim } from '../../src/formation/index.ts'
 import type { Admitted } from '../../src/membership/admission.ts'
 import { encodeCbor } from '../../src/core/cbor.ts'
 import {
+  BOOTS_CELL,
+  decodeBoots,
   decodeHardState,
   FORMATION_CELL,
   recoverEntry,
@@ -61,6 +63,8 @@ export class VirtualCluster {
   readonly #options: Required<ClusterOptions>
   readonly #heap: { at: number; seq: number; run: () => void }[] = []
   readonly #links = new Set<string>()
+  /** Process lives, by name: what a boot nonce is drawn for. */
+  readonly #lives = new Map<string, number>()
   #seq = 0
   now = 0
 
@@ -81,6 +85,24 @@ export class VirtualCluster {
     return node
   }
 
+  /** The machine comes back with its key and an empty disk: another incarnation. Not started. */
+  wipe(name: string): VirtualNode {
+    const { claim } = this.nodes.get(name)!
+    this.crash(name)
+    return this.add(name, claim.seat, Number(claim.incarnation.split('#')[1]) + 1)
+  }
+
+  /** What its disk holds now; the answer puts it back (FAULTS P5: a virtual machine's snapshot). The node must be down then. */
+  snapshot(name: string): () => void {
+    const { disk, boot } = this.nodes.get(name)!
+    const cells = new Map(disk.cells)
+    const entries = [...disk.entries]
+    return () => {
+      const node = this.nodes.get(name)!
+      this.nodes.set(name, { ...node, disk: { cells: new Map(cells), entries: [...entries] }, boot, life: undefined })
+    }
+  }
+
   get names(): readonly string[] {
     return [...this.nodes.keys()]
   }
@@ -94,6 +116,7 @@ export class VirtualCluster {
   start(name: string): void {
     const node = this.nodes.get(name)!
     node.boot++
+    this.#lives.set(name, (this.#lives.get(name) ?? 0) + 1)
     const { claim, disk } = node
     const state = disk.cells.get(FORMATION_CELL)
     const replica = new Replica({
@@ -106,6 +129,7 @@ export class VirtualCluster {
       formationState: state === undefined ? initialFormationState : decodeFormationState(state, fakeCrypto.readClaim),
       hardState: decodeHardState(disk.cells.get(VOTE_CELL)),
       entries: disk.entries.map(recoverEntry),
+      boots: decodeBoots(disk.cells.get(BOOTS_CELL)),
       crypto: fakeCrypto,
       clusterIdOf: ({ set }) => sha256(encodeCbor(encodeFoundingSet(set))),
       certificateDocument: () => utf8('certificate'),
@@ -193,7 +217,7 @@ export class VirtualCluster {
       claim,
       credential: undefined as never,
       boot,
-      bootNonce: `${name}-${boot}`,
+      bootNonce: `${name}-${this.#lives.get(name) ?? 0}`,
       clusterId: undefined,
       addresses: undefined,
       addressRecord: utf8(`record ${name} ${boot}`),

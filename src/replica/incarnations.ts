@@ -1,0 +1,54 @@
+/** An incarnation is one life of one disk: `<peerId>#<storeId>`. Consensus knows members only by these names. */
+import { compareText } from '../core/bytes.ts'
+import type { Membership, NodeId } from '../raft/types.ts'
+
+export const peerIdOf = (incarnation: string): string => incarnation.slice(0, incarnation.indexOf('#'))
+
+/** Everybody whom a configuration names, in whatever part, sorted. */
+export const namedBy = (m: Membership): readonly NodeId[] =>
+  [...new Set([...m.voters, ...m.outgoing, ...m.learners, ...m.learnersNext])].toSorted(compareText)
+
+/**
+ * Who is and who ever was a member, from the configurations that have committed. The log replays them in every process life, so
+ * nothing of this needs a place of its own on disk.
+ *
+ * An incarnation that was a member and is none any more is out for good: its disk may hold any part of the log from before, and
+ * a name that comes back with a memory that others do not know of is how removed members were elected elsewhere (RAFT-HOLES 40).
+ * The machine behind it comes back with an empty disk, which is another incarnation.
+ */
+export class MemberHistory {
+  readonly #ever = new Set<NodeId>()
+  #current: ReadonlySet<NodeId> = new Set()
+  #index = 0
+
+  constructor(initial: Membership) {
+    this.committed(initial, 0)
+  }
+
+  /** Index of the newest configuration that has committed; 0 for the one before the log. */
+  get index(): number {
+    return this.#index
+  }
+
+  committed(membership: Membership, index: number): void {
+    this.#index = index
+    this.#current = new Set(namedBy(membership))
+    for (const id of this.#current) this.#ever.add(id)
+  }
+
+  isMember(id: NodeId): boolean {
+    return this.#current.has(id)
+  }
+
+  /** It was a member, and the committed configuration does not name it. */
+  isRemoved(id: NodeId): boolean {
+    return this.#ever.has(id) && !this.#current.has(id)
+  }
+
+  /** The same for a name that people use: an incarnation, or a PeerId that had one. */
+  wasRemoved(name: string): boolean {
+    if (this.isRemoved(name)) return true
+    for (const id of this.#ever) if (peerIdOf(id) === name && !this.#current.has(id)) return true
+    return false
+  }
+}

@@ -1,0 +1,344 @@
+/** Members come, change their role and go, in virtual time: lost disks, disks that were set back, and what operators ask. */
+import { describe, expect, it } from 'vitest'
+import type { ClientOutcome, MemberOperation } from '../../src/replica/index.ts'
+import { encodeCommand } from '../../src/replicated-config/index.ts'
+import { VirtualCluster } from './virtual-cluster.ts'
+
+const id = (n: number): string => n.toString(16).padStart(32, '0')
+
+const statusOf = (cluster: VirtualCluster, name: string) => cluster.life(name).replica.status()
+
+const membershipOf = (cluster: VirtualCluster, name: string) => statusOf(cluster, name).raft!.membership
+
+const leaderOf = (cluster: VirtualCluster): string | undefined =>
+  cluster.names.find((name) => cluster.nodes.get(name)?.life?.replica.status().raft?.writable === true)
+
+function form(size: number, seed = 1): VirtualCluster {
+  const cluster = new VirtualCluster({ size, seed })
+  for (const name of cluster.names) cluster.start(name)
+  cluster.connectAll()
+  cluster.runUntil(() => cluster.names.every((name) => statusOf(cluster, name).config !== undefined))
+  return cluster
+}
+
+function start(cluster: VirtualCluster, name: string): void {
+  cluster.start(name)
+  cluster.connectAll()
+}
+
+let lastRequest = 0
+
+/** Asks `on`, and returns how it ended. */
+function ask(cluster: VirtualCluster, on: string, operation: MemberOperation, limitMs = 5_000): ClientOutcome {
+  const requestId = id(0x1000 + ++lastRequest)
+  const { outcomes } = cluster.life(on)
+  cluster.input(on, { type: 'request', request: { type: 'members', requestId, operation } })
+  const own = (): ClientOutcome | undefined => outcomes.find((outcome) => outcome.requestId === requestId)
+  cluster.runUntil(() => own() !== undefined, limitMs)
+  return own()!
+}
+
+function set(cluster: VirtualCluster, on: string, limit: number): void {
+  const requestId = id(0x9000 + ++lastRequest)
+  const text = `{"limit":${limit}}`
+  const data = encodeCommand({ kind: 'config-set', requestId, author: 'p1', at: 0, reason: '', text })
+  const { outcomes } = cluster.life(on)
+  cluster.input(on, { type: 'request', request: { type: 'command', requestId, data } })
+  cluster.runUntil(() => outcomes.some((outcome) => outcome.requestId === requestId), 5_000)
+}
+
+const limitOn = (cluster: VirtualCluster, name: string): unknown => statusOf(cluster, name).config?.current.value
+
+/** A follower, and the others. */
+function cast(cluster: VirtualCluster): { leader: string; victim: string; other: string } {
+  const leader = leaderOf(cluster)!
+  const [victim, other] = cluster.names.filter((name) => name !== leader)
+  return { leader, victim: victim!, other: other! }
+}
+
+describe('a machine that lost its disk', () => {
+  it('is taken in as a learner by itself, receives log and config, and never votes; its old disk stays a voter', () => {
+    const cluster = form(3)
+    const { leader, victim } = cast(cluster)
+    set(cluster, leader, 7)
+    cluster.wipe(victim)
+    start(cluster, victim)
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'learner')
+    cluster.runUntil(() => statusOf(cluster, victim).config?.current.version === 2)
+    expect(limitOn(cluster, victim)).toEqual({ limit: 7 })
+    const { voters, learners } = membershipOf(cluster, leader)
+    expect([voters.includes(`${victim}#1`), voters.length, learners]).toEqual([true, 3, [`${victim}#2`]])
+    expect(statusOf(cluster, victim).standing).toMatchObject({ type: 'learner', elders: [`${victim}#1`] })
+    expect(cluster.life(leader).events).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'disk-lost' }))
+    // Two voters are left, and one of them goes: what is left is no majority, whatever the new disk says.
+    cluster.crash(leader)
+    cluster.run(10_000)
+    expect(leaderOf(cluster)).toBeUndefined()
+    expect(statusOf(cluster, victim).raft!.role).toBe('follower')
+  })
+
+  it('has its vote again after one joint change, also when its leader dies in the middle (30 moments)', () => {
+    for (let moment = 0; moment < 30; moment++) {
+      const cluster = form(3, moment + 1)
+      const { leader, victim, other } = cast(cluster)
+      cluster.wipe(victim)
+      start(cluster, victim)
+      cluster.runUntil(() => statusOf(cluster, victim).config !== undefined)
+      const requestId = id(moment)
+      const operation = { op: 'replace', member: victim, by: undefined } as const
+      cluster.input(other, { type: 'request', request: { type: 'members', requestId, operation } })
+      cluster.run(moment * 0.5)
+      cluster.crash(leader)
+      cluster.run(5)
+      start(cluster, leader)
+      cluster.runUntil(() => cluster.life(other).outcomes.length > 0, 20_000)
+      expect(cluster.life(other).outcomes, `moment ${moment}`).toEqual([expect.objectContaining({ type: 'done' })])
+      for (const name of cluster.names) {
+        cluster.runUntil(() => membershipOf(cluster, name).voters.includes(`${victim}#2`), 5_000)
+        cluster.runUntil(() => membershipOf(cluster, name).outgoing.length === 0, 5_000)
+      }
+      expect(membershipOf(cluster, other)).toMatchObject({ learners: [], learnersNext: [] })
+      expect(membershipOf(cluster, other).voters).toHaveLength(3)
+      expect(membershipOf(cluster, other).voters).not.toContain(`${victim}#1`)
+    }
+  })
+
+  it('leaves no trail of learners when it loses its disk again and again', () => {
+    const cluster = form(3)
+    const { leader, victim } = cast(cluster)
+    for (let store = 2; store <= 6; store++) {
+      cluster.wipe(victim)
+      start(cluster, victim)
+      cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'learner')
+      cluster.runUntil(() => membershipOf(cluster, leader).learners.join() === `${victim}#${store}`)
+    }
+    expect(membershipOf(cluster, leader).voters).toContain(`${victim}#1`)
+  })
+
+  it('is taken in while the operator changes something else, one after the other', () => {
+    const cluster = form(7)
+    const { leader, victim, other } = cast(cluster)
+    const third = cluster.names.find((name) => ![leader, victim, other].includes(name))!
+    cluster.wipe(victim)
+    cluster.wipe(third)
+    cluster.start(victim)
+    cluster.start(third)
+    cluster.connectAll()
+    expect(ask(cluster, other, { op: 'demote', member: other })).toMatchObject({ type: 'done' })
+    cluster.runUntil(
+      () =>
+        membershipOf(cluster, leader).learners.join() === [`${victim}#2`, `${third}#2`, `${other}#1`].toSorted().join()
+    )
+    expect(membershipOf(cluster, leader).voters).toHaveLength(6)
+  })
+})
+
+describe('a disk that was set back', () => {
+  it('has no vote that anybody counts, not even after further starts, nor when those who remember start again', () => {
+    const cluster = form(3)
+    const { leader, victim, other } = cast(cluster)
+    const setBack = cluster.snapshot(victim)
+    for (let lives = 0; lives < 3; lives++) {
+      cluster.crash(victim)
+      start(cluster, victim)
+      cluster.run(500)
+    }
+    expect(statusOf(cluster, leader).barred).toEqual([])
+    cluster.crash(victim)
+    setBack()
+    for (let lives = 0; lives < 5; lives++) {
+      start(cluster, victim)
+      cluster.run(500)
+      expect(statusOf(cluster, leader).barred, `life ${lives}`).toEqual([`${victim}#1`])
+      expect(statusOf(cluster, victim).standing).toMatchObject({ type: 'barred', fenced: { code: 'rolled-back' } })
+      cluster.crash(victim)
+    }
+    expect(cluster.life(leader).events).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'rolled-back' }))
+    // Both others forget everything that is not on their disks.
+    for (const name of [leader, other]) cluster.crash(name)
+    cluster.start(leader)
+    cluster.start(other)
+    start(cluster, victim)
+    cluster.runUntil(() => leaderOf(cluster) !== undefined)
+    expect(statusOf(cluster, leaderOf(cluster)!).barred).toEqual([`${victim}#1`])
+    // With one of them gone, the one that is left and the barred one are no majority.
+    const [gone, left] = leaderOf(cluster) === leader ? [leader, other] : [other, leader]
+    cluster.crash(gone)
+    cluster.run(10_000)
+    expect([leaderOf(cluster), statusOf(cluster, left).raft!.writable]).toEqual([undefined, false])
+  })
+
+  it('comes back as a learner with an empty disk, and then takes its old vote', () => {
+    const cluster = form(3)
+    const { leader, victim } = cast(cluster)
+    const setBack = cluster.snapshot(victim)
+    cluster.crash(victim)
+    start(cluster, victim)
+    cluster.run(500)
+    cluster.crash(victim)
+    setBack()
+    start(cluster, victim)
+    cluster.run(500)
+    expect(ask(cluster, leader, { op: 'replace', member: victim, by: undefined })).toMatchObject({
+      type: 'refused',
+      code: 'unknown-member'
+    })
+    cluster.wipe(victim)
+    start(cluster, victim)
+    cluster.runUntil(() => statusOf(cluster, victim).config !== undefined)
+    expect(ask(cluster, victim, { op: 'replace', member: victim, by: undefined })).toMatchObject({ type: 'done' })
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'voter')
+  })
+})
+
+describe('an operator', () => {
+  it('demotes and promotes, through any member', () => {
+    const cluster = form(3)
+    const { leader, victim, other } = cast(cluster)
+    expect(ask(cluster, other, { op: 'demote', member: victim })).toMatchObject({ type: 'done' })
+    expect(membershipOf(cluster, leader)).toMatchObject({ learners: [`${victim}#1`] })
+    expect(ask(cluster, leader, { op: 'demote', member: victim })).toMatchObject({ type: 'done' })
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'learner')
+    set(cluster, leader, 3)
+    expect(ask(cluster, victim, { op: 'promote', member: victim })).toMatchObject({ type: 'done' })
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'voter')
+    expect(membershipOf(cluster, leader).voters).toHaveLength(3)
+    expect(ask(cluster, other, { op: 'promote', member: victim })).toMatchObject({ type: 'done' })
+  })
+
+  it('removes a member, which is told, campaigns no more, and is not heard', () => {
+    const cluster = form(3)
+    const { leader, victim, other } = cast(cluster)
+    expect(ask(cluster, other, { op: 'remove', member: victim })).toMatchObject({ type: 'done' })
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'removed')
+    const { term } = statusOf(cluster, leader).raft!
+    const campaigns = (): number =>
+      cluster.life(victim).events.filter((event) => event.type === 'role' && event.role !== 'follower').length
+    cluster.run(1_000)
+    const before = campaigns()
+    cluster.run(10_000)
+    expect(campaigns()).toBe(before)
+    expect(statusOf(cluster, leader).raft!.term).toBe(term)
+    expect(cluster.life(victim).events).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'removed' }))
+    // It is not taken in again, however often it is started.
+    cluster.crash(victim)
+    start(cluster, victim)
+    cluster.run(3_000)
+    expect(statusOf(cluster, victim).standing.type).toBe('removed')
+    expect(membershipOf(cluster, leader)).toMatchObject({ learners: [] })
+    expect(ask(cluster, leader, { op: 'remove', member: victim })).toMatchObject({ type: 'done' })
+    expect(ask(cluster, leader, { op: 'promote', member: victim })).toMatchObject({
+      type: 'refused',
+      code: 'unknown-member'
+    })
+    // Nor has it a say.
+    expect(ask(cluster, victim, { op: 'remove', member: other })).toMatchObject({
+      type: 'refused',
+      code: 'removed'
+    })
+    // With an empty disk it is somebody else.
+    cluster.wipe(victim)
+    start(cluster, victim)
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'learner')
+    expect(ask(cluster, leader, { op: 'promote', member: victim })).toMatchObject({ type: 'done' })
+  })
+
+  it('removes a member that is away; it hears of it when it comes back, and stops campaigning', () => {
+    const cluster = form(3)
+    const { leader, victim } = cast(cluster)
+    cluster.crash(victim)
+    expect(ask(cluster, leader, { op: 'remove', member: victim })).toMatchObject({ type: 'done' })
+    start(cluster, victim)
+    cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'removed')
+    expect(statusOf(cluster, victim).standing.fenced).toMatchObject({ code: 'removed' })
+    cluster.run(2_000)
+    const { length } = cluster.life(victim).events
+    cluster.run(10_000)
+    expect(cluster.life(victim).events).toHaveLength(length)
+    expect(statusOf(cluster, victim).raft!.role).toBe('follower')
+  })
+
+  it('removes the leader, which hands over: hardly a moment without one (20 seeds)', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const cluster = form(3, seed)
+      const { leader, other } = cast(cluster)
+      expect(ask(cluster, leader, { op: 'remove', member: leader })).toMatchObject({ type: 'done' })
+      const since = cluster.now
+      cluster.runUntil(() => leaderOf(cluster) !== undefined && leaderOf(cluster) !== leader)
+      expect(cluster.now - since, `seed ${seed}`).toBeLessThan(50)
+      expect(statusOf(cluster, leader).standing.type).toBe('removed')
+      set(cluster, other, 9)
+    }
+  })
+
+  it('replaces a machine by another one in one change', () => {
+    const cluster = form(4)
+    const { leader, victim, other } = cast(cluster)
+    expect(ask(cluster, leader, { op: 'demote', member: other })).toMatchObject({ type: 'done' })
+    cluster.crash(victim)
+    expect(ask(cluster, other, { op: 'replace', member: victim, by: other })).toMatchObject({ type: 'done' })
+    const left = cluster.names.filter((name) => name !== victim).map((name) => `${name}#1`)
+    expect(membershipOf(cluster, leader)).toMatchObject({ voters: left, outgoing: [], learners: [] })
+    expect(ask(cluster, leader, { op: 'replace', member: victim, by: other })).toMatchObject({ type: 'done' })
+  })
+
+  it('is refused what would leave too few, with the arithmetic', () => {
+    const cluster = form(3)
+    const { leader, victim, other } = cast(cluster)
+    cluster.crash(other)
+    expect(ask(cluster, leader, { op: 'remove', member: victim })).toMatchObject({
+      type: 'refused',
+      code: 'would-lose-quorum',
+      detail: `removing ${victim} leaves 2 voters of which 1 is reachable, and 2 are needed (not reachable: ${other}#1)`
+    })
+    expect(ask(cluster, victim, { op: 'demote', member: victim })).toMatchObject({ code: 'would-lose-quorum' })
+    expect(membershipOf(cluster, leader).voters).toHaveLength(3)
+    // The one that is gone may go.
+    expect(ask(cluster, leader, { op: 'remove', member: other })).toMatchObject({ type: 'done' })
+    expect(membershipOf(cluster, leader).voters).toHaveLength(2)
+    expect(ask(cluster, leader, { op: 'remove', member: 'p77' })).toMatchObject({ code: 'unknown-member' })
+  })
+
+  it('cannot remove the last voter, nor count one machine twice', () => {
+    const cluster = form(1)
+    expect(ask(cluster, 'p1', { op: 'remove', member: 'p1' })).toMatchObject({
+      code: 'would-lose-quorum',
+      detail: 'removing p1 leaves no voters'
+    })
+    const three = form(3)
+    const { leader, victim } = cast(three)
+    three.wipe(victim)
+    start(three, victim)
+    three.runUntil(() => statusOf(three, victim).config !== undefined)
+    expect(ask(three, leader, { op: 'promote', member: victim })).toMatchObject({ code: 'invalid-change' })
+    expect(ask(three, leader, { op: 'remove', member: victim })).toMatchObject({ code: 'ambiguous-member' })
+    expect(ask(three, leader, { op: 'remove', member: `${victim}#2` })).toMatchObject({ type: 'done' })
+  })
+
+  it('gets a change through under loss, however often the leader is lost (20 seeds)', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const cluster = new VirtualCluster({ size: 5, seed, loss: 0.05 })
+      for (const name of cluster.names) cluster.start(name)
+      cluster.connectAll()
+      cluster.runUntil(() => cluster.names.every((name) => statusOf(cluster, name).config !== undefined))
+      const random = cluster.random.fork('plan')
+      const { victim, other } = cast(cluster)
+      const operation = { op: 'remove', member: victim } as const
+      cluster.input(other, { type: 'request', request: { type: 'members', requestId: id(seed), operation } })
+      for (let round = 0; round < 4; round++) {
+        cluster.run(random.next() * 15)
+        const leader = leaderOf(cluster)
+        if (leader === undefined || leader === other) continue
+        cluster.crash(leader)
+        cluster.run(random.next() * 400)
+        start(cluster, leader)
+      }
+      cluster.runUntil(() => cluster.life(other).outcomes.length > 0, 30_000)
+      expect(cluster.life(other).outcomes, `seed ${seed}`).toEqual([expect.objectContaining({ type: 'done' })])
+      cluster.runUntil(() => {
+        const leader = leaderOf(cluster)
+        return leader !== undefined && membershipOf(cluster, leader).voters.length === 4
+      })
+    }
+  })
+})
