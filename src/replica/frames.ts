@@ -136,7 +136,7 @@ export function decodeFrame(bytes: Uint8Array, scope: FrameScope): Frame {
 
 function decode(bytes: Uint8Array, scope: FrameScope): Frame {
   const [id, generation, kindNumber, body] = fields(decodeCbor(bytes, { itemsMax: ITEMS_MAX }), 4, 'frame')
-  const kind = KINDS[kindNumber as number]
+  const kind = numbered(KINDS, kindNumber)
   if (kind === undefined || typeof generation !== 'number')
     throw new FrameError('a frame without a known kind and a generation')
   if (generation !== scope.generation) {
@@ -163,7 +163,7 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
     }
     case 'answer': {
       const [requestId, statusNumber, leader, index, code, detail] = fields(body, 6, 'answer')
-      const status = STATUSES[statusNumber as number]
+      const status = numbered(STATUSES, statusNumber)
       if (status === undefined) throw new FrameError('answer without a known status')
       if (typeof index !== 'number' || index < 0) throw new FrameError('answer without an index')
       return {
@@ -184,6 +184,10 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
     }
   }
 }
+
+/** Only a number is an index: `KINDS['length']` is a value as well. */
+const numbered = <Name>(names: readonly Name[], value: CborValue | undefined): Name | undefined =>
+  typeof value === 'number' ? names[value] : undefined
 
 function fields(value: CborValue, count: number, what: string): readonly CborValue[] {
   if (!Array.isArray(value) || value.length !== count) throw new FrameError(`${what} is not an array of ${count}`)
