@@ -253,7 +253,8 @@ class Story {
   }
 
   async #everywhere(nodes: readonly DemoNode[], version: number, hash: string, msMax: number): Promise<number> {
-    const has = ({ config }: DemoNode): boolean => config?.version === version && config.hash === hash
+    const has = ({ config, done }: DemoNode): boolean =>
+      done.has('ready') && config?.version === version && config.hash === hash
     await this.nodes.until(
       `config ${version} on ${nodes.map(({ name }) => name).join(', ')}`,
       msMax,
@@ -264,7 +265,7 @@ class Story {
           .map(({ name }) => name)
           .join(', ')}`
     )
-    return Math.max(...nodes.map(({ config }) => config!.at))
+    return Math.max(...nodes.flatMap(({ config, done }) => [config!.at, done.get('ready')!]))
   }
 
   // ── Coming back ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,15 +14,14 @@ export const configLines = (config: ConfigVersion, style: Style): readonly strin
 
 /** Newest first. */
 export function historyLines(history: readonly ConfigHistoryEntry[], style: Style): readonly string[] {
-  const rows = history
-    .toReversed()
-    .map((entry) => [
-      style.bold(String(entry.version)),
-      shortHash(entry.hash),
-      utcTime.format(entry.at),
-      `term ${entry.term}`,
-      shortPeer(printable(entry.author)),
-      printable(entry.reason)
-    ])
+  const rows = history.toReversed().map((entry) => [
+    style.bold(String(entry.version)),
+    shortHash(entry.hash),
+    // The initial config has no moment of its own: it is as old as the genesis.
+    entry.author === 'genesis' ? '' : utcTime.format(entry.at),
+    entry.author === 'genesis' ? '' : `term ${entry.term}`,
+    shortPeer(printable(entry.author)),
+    printable(entry.reason)
+  ])
   return table([['version', 'hash', 'at (UTC)', 'term', 'author', 'reason'].map((title) => style.dim(title)), ...rows])
 }
