@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CommitOrder, CommitReport } from './kit/commit-child.ts'
 import { Etcd, etcdVersion } from './kit/etcd.ts'
+import { processCost } from './kit/machine.ts'
 import { options, Report } from './kit/report.ts'
 import { figure, QUANTILES, quantileCells, summary } from './kit/stats.ts'
 import { mintTokens } from './kit/tokens.ts'
@@ -28,6 +29,8 @@ const ORDERS: readonly CommitOrder[] = [
 interface Measured {
   readonly latenciesMs: readonly number[]
   readonly perSecond: number
+  /** Processor time for one write, by process, the dearest first; undefined where the system does not tell. */
+  readonly cpuUs: readonly number[] | undefined
 }
 
 type Write = (order: CommitOrder) => Promise<Measured>
@@ -48,10 +51,13 @@ async function withOurs<T>(use: (write: Write) => Promise<T>): Promise<T> {
     await Promise.all(children.map(answer))
     return await use(async (order) => {
       const leader = await leaderOf(children)
+      const pids = children.map(({ pid }) => pid!)
+      const before = cpuMs(pids)
       leader.send(order)
       const report = await answer(leader)
       if (report.type !== 'done') throw new Error('a node answered out of turn')
-      return { latenciesMs: report.latenciesMs, perSecond: (report.latenciesMs.length * 1000) / report.elapsedMs }
+      const { latenciesMs, elapsedMs, writes } = report
+      return { latenciesMs, perSecond: (latenciesMs.length * 1000) / elapsedMs, cpuUs: perWrite(pids, before, writes) }
     })
   } finally {
     for (const child of children) child.kill('SIGKILL')
@@ -79,32 +85,49 @@ async function leaderOf(children: readonly ChildProcess[]): Promise<ChildProcess
   throw new Error('nobody leads')
 }
 
+const cpuMs = (pids: readonly number[]): readonly number[] | undefined =>
+  process.platform === 'linux' ? pids.map((pid) => processCost(pid).cpuMs) : undefined
+
+function perWrite(pids: readonly number[], before: ReturnType<typeof cpuMs>, writes: number): Measured['cpuUs'] {
+  const after = cpuMs(pids)
+  if (before === undefined || after === undefined) return undefined
+  return after.map((ms, i) => ((ms - before[i]!) * 1000) / writes).toSorted((a, b) => b - a)
+}
+
 async function withEtcd<T>(use: (write: Write) => Promise<T>): Promise<T> {
   const etcd = new Etcd({ size: SIZE, heartbeatMs: 100, electionMs: 1000 })
   try {
     await etcd.startAll()
     const put = await etcd.leaderPut()
-    return await use((order) => hammer(order, () => put(new Uint8Array(order.bytes).fill(120))))
+    return await use((order) => hammer(order, etcd.pids(), () => put(new Uint8Array(order.bytes).fill(120))))
   } finally {
     await etcd.close()
   }
 }
 
 /** The same loop as in the nodes, around any write. */
-async function hammer({ inFlight, warmUpMs, forMs }: CommitOrder, write: () => Promise<unknown>): Promise<Measured> {
+async function hammer(
+  { inFlight, warmUpMs, forMs }: CommitOrder,
+  pids: readonly number[],
+  write: () => Promise<unknown>
+): Promise<Measured> {
   const counted = performance.now() + warmUpMs
   const end = counted + forMs
+  const before = cpuMs(pids)
   const latenciesMs: number[] = []
+  let writes = 0
   const writer = async (): Promise<void> => {
     for (let now = performance.now(); now < end;) {
       await write()
+      writes++
       const after = performance.now()
       if (now >= counted) latenciesMs.push(after - now)
       now = after
     }
   }
   await Promise.all(Array.from({ length: inFlight }, writer))
-  return { latenciesMs, perSecond: (latenciesMs.length * 1000) / (performance.now() - counted) }
+  const elapsedMs = performance.now() - counted
+  return { latenciesMs, perSecond: (latenciesMs.length * 1000) / elapsedMs, cpuUs: perWrite(pids, before, writes) }
 }
 
 const chosen = options({ rounds: 3 })
@@ -114,33 +137,49 @@ if (version === undefined) report.say('etcd is not in the PATH: skipped (Debian:
 const systems: (readonly [string, <T>(use: (write: Write) => Promise<T>) => Promise<T>])[] = [['quorate', withOurs]]
 if (version !== undefined) systems.push([`etcd ${version}`, withEtcd])
 
-const found = new Map<string, { readonly latenciesMs: number[]; readonly rates: number[] }>()
+interface Found {
+  readonly latenciesMs: number[]
+  readonly rates: number[]
+  readonly cpuUs: (readonly number[])[]
+}
+
+const found = new Map<string, Found>()
 for (let round = 0; round < chosen.rounds; round++) {
   for (const [name, withSystem] of systems) {
     await withSystem(async (write) => {
       for (const order of ORDERS) {
-        const { latenciesMs, perSecond } = await write(order)
+        const { latenciesMs, perSecond, cpuUs } = await write(order)
         const key = `${name}/${order.inFlight}`
-        const entry = found.get(key) ?? { latenciesMs: [], rates: [] }
+        const entry = found.get(key) ?? { latenciesMs: [], rates: [], cpuUs: [] }
         found.set(key, entry)
         for (const value of latenciesMs) entry.latenciesMs.push(value)
         entry.rates.push(perSecond)
+        if (cpuUs !== undefined) entry.cpuUs.push(cpuUs)
       }
     })
   }
 }
 
 const rows: string[][] = []
-for (const [key, { latenciesMs, rates }] of found) {
+for (const [key, { latenciesMs, rates, cpuUs }] of found) {
   const [name, inFlight] = key.split('/') as [string, string]
   const perSecond = summary(rates).p50
   const values = { unit: 'ms', ...summary(latenciesMs) }
-  report.result({ system: name, inFlight: Number(inFlight), bytes: BYTES, perSecond: Math.round(perSecond), ...values })
-  rows.push([name, inFlight, ...quantileCells(latenciesMs), figure(perSecond)])
+  const [leader, ...rest] = Array.from(
+    { length: cpuUs[0]?.length ?? 0 },
+    (_, i) => summary(cpuUs.map((us) => us[i]!)).p50
+  )
+  const cpu = { leaderCpuUs: leader, othersCpuUs: rest }
+  report.result({
+    ...{ system: name, inFlight: Number(inFlight), bytes: BYTES },
+    ...{ perSecond: Math.round(perSecond), ...values, ...cpu }
+  })
+  const cells = [figure(perSecond), leader === undefined ? '' : figure(leader), figure(rest[0] ?? NaN)]
+  rows.push([name, inFlight, ...quantileCells(latenciesMs), ...cells])
 }
 report.table(
   'Milliseconds for a write of 1 KiB, 3 nodes; writes a second (median of the rounds)',
-  ['system', 'in flight', ...QUANTILES, 'a second'],
+  ['system', 'in flight', ...QUANTILES, 'a second', 'us of CPU, leader', 'follower'],
   rows
 )
 for (const inFlight of ORDERS.map((order) => order.inFlight)) {

@@ -13,7 +13,13 @@ export interface CommitOrder {
 
 export type CommitReport =
   | { readonly type: 'ready'; readonly leads: boolean }
-  | { readonly type: 'done'; readonly latenciesMs: readonly number[]; readonly elapsedMs: number }
+  | {
+      readonly type: 'done'
+      readonly latenciesMs: readonly number[]
+      readonly elapsedMs: number
+      /** With those of the warm-up. */
+      readonly writes: number
+    }
 
 const init = JSON.parse(process.argv[2]!) as Pick<NodeInit, 'token' | 'dataDir' | 'listen' | 'discovery'>
 const tell = (report: CommitReport): void => void process.send!(report)
@@ -42,5 +48,5 @@ async function write({ inFlight, warmUpMs, forMs, bytes }: CommitOrder): Promise
     }
   }
   await Promise.all(Array.from({ length: inFlight }, writer))
-  return { type: 'done', latenciesMs, elapsedMs: performance.now() - counted }
+  return { type: 'done', latenciesMs, elapsedMs: performance.now() - counted, writes: count }
 }

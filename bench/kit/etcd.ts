@@ -140,6 +140,10 @@ export class Etcd {
     return (value) => leader.call('/etcdserverpb.KV/Put', putRequest(value))
   }
 
+  pids(): readonly number[] {
+    return this.#members.map(({ child }) => child.pid!)
+  }
+
   async close(): Promise<void> {
     for (const member of this.#members) if (!member.ended) member.child.kill('SIGKILL')
     await Promise.all(this.#members.map(({ exited }) => exited))

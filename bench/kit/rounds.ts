@@ -14,6 +14,8 @@ export type Loss = 'kill' | 'pause' | 'stop' | 'transfer'
 export const LOSSES: readonly Loss[] = ['kill', 'pause', 'stop', 'transfer']
 
 export interface Round {
+  /** When the signal was sent, epoch ms. */
+  readonly at: number
   /** Until the new leader's first commit. */
   readonly writableMs: number
   /** Until the last of the others knew the new leader. */
@@ -35,7 +37,8 @@ export function leaderOf(yard: Yard): Life {
   return leader
 }
 
-export async function loseLeader(yard: Yard, loss: Loss): Promise<Round> {
+/** `meanwhile` is called when the signal has been sent. */
+export async function loseLeader(yard: Yard, loss: Loss, meanwhile: () => void = () => {}): Promise<Round> {
   const old = leaderOf(yard)
   const { term } = old.leader!
   const others = yard.living().filter((life) => life !== old)
@@ -43,6 +46,7 @@ export async function loseLeader(yard: Yard, loss: Loss): Promise<Round> {
   const from = (life: Life): number => marks.get(life)!
   const mark = old.events.length
   const at = await strike(old, loss)
+  meanwhile()
   const writable = await Promise.any(
     others.map((life) => life.until('writable', (event) => event.term > term, from(life)))
   )
@@ -54,6 +58,7 @@ export async function loseLeader(yard: Yard, loss: Loss): Promise<Round> {
   )
   await restore(yard, old, loss, mark, writable)
   return {
+    at,
     writableMs: writable.at - at,
     knownMs: Math.max(...known.map((event) => event.at)) - at,
     missedMs: missed.length === 0 ? undefined : Math.min(...missed) - at,
