@@ -11,7 +11,11 @@
  */
 import type { Random } from '../../src/core/random.ts'
 
+/** Addressed to nobody: stays in the network as a record of what has happened, outlives every crash, and is never heard. */
+export const RECORD = -1
+
 export interface Sent<M> {
+  /** A node, or RECORD. */
   readonly to: number
   readonly message: M
 }
@@ -34,6 +38,13 @@ export interface System<S, M> {
   evidence(state: S): string | undefined
   /** What of a message the invariant looks at. */
   claimOf(message: M): { readonly subject: string; readonly value: string } | undefined
+  /** Why these two cannot both be true, where equal subjects with different values do not say it all; or one by itself. */
+  contradiction?(one: M, other: M): string | undefined
+  /**
+   * This message can change nothing at this node any more, now or in any later life, so that it may be forgotten: states that
+   * differ in it only are then one state. Must not promise too much: what it forgets is not explored.
+   */
+  obsolete?(node: number, state: S, from: number, message: M): boolean
 }
 
 export interface Exploration {
@@ -71,6 +82,9 @@ interface Local<S> {
   readonly onMessage: (Edge | undefined)[]
   /** Messages that certainly change nothing here. */
   readonly deaf: Int32Array
+  /** All but the messages that are obsolete here, as far as they were judged. */
+  readonly kept: Int32Array
+  judged: number
 }
 
 const NONE = -1
@@ -184,7 +198,25 @@ export class Explorer<S, M> {
 
   #follow(state: Int32Array, node: number, edge: Edge): void {
     state[node] = edge.next
-    for (const id of edge.sent) state[this.#system.nodes + (id >> 5)]! |= 1 << (id & 31)
+    const { nodes } = this.#system
+    for (const id of edge.sent) state[nodes + (id >> 5)]! |= 1 << (id & 31)
+    if (this.#system.obsolete === undefined) return
+    for (let other = 0; other < nodes; other++) {
+      const { kept } = this.#judge(this.#locals[state[other]!]!)
+      for (let w = 0; w < this.#words; w++) state[nodes + w]! &= kept[w]!
+    }
+  }
+
+  /** Brings what is obsolete in a local state up to date with the messages that were made since. */
+  #judge(local: Local<S>): Local<S> {
+    for (; local.judged < this.#messages.length; local.judged++) {
+      const id = local.judged
+      const { from, to, message } = this.#messages[id]!
+      if (to === local.node && this.#system.obsolete!(local.node, local.state, from, message)) {
+        local.kept[id >> 5]! &= ~(1 << (id & 31))
+      }
+    }
+    return local
   }
 
   /** Labels: 4 bits of node, then the message (from 0) or the action (from -1 downwards). */
@@ -246,36 +278,54 @@ export class Explorer<S, M> {
       actions: this.#system.spontaneous(node, state),
       onAction: [],
       onMessage: [],
-      deaf: new Int32Array(this.#words)
+      deaf: this.#noBits(),
+      kept: this.#noBits().fill(-1),
+      judged: 0
     })
     return this.#locals.length - 1
   }
 
   #messageId(from: number, to: number, message: M): number {
-    const key = `${from} ${to} ${this.#system.messageKey(message)}`
+    const sender = to === RECORD ? 0 : from
+    const key = `${sender} ${to} ${this.#system.messageKey(message)}`
     const known = this.#messageIds.get(key)
     if (known !== undefined) return known
     const id = this.#messages.length
     if (id >= this.#words * 32) throw new Error(`more than ${this.#words * 32} distinct messages: raise messagesMax`)
     this.#messageIds.set(key, id)
-    const claim = this.#system.claimOf(message)
-    const contradicts = new Int32Array(this.#words)
-    for (const [other, { claim: theirs, contradicts: back }] of this.#messages.entries()) {
-      if (claim === undefined || theirs?.subject !== claim.subject || theirs.value === claim.value) continue
-      contradicts[other >> 5]! |= 1 << (other & 31)
-      back[id >> 5]! |= 1 << (id & 31)
+    const made = { from: sender, to, message, claim: this.#system.claimOf(message), contradicts: this.#noBits() }
+    for (const [other, theirs] of this.#messages.entries()) {
+      if (this.#contradiction(made, theirs) === undefined) continue
+      made.contradicts[other >> 5]! |= 1 << (other & 31)
+      theirs.contradicts[id >> 5]! |= 1 << (id & 31)
     }
-    this.#messages.push({ from, to, message, claim, contradicts })
-    this.#addressed[to]![id >> 5]! |= 1 << (id & 31)
+    if (this.#contradiction(made, made) !== undefined) made.contradicts[id >> 5]! |= 1 << (id & 31)
+    this.#messages.push(made)
+    if (to !== RECORD) this.#addressed[to]![id >> 5]! |= 1 << (id & 31)
     return id
+  }
+
+  #noBits(): Int32Array {
+    return new Int32Array(this.#words)
+  }
+
+  #contradiction(one: Message<M>, other: Message<M>): string | undefined {
+    const { claim } = one
+    if (claim !== undefined && claim.subject === other.claim?.subject && claim.value !== other.claim.value) {
+      return `two values for ${claim.subject}`
+    }
+    return this.#system.contradiction?.(one.message, other.message)
   }
 
   /** All evidence in local states is the same, and no two messages claim different values for one subject. */
   #violated(state: Int32Array, edge?: Edge): { readonly reason: string; readonly path: readonly string[] } | undefined {
     for (const id of edge?.sent ?? []) {
-      const { claim, contradicts } = this.#messages[id]!
-      if (contradicts.some((bits, w) => (bits & state[this.#system.nodes + w]!) !== 0)) {
-        return { reason: `two values for ${claim!.subject}`, path: [] }
+      const said = this.#messages[id]!
+      for (let w = 0; w < this.#words; w++) {
+        const both = said.contradicts[w]! & state[this.#system.nodes + w]!
+        if (both === 0) continue
+        const other = this.#messages[w * 32 + 31 - Math.clz32(both & -both)]!
+        return { reason: this.#contradiction(said, other)!, path: [] }
       }
     }
     let seen: string | undefined

@@ -7,8 +7,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Claim, FormationMessage, FormationState } from '../../src/formation/index.ts'
 import { makeClaim } from '../formation/fake-crypto.ts'
-import { type Exploration, Explorer } from './explorer.ts'
+import type { Exploration } from './explorer.ts'
 import { FormationModel, type ModelInit, termlessCrypto } from './formation-model.ts'
+import { exploreAndPrint } from './print.ts'
 
 const LARGE = process.env.QUORATE_MODEL === 'large'
 const MINUTES = 60_000
@@ -27,18 +28,8 @@ const pool = (count: number): Claim[] => Array.from({ length: count }, (_, i) =>
 
 const ANSWERS = ['certificate', 'refuse'] as const
 
-function explore(name: string, init: ModelInit, statesMax = 8_000_000, messagesMax = 128): Exploration {
-  const since = performance.now()
-  const found = new Explorer(new FormationModel(init), messagesMax).explore(statesMax)
-  const seconds = ((performance.now() - since) / 1000).toFixed(1)
-  const end =
-    found.violation === undefined ? (found.complete ? 'all of them' : 'bound reached') : found.violation.reason
-  process.stdout.write(
-    `model ${name}: ${found.states.toLocaleString('en')} states, ${found.transitions.toLocaleString('en')} transitions, ` +
-      `${found.localSteps.toLocaleString('en')} runs of the code, ${seconds} s: ${end}\n`
-  )
-  return found
-}
+const explore = (name: string, init: ModelInit, statesMax = 8_000_000, messagesMax = 128): Exploration =>
+  exploreAndPrint(name, new FormationModel(init), statesMax, messagesMax)
 
 interface Space {
   readonly name: string

@@ -1,0 +1,421 @@
+/**
+ * The shipped consensus core as a system for the explorer.
+ *
+ * A local state is a disk and the inputs since the last start: a step runs the core again from there, and states are told
+ * apart by everything that the core holds (open-raft.ts). The network is the explorer's growing set, so messages are lost,
+ * repeated, delayed and reordered at will, over restarts as well. A write becomes durable at any later moment; a crash loses
+ * what is in memory and every write that is not durable.
+ *
+ * Time is left to chance: a timer fires whenever the model says so, exactly on its deadline, and nothing else looks at a
+ * clock. That is more than can happen; raft is safe under any timing.
+ *
+ * What has happened is recorded in the network for ever (`Record`), so that no crash can hide it:
+ * who led a term with which log, which entry was at a place in a term, what was committed by whom, what was applied.
+ */
+import { utf8 } from '../../src/core/bytes.ts'
+import { unreachable } from '../../src/core/invariant.ts'
+import type { Random } from '../../src/core/random.ts'
+import type {
+  Entry,
+  HardState,
+  Membership,
+  Raft,
+  RaftEffects,
+  RaftInput,
+  RaftMessage,
+  RaftWrite
+} from '../../src/raft/index.ts'
+import { type LocalResult, RECORD, type Sent, type System } from './explorer.ts'
+import { type CreateRaft, stateText } from './open-raft.ts'
+
+export interface RaftModelInit {
+  readonly create: CreateRaft
+  readonly termMax: number
+  readonly logMax: number
+  /** What a leader may propose; two different values show when two lives of one leader fill one place. Default: x. */
+  readonly values?: readonly string[]
+  /** Writes become durable some time later (default), or in the step that made them. */
+  readonly disk?: 'asynchronous' | 'synchronous'
+  /** Who may crash. Default: all. */
+  readonly crashing?: readonly number[]
+  /** Pre-vote and CheckQuorum, with so many rounds of pre-votes in each life. Default: neither. */
+  readonly preVoteRounds?: number
+  /** Refusals are heard; otherwise they are always lost, as they may be. Default false. */
+  readonly refusals?: boolean
+  /** A leader may hand over, once a term. */
+  readonly transfers?: boolean
+  /** Who may campaign for each term, from term 1. Default: anybody. */
+  readonly candidates?: readonly (readonly number[])[]
+  /** What the disks hold at first: the term, the vote, and the terms of the entries. */
+  readonly disks?: readonly { readonly term: number; readonly vote?: number; readonly entries: readonly number[] }[]
+  /** What a restart finds of its disk: a planted bug. */
+  readonly restore?: (state: HardState) => HardState
+  readonly appendEntriesMax?: number
+}
+
+/** What has happened, never delivered to anybody. */
+type Record =
+  | { readonly type: 'led'; readonly term: number; readonly by: string; readonly log: string }
+  | { readonly type: 'wrote'; readonly place: string; readonly entry: string }
+  | { readonly type: 'applied'; readonly index: number; readonly entry: string }
+  | { readonly type: 'committed'; readonly index: number; readonly entry: string; readonly term: number }
+  /** What is wrong by itself. */
+  | { readonly type: 'flaw'; readonly what: string }
+
+export type ModelMessage = RaftMessage | Record
+
+interface Told {
+  readonly input: RaftInput
+  readonly now: number
+}
+
+interface Disk {
+  readonly hardState: HardState
+  readonly entries: readonly Entry[]
+}
+
+export interface RaftLocal {
+  /** What the life began with. */
+  readonly born: Disk
+  readonly inputs: readonly Told[]
+  readonly disk: Disk
+  readonly unwritten: readonly RaftWrite[]
+  readonly held: readonly { readonly after: number; readonly sent: Sent<ModelMessage> }[]
+  readonly role: string
+  /** The term in which it is a candidate. */
+  readonly campaign: number | undefined
+  readonly key: string
+}
+
+const NAMES = ['n1', 'n2', 'n3', 'n4', 'n5']
+const noChance: Random = { next: () => 0, int: (low) => low, fork: () => noChance }
+const decoder = new TextDecoder()
+const textOf = ({ index, term, type, data }: Entry): string => `${index}@${term} ${type} ${decoder.decode(data)}`
+const node = (id: string): number => NAMES.indexOf(id)
+
+export class RaftModel implements System<RaftLocal, ModelMessage> {
+  readonly nodes = 3
+  readonly #init: RaftModelInit
+  readonly #membership: Membership
+
+  constructor(init: RaftModelInit) {
+    this.#init = init
+    this.#membership = { voters: NAMES.slice(0, 3), outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+  }
+
+  initial(at: number): LocalResult<RaftLocal, ModelMessage> {
+    const found = this.#init.disks?.[at]
+    if (found === undefined) return this.#boot(at, { hardState: { term: 0, votedFor: undefined }, entries: [] })
+    const { term, vote, entries } = found
+    return this.#boot(at, {
+      hardState: { term, votedFor: vote === undefined ? undefined : NAMES[vote]! },
+      entries: entries.map((t, i) => ({ index: i + 1, term: t, type: 'command', data: utf8(`t${t}`) }))
+    })
+  }
+
+  spontaneous(at: number, local: RaftLocal): readonly string[] {
+    const { raft } = this.#replay(at, local)
+    const { role, term, lastIndex, leader } = raft.status()
+    const actions: string[] = []
+    if (role === 'leader') {
+      if (lastIndex < this.#init.logMax)
+        for (const value of this.#init.values ?? ['x']) actions.push(`proposes ${value}`)
+      if (this.#init.transfers === true && term < this.#init.termMax && !handingOver(raft)) {
+        for (let to = 0; to < this.nodes; to++) if (to !== at) actions.push(`hands over to ${to}`)
+      }
+      if (this.#init.preVoteRounds !== undefined) actions.push('resigns')
+    } else if (this.#mayCampaign(at, term + 1, raft)) actions.push('campaigns')
+    if (this.#init.preVoteRounds !== undefined && role === 'follower' && leader !== undefined)
+      actions.push('loses the leader')
+    if (local.unwritten.length > 0) actions.push('persists')
+    const mayCrash = this.#init.crashing?.includes(at) ?? true
+    if (mayCrash && this.#reboot(at, local).state.key !== local.key) actions.push('crashes')
+    return actions
+  }
+
+  act(at: number, local: RaftLocal, action: string): LocalResult<RaftLocal, ModelMessage> {
+    const [verb, ...rest] = action.split(' ')
+    const word = rest.at(-1)!
+    if (verb === 'crashes') return this.#reboot(at, local)
+    const run = this.#replay(at, local)
+    if (verb === 'persists') run.persist()
+    else if (verb === 'proposes') {
+      const ref = run.raft.status().lastIndex + 1
+      run.input({ type: 'propose', ref, data: utf8(word) })
+    } else if (verb === 'hands') run.input({ type: 'transfer', ref: 0, to: NAMES[Number(word)]! })
+    else if (verb === 'loses') run.input({ type: 'disconnected', peer: run.raft.status().leader! })
+    else if (verb === 'resigns') run.input({ type: 'tick' }, LATE)
+    else run.timer()
+    return run.result()
+  }
+
+  deliver(at: number, local: RaftLocal, from: number, message: ModelMessage): LocalResult<RaftLocal, ModelMessage> {
+    const run = this.#replay(at, local)
+    run.input({ type: 'message', from: NAMES[from]!, message: message as RaftMessage })
+    return run.result()
+  }
+
+  stateKey = ({ key }: RaftLocal): string => key
+
+  messageKey(message: ModelMessage): string {
+    if (message.type !== 'append') return JSON.stringify(message)
+    return JSON.stringify({ ...message, entries: message.entries.map(textOf) })
+  }
+
+  evidence(): undefined {}
+
+  claimOf(message: ModelMessage): { readonly subject: string; readonly value: string } | undefined {
+    if (message.type === 'led') return { subject: `the leader of term ${message.term}`, value: message.by }
+    if (message.type === 'wrote') return { subject: `the entry ${message.place}`, value: message.entry }
+    if (message.type !== 'applied') return undefined
+    return { subject: `what is applied at ${message.index}`, value: message.entry }
+  }
+
+  /** Leader completeness: what was committed in one term is in the log of whoever leads a later one. */
+  contradiction(one: ModelMessage, other: ModelMessage): string | undefined {
+    if (one.type === 'flaw') return one.what
+    if (one.type === 'led' && other.type === 'committed') return this.contradiction(other, one)
+    if (one.type !== 'committed' || other.type !== 'led' || other.term <= one.term) return undefined
+    if (other.log.split(';').includes(one.entry)) return undefined
+    return `the leader of term ${other.term} lacks ${one.entry}, which committed in term ${one.term}`
+  }
+
+  /**
+   * Nobody goes back behind the term on its disk, nor campaigns in it again (both are checked, see `flaw`). So answers to an
+   * earlier campaign are heard by nobody, and questions of an earlier term are only ever refused.
+   */
+  obsolete(at: number, { disk, role, campaign }: RaftLocal, _from: number, message: ModelMessage): boolean {
+    const { term, votedFor } = disk.hardState
+    switch (message.type) {
+      case 'vote-reply':
+        return message.term < term || (message.term === term && campaign !== term)
+      case 'append-accepted':
+      case 'append-rejected':
+      case 'heartbeat-reply':
+        return message.term < term || (message.term === term && role === 'follower' && votedFor !== NAMES[at])
+      case 'vote':
+      case 'append':
+      case 'commit':
+      case 'heartbeat':
+      case 'transfer':
+        return this.#quiet && message.term < term
+      case 'pre-vote':
+      case 'pre-vote-reply':
+      case 'led':
+      case 'wrote':
+      case 'applied':
+      case 'committed':
+      case 'flaw':
+        return false
+      default:
+        return unreachable(message)
+    }
+  }
+
+  get #quiet(): boolean {
+    return this.#init.refusals !== true
+  }
+
+  #mayCampaign(at: number, term: number, raft: Raft): boolean {
+    const { termMax, candidates, preVoteRounds } = this.#init
+    if (term > termMax || candidates?.[term - 1]?.includes(at) === false) return false
+    return preVoteRounds === undefined || roundOf(raft) < preVoteRounds
+  }
+
+  #start(at: number, born: Disk): Raft {
+    const { create, preVoteRounds } = this.#init
+    return create({
+      self: NAMES[at]!,
+      membership: this.#membership,
+      hardState: born.hardState,
+      entries: born.entries,
+      timing: {
+        heartbeatMs: 1,
+        electionTimeoutMs: 2,
+        rankStepMs: 1,
+        jitterMs: 0,
+        diskStallMs: Number.MAX_SAFE_INTEGER
+      },
+      preVote: preVoteRounds !== undefined,
+      checkQuorum: preVoteRounds !== undefined,
+      random: noChance,
+      limits: { appendEntriesMax: this.#init.appendEntriesMax ?? 512 }
+    })
+  }
+
+  #boot(at: number, born: Disk): LocalResult<RaftLocal, ModelMessage> {
+    const raft = this.#start(at, born)
+    const run = new Run(raft, this.#init, {
+      born,
+      inputs: [],
+      disk: born,
+      unwritten: [],
+      held: [],
+      role: '',
+      campaign: undefined,
+      key: ''
+    })
+    run.begin(raft.start(EARLY))
+    return run.result()
+  }
+
+  #reboot(at: number, { disk: { hardState, entries } }: RaftLocal): LocalResult<RaftLocal, ModelMessage> {
+    return this.#boot(at, { hardState: this.#init.restore?.(hardState) ?? hardState, entries })
+  }
+
+  /** The member as it was: from the disk of its birth, through everything that it has heard since. */
+  #replay(at: number, local: RaftLocal): Run {
+    const raft = this.#start(at, local.born)
+    let { deadline } = raft.start(EARLY)
+    for (const { input, now } of local.inputs) ({ deadline } = raft.step(input, now))
+    return new Run(raft, this.#init, local, deadline)
+  }
+}
+
+/** Before any deadline. */
+const EARLY = 0
+/** An election timeout after anything that a leader has heard. */
+const LATE = 1e6
+
+const roundOf = (raft: Raft): number => (raft as unknown as { readonly $round: number }).$round
+const handingOver = (raft: Raft): boolean =>
+  (raft as unknown as { readonly requests: { readonly handover: unknown } }).requests.handover !== undefined
+
+/** One local step: drives the core and plays its disk. */
+class Run {
+  readonly raft: Raft
+  readonly #init: RaftModelInit
+  readonly #born: Disk
+  readonly #inputs: Told[]
+  readonly #sent: Sent<ModelMessage>[] = []
+  #disk: Disk
+  #unwritten: readonly RaftWrite[]
+  #held: RaftLocal['held']
+  #deadline: number | undefined
+
+  constructor(raft: Raft, init: RaftModelInit, local: RaftLocal, deadline?: number) {
+    this.raft = raft
+    this.#init = init
+    this.#born = local.born
+    this.#inputs = [...local.inputs]
+    this.#disk = local.disk
+    this.#unwritten = local.unwritten
+    this.#held = local.held
+    this.#deadline = deadline
+  }
+
+  begin(effects: RaftEffects): void {
+    this.#take(effects, 0, 'follower')
+  }
+
+  input(input: RaftInput, now = EARLY): void {
+    const { commitIndex, role } = this.raft.status()
+    this.#inputs.push({ input, now })
+    this.#take(this.raft.step(input, now), commitIndex, role)
+  }
+
+  /** The timer that it waits for, on time. */
+  timer(): void {
+    this.input({ type: 'tick' }, this.#deadline)
+  }
+
+  persist(): void {
+    const [first, ...rest] = this.#unwritten
+    this.#unwritten = rest
+    const { id, hardState, entries } = first!
+    const { term } = this.#disk.hardState
+    if (hardState !== undefined && hardState.term < term) this.#flaw(`the term on disk goes back from ${term}`)
+    this.#disk = {
+      hardState: hardState ?? this.#disk.hardState,
+      entries:
+        entries === undefined ? this.#disk.entries : [...this.#disk.entries.slice(0, entries[0]!.index - 1), ...entries]
+    }
+    for (const { after, sent } of this.#held) if (after <= id) this.#sent.push(sent)
+    this.#held = this.#held.filter(({ after }) => after > id)
+    this.input({ type: 'persisted', write: id })
+  }
+
+  result(): LocalResult<RaftLocal, ModelMessage> {
+    const { raft } = this
+    const { role, term } = raft.status()
+    const base = this.#unwritten[0]?.id ?? 0
+    const disk = `${this.#disk.hardState.term} ${this.#disk.hardState.votedFor} ${this.#disk.entries.map(textOf).join(';')}`
+    const unwritten = this.#unwritten.map(({ hardState, entries }) => JSON.stringify([hardState, entries?.map(textOf)]))
+    const held = this.#held.map(({ after, sent }) => `${after - base} ${JSON.stringify(sent)}`).toSorted()
+    const key = [stateText(raft), disk, unwritten.join(), held.join()].join('|')
+    const state = {
+      born: this.#born,
+      inputs: this.#inputs,
+      disk: this.#disk,
+      unwritten: this.#unwritten,
+      held: this.#held,
+      role,
+      campaign: role === 'candidate' ? term : undefined,
+      key
+    }
+    return { state, sent: this.#sent }
+  }
+
+  #take(effects: RaftEffects, commitBefore: number, roleBefore: string): void {
+    this.#deadline = effects.deadline
+    const { term } = this.raft.status()
+    // A leader's no-op is the first entry of its term: what it led with is the log before it.
+    const elected = effects.events.some((event) => event.type === 'role' && event.role === 'leader')
+    const log = logOf(this.raft)
+    const campaigns = effects.events.some((event) => event.type === 'role' && event.role === 'candidate')
+    if (campaigns && this.#disk.hardState.term >= term) this.#flaw(`campaigns in term ${term} again`)
+    if (elected) {
+      const before = log.filter((entry) => entry.term < term)
+      this.#record({
+        type: 'led',
+        term,
+        by: (this.raft as unknown as { readonly self: string }).self,
+        log: before.map(textOf).join(';')
+      })
+    }
+    for (const entry of effects.write?.entries ?? []) {
+      const previous = log[entry.index - 2]?.term ?? 0
+      this.#record({
+        type: 'wrote',
+        place: `${entry.index}@${entry.term}`,
+        entry: `${textOf(entry)} after ${previous}`
+      })
+    }
+    const { commitIndex, role } = this.raft.status()
+    if (role === 'leader' || roleBefore === 'leader') {
+      for (let index = commitBefore + 1; index <= commitIndex; index++) {
+        this.#record({ type: 'committed', index, entry: textOf(log[index - 1]!), term })
+      }
+    }
+    for (const entry of effects.committed) this.#record({ type: 'applied', index: entry.index, entry: textOf(entry) })
+    if (effects.write !== undefined) this.#unwritten = [...this.#unwritten, effects.write]
+    for (const { to, message } of effects.send) if (this.#isHeard(message)) this.#sent.push({ to: node(to), message })
+    for (const { to, message } of effects.sendAfter) {
+      if (this.#isHeard(message)) this.#hold({ after: effects.sendAfterWrite, sent: { to: node(to), message } })
+    }
+    if (this.#init.disk === 'synchronous') while (this.#unwritten.length > 0) this.persist()
+  }
+
+  /** The network is a set, so the earlier of two copies makes the later one redundant. */
+  #hold(held: RaftLocal['held'][number]): void {
+    const text = JSON.stringify(held.sent)
+    if (!this.#held.some(({ sent }) => JSON.stringify(sent) === text)) this.#held = [...this.#held, held]
+  }
+
+  #isHeard(message: RaftMessage): boolean {
+    if (this.#init.refusals === true) return true
+    if (message.type === 'vote-reply' || message.type === 'pre-vote-reply') return message.granted
+    return message.type !== 'heartbeat-reply' || message.seq > 0
+  }
+
+  #flaw(what: string): void {
+    this.#record({ type: 'flaw', what })
+  }
+
+  #record(record: Record): void {
+    this.#sent.push({ to: RECORD, message: record })
+  }
+}
+
+const logOf = (raft: Raft): readonly Entry[] =>
+  (raft as unknown as { readonly log: { tail(from: number): readonly Entry[] } }).log.tail(1)

@@ -1,0 +1,295 @@
+/**
+ * Model checking of the shipped consensus core: three members, every schedule within the bounds that the name of a space states.
+ *
+ * Explored are loss, repetition, delay and reordering of every message, also over restarts; timers at any moment; crashes of
+ * any member at any moment, which lose what is not durable. Checked are election safety, log matching, leader completeness and
+ * state-machine safety (paper, figure 3) over all that ever happened. Unless a space says otherwise, refusals are always
+ * lost (they only inform), pre-vote and CheckQuorum are off, and there are no heartbeats and no membership changes: what those
+ * add is covered by the seeded world of test/raft.
+ *
+ * The short run takes seconds. `QUORATE_MODEL=large npx vitest run --project unit test/model` adds the large spaces: several
+ * minutes, up to 3 GB.
+ */
+import { describe, expect, it } from 'vitest'
+import type { Exploration } from './explorer.ts'
+import { openRaft, type Plant } from './open-raft.ts'
+import { exploreAndPrint } from './print.ts'
+import { RaftModel, type RaftModelInit } from './raft-model.ts'
+
+const LARGE = process.env.QUORATE_MODEL === 'large'
+const MINUTES = 60_000
+
+interface Space extends Omit<RaftModelInit, 'create'> {
+  readonly name: string
+  readonly statesMax?: number
+  readonly messagesMax?: number
+}
+
+async function explore(space: Space, plants: readonly Plant[] = []): Promise<Exploration> {
+  const { name, statesMax = 4_000_000, messagesMax = 128, ...init } = space
+  const create = await openRaft(plants)
+  return exploreAndPrint(`raft, ${name}`, new RaftModel({ create, ...init }), statesMax, messagesMax)
+}
+
+const QUIET = { disk: 'synchronous' } as const
+
+/** Members that went through three terms apart: an entry of term 2 is on one disk, one of term 3 on another (paper, figure 8). */
+const FIGURE_8: Space = {
+  ...QUIET,
+  name: 'figure 8, 2 more terms',
+  termMax: 5,
+  logMax: 3,
+  disks: [
+    { term: 3, entries: [1, 2] },
+    { term: 3, entries: [1] },
+    { term: 3, vote: 2, entries: [1, 3] }
+  ],
+  candidates: [[], [], [], [0], [2]],
+  appendEntriesMax: 1
+}
+
+/** A long log of an early term against a short one of a later term. */
+const LONG_AND_OLD: Space = {
+  ...QUIET,
+  name: 'a long and old log, 2 more terms',
+  termMax: 4,
+  logMax: 4,
+  disks: [
+    { term: 2, entries: [1, 1, 1] },
+    { term: 2, vote: 1, entries: [1, 2] },
+    { term: 2, entries: [1] }
+  ],
+  candidates: [[], [], [1], [0]]
+}
+
+/** n1 is ahead, so that who follows it has first to refuse what it sends, and keeps a log that n2 can match. */
+const BEHIND: Space = {
+  ...QUIET,
+  name: '1 more term of n1 and n2, n1 ahead',
+  termMax: 2,
+  logMax: 3,
+  disks: [
+    { term: 1, entries: [1, 1] },
+    { term: 1, entries: [1] },
+    { term: 1, entries: [1] }
+  ],
+  candidates: [[], [0, 1]]
+}
+
+const ONE_TERM: Space = {
+  name: '1 term, 2 entries of 2 values',
+  termMax: 1,
+  logMax: 2,
+  values: ['x', 'y'],
+  messagesMax: 96
+}
+const TWO_TERMS: Space = { name: '2 terms of n1 and n2, 1 entry', termMax: 2, logMax: 1, candidates: [[0], [1]] }
+
+const SMALL: readonly Space[] = [
+  { name: '1 term, 2 entries', termMax: 1, logMax: 2, messagesMax: 96 },
+  TWO_TERMS,
+  { ...QUIET, name: '2 terms, 1 entry, synchronous disk', termMax: 2, logMax: 1, messagesMax: 256 },
+  {
+    ...QUIET,
+    name: '2 terms of n1 and anybody, 2 entries, synchronous disk',
+    termMax: 2,
+    logMax: 2,
+    candidates: [[0], [0, 1, 2]],
+    messagesMax: 256
+  },
+  {
+    ...QUIET,
+    name: '2 terms of n1 and n2, 1 entry, synchronous disk, refusals',
+    termMax: 2,
+    logMax: 1,
+    candidates: [[0], [1]],
+    refusals: true,
+    messagesMax: 96
+  },
+  {
+    ...QUIET,
+    name: '1 term of n1 and n2, 1 entry, synchronous disk, pre-vote and CheckQuorum',
+    termMax: 1,
+    logMax: 1,
+    candidates: [[0, 1]],
+    preVoteRounds: 1
+  },
+  {
+    ...QUIET,
+    name: '2 terms, 1 entry, synchronous disk, hand-over',
+    termMax: 2,
+    logMax: 1,
+    candidates: [[0], [0, 1]],
+    transfers: true,
+    messagesMax: 192
+  },
+  {
+    ...QUIET,
+    name: '3 terms of n1, n2 and n3, 2 entries, synchronous disk',
+    termMax: 3,
+    logMax: 2,
+    candidates: [[0], [1], [2]],
+    messagesMax: 256
+  },
+  FIGURE_8,
+  LONG_AND_OLD,
+  BEHIND
+]
+
+const BIG: readonly Space[] = [
+  ONE_TERM,
+  {
+    ...QUIET,
+    name: '2 terms of n1 and n2, 1 entry, synchronous disk, pre-vote and CheckQuorum, n1 crashes',
+    termMax: 2,
+    logMax: 1,
+    candidates: [[0], [1]],
+    crashing: [0],
+    preVoteRounds: 1,
+    messagesMax: 64
+  },
+  { ...QUIET, name: '2 terms, 2 entries, synchronous disk', termMax: 2, logMax: 2, messagesMax: 288 },
+  {
+    name: '2 terms of n1 and n2, 2 entries',
+    termMax: 2,
+    logMax: 2,
+    candidates: [[0], [1]],
+    statesMax: 30_000_000
+  },
+  {
+    ...QUIET,
+    name: '2 terms of n1 and n2, 3 entries, synchronous disk',
+    termMax: 2,
+    logMax: 3,
+    candidates: [[0], [1]],
+    statesMax: 30_000_000,
+    messagesMax: 192
+  },
+  {
+    ...QUIET,
+    name: '2 terms of n1 and n2, 2 entries, synchronous disk, pre-vote and CheckQuorum',
+    termMax: 2,
+    logMax: 2,
+    candidates: [[0], [1]],
+    preVoteRounds: 1,
+    statesMax: 30_000_000
+  }
+]
+
+describe('within its bounds', () => {
+  for (const space of LARGE ? [...SMALL, ...BIG] : SMALL) {
+    it(space.name, { timeout: 20 * MINUTES }, async () => {
+      expect(await explore(space)).toMatchObject({ violation: undefined, complete: true })
+    })
+  }
+})
+
+interface Planted {
+  readonly what: string
+  readonly space: Space
+  readonly plants: readonly Plant[]
+  readonly reason: RegExp
+}
+
+const ONE_TERM_OF_TWO: Space = { ...QUIET, name: '', termMax: 1, logMax: 1, candidates: [[0, 1]] }
+
+const PLANTED: readonly Planted[] = [
+  {
+    what: 'a vote forgotten on restart',
+    space: { ...ONE_TERM_OF_TWO, restore: ({ term }) => ({ term, votedFor: undefined }) },
+    plants: [],
+    reason: /the leader of term 1/
+  },
+  {
+    what: 'stepping down in the same term clears the vote',
+    space: BEHIND,
+    plants: [
+      {
+        file: 'node.ts',
+        replace: 'if (term > this.term) this.#enterTerm(term, undefined)',
+        by: 'if (term > this.term) this.#enterTerm(term, undefined)\n    else Object.assign(this.disk, { votedFor: undefined, $hardStateDirty: true })'
+      }
+    ],
+    reason: /the leader of term 2/
+  },
+  {
+    what: 'a candidate leads before its own vote is durable',
+    space: { ...ONE_TERM, candidates: [[0]] },
+    plants: [
+      {
+        file: 'candidate.ts',
+        replace: '    this.askAll()\n    this.#tally(now)',
+        by: '    this.askAll()\n    this.count(this.node.self, true)\n    this.#tally(now)'
+      },
+      { file: 'node.ts', replace: ' && this.disk.hardStateDurable,', by: ',' }
+    ],
+    reason: /the entry 2@1/
+  },
+  {
+    what: 'a leader counts itself before its disk has the entry',
+    space: TWO_TERMS,
+    plants: [{ file: 'replication.ts', replace: 'this.#node.log.stable', by: 'this.#node.log.lastIndex' }],
+    reason: /the leader of term 2 lacks 1@1/
+  },
+  {
+    what: 'a follower acknowledges before its disk has the entry',
+    space: TWO_TERMS,
+    plants: [
+      {
+        file: 'follower.ts',
+        replace: "node.sendLater(from, { type: 'append-accepted'",
+        by: "node.send(from, { type: 'append-accepted'"
+      }
+    ],
+    reason: /the leader of term 2 lacks 1@1/
+  },
+  {
+    what: 'a vote leaves before it is durable',
+    space: { ...TWO_TERMS, termMax: 1, candidates: [[0, 1]] },
+    plants: [
+      {
+        file: 'voting.ts',
+        replace: "node.sendLater(from, { type: 'vote-reply', term: node.term, granted })",
+        by: "node.send(from, { type: 'vote-reply', term: node.term, granted })"
+      }
+    ],
+    reason: /the leader of term 1/
+  },
+  {
+    what: 'an entry of an earlier term commits by counting',
+    space: FIGURE_8,
+    plants: [{ file: 'leader.ts', replace: ' || log.termAt(index) !== node.term', by: '' }],
+    reason: /the leader of term 5 lacks 2@2/
+  },
+  {
+    what: 'a shorter log is as good',
+    space: { ...TWO_TERMS, ...QUIET },
+    plants: [{ file: 'log.ts', replace: 'lastTerm === this.lastTerm && lastIndex >= this.lastIndex', by: 'true' }],
+    reason: /the leader of term 2 lacks 1@1/
+  },
+  {
+    what: 'a longer log of an earlier term is as good',
+    space: LONG_AND_OLD,
+    plants: [
+      {
+        file: 'log.ts',
+        replace: 'lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.lastIndex)',
+        by: 'lastIndex >= this.lastIndex'
+      }
+    ],
+    reason: /the leader of term 4 lacks/
+  }
+]
+
+describe('a rule taken away breaks it, and the checker sees that', () => {
+  for (const { what, space, plants, reason } of PLANTED) {
+    it(what, { timeout: 5 * MINUTES }, async () => {
+      const found = await explore({ ...space, name: what }, plants)
+      expect(found.violation?.reason).toMatch(reason)
+    })
+  }
+
+  it('a plant that no longer fits its file says so', async () => {
+    await expect(openRaft([{ file: 'log.ts', replace: 'no such line', by: '' }])).rejects.toThrow('does not hold')
+  })
+})
