@@ -4,6 +4,8 @@
  * One rule above all: persist, then send, then apply. A frame that rests on a write waits in `#waiting` until the store has
  * synced it; what may leave at once leaves at once, beside the running write (the leader's appends travel while its own disk
  * works). A write that fails is a crash: nothing more is stepped, sent or promised, and the node stops with the error.
+ * A frame that waits is for one session; when that ends first, it is dropped, because the next one may belong to another
+ * incarnation of the peer.
  *
  * A timer that fires late says that this process stood still: the sockets may hold the very heartbeat whose absence the tick
  * would report. So a late tick first lets the pending input in.
@@ -16,8 +18,8 @@ import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '
 import type { Storage } from '../storage/port.ts'
 
 export interface DriverInit {
-  readonly replica: Replica
-  readonly storage: Storage
+  readonly replica: Pick<Replica, 'start' | 'step'>
+  readonly storage: Pick<Storage, 'write'>
   readonly clock: Clock
   readonly send: (peerId: string, frame: Uint8Array) => void
   readonly sign: (payload: Uint8Array) => Promise<Uint8Array>
@@ -47,8 +49,12 @@ export class Driver {
 
   start(): void {
     this.#stepping = true
-    this.#carryOut(this.#init.replica.start(this.#init.clock.now()))
-    this.#stepping = false
+    try {
+      this.#carryOut(this.#init.replica.start(this.#init.clock.now()))
+    } catch (error) {
+      this.stop()
+      throw error
+    }
     this.#drain()
   }
 
@@ -59,6 +65,7 @@ export class Driver {
     if (!this.#stepping) this.#drain()
   }
 
+  /** Idempotent; may be called from within `onEvent` and `onOutcome`. */
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
@@ -70,6 +77,7 @@ export class Driver {
     this.#stepping = true
     try {
       for (let input = this.#inputs.shift(); input !== undefined && !this.#stopped; input = this.#inputs.shift()) {
+        this.#forgetSession(input)
         this.#carryOut(this.#init.replica.step(input, this.#init.clock.now()))
       }
     } catch (error) {
@@ -78,6 +86,13 @@ export class Driver {
     } finally {
       this.#stepping = false
     }
+  }
+
+  /** What was decided before the session came or went was meant for the one before. */
+  #forgetSession(input: ReplicaInput): void {
+    if (input.type !== 'session-open' && input.type !== 'session-close') return
+    const peerId = input.type === 'session-open' ? input.peer.peerId : input.peerId
+    this.#waiting = this.#waiting.filter(({ to }) => to !== peerId)
   }
 
   #carryOut(effects: ReplicaEffects): void {
@@ -123,7 +138,7 @@ export class Driver {
 
   #arm(deadline: number | undefined): void {
     const at = deadline ?? Infinity
-    if (at === this.#timerAt) return
+    if (this.#stopped || at === this.#timerAt) return
     this.#timer?.cancel()
     this.#timer = undefined
     this.#timerAt = at

@@ -1,0 +1,331 @@
+/** The driver with a replica that plays back what it is told to want: what becomes of writes, sends, timers and failures. */
+import { describe, expect, it } from 'vitest'
+import type { Clock } from '../../src/core/clock.ts'
+import { utf8 } from '../../src/core/bytes.ts'
+import type { Admitted } from '../../src/membership/admission.ts'
+import { Driver } from '../../src/node/driver.ts'
+import type { ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
+
+/** Time and the event loop by hand. */
+class HandClock implements Clock {
+  time = 0
+  readonly timers = new Set<{ at: number; fn: () => void }>()
+  readonly afterIoCalls: (() => void)[] = []
+
+  now(): number {
+    return this.time
+  }
+
+  wallNow(): number {
+    return this.time
+  }
+
+  setTimer(delayMs: number, fn: () => void): { cancel(): void } {
+    const timer = { at: this.time + delayMs, fn }
+    this.timers.add(timer)
+    return { cancel: () => void this.timers.delete(timer) }
+  }
+
+  afterIo(fn: () => void): void {
+    this.afterIoCalls.push(fn)
+  }
+
+  /** The event loop comes to its timers at `time`, on time or not. */
+  wakeAt(time: number): void {
+    this.time = time
+    for (const timer of [...this.timers]) {
+      if (timer.at > time) continue
+      this.timers.delete(timer)
+      timer.fn()
+    }
+  }
+}
+
+type Wanted = Partial<ReplicaEffects>
+
+function makeDriver({
+  start = {},
+  step = () => ({}),
+  onEvent = () => {},
+  sign = () => Promise.resolve(utf8('signature'))
+}: {
+  start?: Wanted
+  step?: (input: ReplicaInput) => Wanted
+  onEvent?: (event: ReplicaEvent, driver: Driver) => void
+  sign?: (payload: Uint8Array) => Promise<Uint8Array>
+} = {}) {
+  const clock = new HandClock()
+  /** Everything that happened, in order. */
+  const log: string[] = []
+  const steps: ReplicaInput[] = []
+  const writes: { resolve: () => void; reject: (error: Error) => void }[] = []
+  const fatal: unknown[] = []
+  const effects = (wanted: Wanted): ReplicaEffects => ({
+    writes: [],
+    sends: [],
+    sign: [],
+    outcomes: [],
+    events: [],
+    deadline: undefined,
+    ...wanted
+  })
+  const driver: Driver = new Driver({
+    replica: {
+      start: () => effects(start),
+      step(input) {
+        log.push(`step ${input.type}`)
+        steps.push(input)
+        const wanted = step(input)
+        log.push(`stepped ${input.type}`)
+        return effects(wanted)
+      }
+    },
+    storage: {
+      write(batch) {
+        log.push(`write ${batch.cells?.[0]?.name ?? ''}`)
+        return new Promise((resolve, reject) => writes.push({ resolve, reject }))
+      }
+    },
+    clock,
+    send: (to, frame) => log.push(`send ${new TextDecoder().decode(frame)} to ${to}`),
+    sign,
+    onEvent: (event) => {
+      log.push(`event ${event.type}`)
+      onEvent(event, driver)
+    },
+    onOutcome: ({ requestId }) => log.push(`outcome ${requestId}`),
+    onFatal: (error) => fatal.push(error)
+  })
+  const said = (): readonly string[] => log.filter((line) => !line.startsWith('step'))
+  return { clock, driver, log, said, steps, writes, fatal }
+}
+
+const write = (id: number): ReplicaEffects['writes'][number] => ({
+  id,
+  batch: { cells: [{ name: `w${id}`, value: new Uint8Array() }] }
+})
+const send = (to: string, text: string, after = 0): ReplicaEffects['sends'][number] => ({
+  to,
+  frame: utf8(text),
+  after
+})
+const peer = (peerId: string): Admitted => ({ peerId }) as Admitted
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('writes and sends', () => {
+  it('a frame leaves when the write that it rests on is durable, and not before', async () => {
+    const { driver, said, steps, writes } = makeDriver({
+      start: { writes: [write(1)], sends: [send('a', 'promise', 1), send('a', 'question')] }
+    })
+    driver.start()
+    await settled()
+    expect(said()).toEqual(['write w1', 'send question to a'])
+    writes[0]!.resolve()
+    await settled()
+    expect(said()).toEqual(['write w1', 'send question to a', 'send promise to a'])
+    expect(steps).toEqual([{ type: 'persisted', write: 1 }])
+  })
+
+  it('frames of several writes leave in their order, each when its own write is durable', async () => {
+    const { driver, said, writes } = makeDriver({
+      start: {
+        writes: [write(1), write(2)],
+        sends: [send('a', 'one', 1), send('b', 'two', 2), send('a', 'three', 2)]
+      }
+    })
+    driver.start()
+    writes[0]!.resolve()
+    await settled()
+    expect(said().slice(2)).toEqual(['send one to a'])
+    writes[1]!.resolve()
+    await settled()
+    expect(said().slice(2)).toEqual(['send one to a', 'send two to b', 'send three to a'])
+  })
+
+  it('what rests on a write that is durable already leaves at once', async () => {
+    const { driver, said, writes } = makeDriver({
+      start: { writes: [write(1)] },
+      step: ({ type }) => (type === 'tick' ? { sends: [send('a', 'later', 1)] } : {})
+    })
+    driver.start()
+    writes[0]!.resolve()
+    await settled()
+    driver.input({ type: 'tick' })
+    expect(said()).toEqual(['write w1', 'send later to a'])
+  })
+
+  it('the order of one step is: hand to the store, send, tell', () => {
+    const { driver, said } = makeDriver({
+      start: {
+        events: [{ type: 'writable', term: 1 }],
+        outcomes: [{ type: 'done', requestId: 'r', leader: undefined }],
+        sends: [send('a', 'x')],
+        writes: [write(1)]
+      }
+    })
+    driver.start()
+    expect(said()).toEqual(['write w1', 'send x to a', 'event writable', 'outcome r'])
+  })
+
+  it('a frame for a session that has ended is dropped, also when the peer is back before the write is durable', async () => {
+    const { driver, said, writes } = makeDriver({
+      start: { writes: [write(1)], sends: [send('a', 'for the first a', 1), send('b', 'for b', 1)] },
+      step: ({ type }) => (type === 'session-open' ? { sends: [send('a', 'for the second a', 1)] } : {})
+    })
+    driver.start()
+    driver.input({ type: 'session-close', peerId: 'a' })
+    driver.input({ type: 'session-open', peer: peer('a') })
+    writes[0]!.resolve()
+    await settled()
+    expect(said()).toEqual(['write w1', 'send for b to b', 'send for the second a to a'])
+  })
+})
+
+describe('failures', () => {
+  it('a failed write is the end: nothing is stepped, sent or armed after it', async () => {
+    const { clock, driver, said, steps, writes, fatal } = makeDriver({
+      start: { writes: [write(1), write(2)], sends: [send('a', 'never', 1)], deadline: 50 }
+    })
+    driver.start()
+    const error = new Error('EIO')
+    writes[0]!.reject(error)
+    await settled()
+    writes[1]!.resolve()
+    await settled()
+    driver.input({ type: 'tick' })
+    expect(fatal).toEqual([error])
+    expect(said()).toEqual(['write w1', 'write w2'])
+    expect(steps).toEqual([])
+    expect(clock.timers.size).toBe(0)
+  })
+
+  it('is told once when several writes fail', async () => {
+    const { driver, writes, fatal } = makeDriver({ start: { writes: [write(1), write(2)] } })
+    driver.start()
+    for (const { reject } of writes) reject(new Error('EIO'))
+    await settled()
+    expect(fatal).toHaveLength(1)
+  })
+
+  it('a step that throws is the end, and what waits behind it is not stepped', () => {
+    const error = new Error('bug')
+    const { driver, steps, fatal } = makeDriver({
+      step: () => {
+        throw error
+      }
+    })
+    driver.start()
+    driver.input({ type: 'tick' })
+    driver.input({ type: 'tick' })
+    expect(fatal).toEqual([error])
+    expect(steps).toHaveLength(1)
+  })
+
+  it('a signature that cannot be made is the end', async () => {
+    const error = new Error('the key is gone')
+    const { driver, fatal } = makeDriver({
+      start: { sign: [{ term: 3, payload: utf8('set') }] },
+      sign: () => Promise.reject(error)
+    })
+    driver.start()
+    await settled()
+    expect(fatal).toEqual([error])
+  })
+
+  it('a start that throws leaves nothing behind', async () => {
+    const { clock, driver, steps, writes } = makeDriver({
+      start: { writes: [write(1)], events: [{ type: 'writable', term: 1 }], deadline: 10 },
+      onEvent: () => {
+        throw new Error('bug')
+      }
+    })
+    expect(() => driver.start()).toThrow('bug')
+    writes[0]!.resolve()
+    await settled()
+    expect(steps).toEqual([])
+    expect(clock.timers.size).toBe(0)
+  })
+})
+
+describe('one step at a time', () => {
+  it('an input that arises while a step is carried out waits for its turn, in order', () => {
+    const { driver, log } = makeDriver({
+      step: ({ type }) => (type === 'tick' ? { events: [{ type: 'writable', term: 1 }], sends: [send('a', 'x')] } : {}),
+      onEvent: (_, running) => {
+        running.input({ type: 'cancel', requestId: '1' })
+        running.input({ type: 'session-close', peerId: 'a' })
+      }
+    })
+    driver.start()
+    driver.input({ type: 'tick' })
+    expect(log).toEqual([
+      'step tick',
+      'stepped tick',
+      'send x to a',
+      'event writable',
+      'step cancel',
+      'stepped cancel',
+      'step session-close',
+      'stepped session-close'
+    ])
+  })
+
+  it('an input from within the start comes after it', () => {
+    const { driver, log } = makeDriver({
+      start: { events: [{ type: 'writable', term: 1 }], sends: [send('a', 'x')] },
+      onEvent: (_, running) => running.input({ type: 'tick' })
+    })
+    driver.start()
+    expect(log).toEqual(['send x to a', 'event writable', 'step tick', 'stepped tick'])
+  })
+
+  it('signs and comes back with the signature', async () => {
+    const payload = utf8('set')
+    const { driver, steps } = makeDriver({ start: { sign: [{ term: 3, payload }] } })
+    driver.start()
+    await settled()
+    expect(steps).toEqual([{ type: 'signed', term: 3, payload, signature: utf8('signature') }])
+  })
+})
+
+describe('the timer', () => {
+  it('ticks at the deadline, and follows it when it moves', () => {
+    let deadline: number | undefined = 100
+    const { clock, driver, steps } = makeDriver({ start: { deadline }, step: () => ({ deadline }) })
+    driver.start()
+    deadline = 40
+    driver.input({ type: 'cancel', requestId: '1' })
+    clock.wakeAt(40)
+    expect(steps.map(({ type }) => type)).toEqual(['cancel', 'tick'])
+    deadline = undefined
+    driver.input({ type: 'cancel', requestId: '1' })
+    expect(clock.timers.size).toBe(0)
+  })
+
+  it('that fires late lets the sockets speak first', () => {
+    const { clock, driver, steps } = makeDriver({ start: { deadline: 100 } })
+    driver.start()
+    clock.wakeAt(400)
+    expect(steps).toEqual([])
+    driver.input({ type: 'frame', from: 'a', frame: utf8('the heartbeat') })
+    for (const fn of clock.afterIoCalls) fn()
+    expect(steps.map(({ type }) => type)).toEqual(['frame', 'tick'])
+  })
+
+  it('is gone when the driver stops, also when it stops in the middle of a step', () => {
+    for (const when of ['before', 'within'] as const) {
+      const { clock, driver, steps } = makeDriver({
+        start: { deadline: 100 },
+        step: () => ({ deadline: 200, events: [{ type: 'writable', term: 1 }] }),
+        onEvent: (_, running) => running.stop()
+      })
+      driver.start()
+      if (when === 'before') driver.stop()
+      else driver.input({ type: 'tick' })
+      expect(clock.timers.size).toBe(0)
+      clock.wakeAt(1_000)
+      driver.input({ type: 'tick' })
+      expect(steps).toHaveLength(when === 'before' ? 0 : 1)
+    }
+  })
+})
