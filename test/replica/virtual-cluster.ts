@@ -66,6 +66,8 @@ export class VirtualCluster {
   /** Process lives, by name: what a boot nonce is drawn for. */
   readonly #lives = new Map<string, number>()
   #seq = 0
+  /** Frames that are lost whatever the options say, on sessions that stay open: a partition that nobody is told of. */
+  loses: (from: string, to: string) => boolean = () => false
   now = 0
 
   constructor(options: ClusterOptions) {
@@ -268,7 +270,7 @@ export class VirtualCluster {
 
   #transmit(from: string, to: string, frame: Uint8Array): void {
     const { delayMs, jitterMs, loss } = this.#options
-    if (!this.#links.has(link(from, to)) || this.random.next() < loss) return
+    if (!this.#links.has(link(from, to)) || this.loses(from, to) || this.random.next() < loss) return
     const sender = this.nodes.get(from)!.life
     const receiver = this.nodes.get(to)!.life
     this.at(delayMs + this.random.next() * jitterMs, () => {
