@@ -6,7 +6,7 @@ import { configRegister, type RegisterCommand, type RegisterResult } from './con
 
 type Event = HistoryEvent<RegisterCommand, RegisterResult>
 const register = configRegister({ version: 1, value: 0 })
-const isLinearizable = (history: readonly Event[]): boolean => checkLinearizable(register, history).linearizable
+const isLinearizable = (events: readonly Event[]): boolean => checkLinearizable(register, events).linearizable
 
 /**
  * One line a caller: `a: [w1      v2]` is an operation from the column of its `[` to that of its `]`. `wN` sets N, `r` reads, `cV/N`

@@ -23,9 +23,7 @@ function formed(seed: number, size = 3): VirtualCluster {
 
 /** The machine starts again with its key and an empty disk. */
 function wipe(cluster: VirtualCluster, name: string): void {
-  const { seat } = cluster.nodes.get(name)!.claim
-  cluster.crash(name)
-  cluster.add(name, seat, 2)
+  cluster.wipe(name)
   cluster.start(name)
   cluster.connectAll()
 }
