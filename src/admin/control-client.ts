@@ -31,6 +31,13 @@ export interface ControlClient {
     options?: DecideOptions & { readonly ifVersion?: number | undefined; readonly reason?: string | undefined }
   ): Promise<ConfigVersion>
   transfer(options?: DecideOptions & { readonly to?: string | undefined }): Promise<LeaderInfo>
+  /** The members after the change. */
+  changeMember(
+    change: 'promote' | 'demote' | 'remove',
+    peer: string,
+    options?: DecideOptions
+  ): Promise<readonly MemberInfo[]>
+  replace(peer: string, options?: DecideOptions & { readonly by?: string | undefined }): Promise<readonly MemberInfo[]>
   leave(options?: DecideOptions): Promise<void>
   /** Resolves when subscribed: events from then on, until the node stops. Leave the loop, or abort, to hang up. */
   events(options?: CallOptions): Promise<AsyncIterable<StampedNodeEvent>>
@@ -50,6 +57,8 @@ export function controlClient(dataDir: string): ControlClient {
     setConfig: (value, { ifVersion, reason, ...options } = {}) =>
       ask('PUT', '/v1/config', options, { value, ifVersion, reason }),
     transfer: ({ to, ...options } = {}) => ask('POST', '/v1/transfer', options, { to }),
+    changeMember: (change, peer, options) => ask('POST', `/v1/members/${change}`, options, { peer }),
+    replace: (peer, { by, ...options } = {}) => ask('POST', '/v1/members/replace', options, { peer, by }),
     leave: async (options) => void (await ask('POST', '/v1/leave', options, {})),
     events: (options = {}) => events(dataDir, options)
   }

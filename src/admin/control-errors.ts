@@ -46,7 +46,7 @@ export class ControlLostError extends QuorateError {
 }
 
 const ROUTES_HELP =
-  'Routes: GET /v1/status, /v1/members, /v1/config, /v1/config/history, /v1/events; PUT /v1/config; POST /v1/transfer, /v1/leave.'
+  'Routes: GET /v1/status, /v1/members, /v1/config, /v1/config/history, /v1/events; PUT /v1/config; POST /v1/members/{promote,demote,remove,replace}, /v1/transfer, /v1/leave.'
 
 /** The request itself is malformed: unknown path, wrong method, a body that is not what the route takes. */
 export class ControlRequestError extends QuorateError {

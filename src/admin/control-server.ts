@@ -90,6 +90,10 @@ const ROUTES: Readonly<Record<string, Readonly<Partial<Record<string, Handler>>>
   '/v1/members': { GET: ({ node }) => node.members() },
   '/v1/config': { GET: ({ node }) => node.config.get() ?? null, PUT: setConfig },
   '/v1/config/history': { GET: ({ node }) => node.config.history() },
+  '/v1/members/promote': { POST: (call) => changeMember(call, 'promote') },
+  '/v1/members/demote': { POST: (call) => changeMember(call, 'demote') },
+  '/v1/members/remove': { POST: (call) => changeMember(call, 'remove') },
+  '/v1/members/replace': { POST: replaceMember },
   '/v1/transfer': { POST: transfer },
   '/v1/leave': { POST: leave }
 }
@@ -163,6 +167,25 @@ async function transfer({ node, request, signal, options }: Call): Promise<unkno
   const { to } = await readObject(request, options, ['to'])
   if (to !== undefined && typeof to !== 'string') throw new ControlRequestError(400, '"to" is not a PeerId text')
   return node.transfer({ signal, ...(to === undefined ? {} : { to }) })
+}
+
+async function changeMember(
+  { node, request, signal, options }: Call,
+  change: 'promote' | 'demote' | 'remove'
+): Promise<unknown> {
+  return node[change](peerOf(await readObject(request, options, ['peer'])), { signal })
+}
+
+async function replaceMember({ node, request, signal, options }: Call): Promise<unknown> {
+  const body = await readObject(request, options, ['peer', 'by'])
+  const { by } = body
+  if (by !== undefined && typeof by !== 'string') throw new ControlRequestError(400, '"by" is not a PeerId text')
+  return node.replace(peerOf(body), { signal, ...(by === undefined ? {} : { by }) })
+}
+
+function peerOf({ peer }: Readonly<Record<string, unknown>>): string {
+  if (typeof peer === 'string' && peer !== '') return peer
+  throw new ControlRequestError(400, '"peer" is not a PeerId text')
 }
 
 async function leave({ node, request, signal, options }: Call): Promise<unknown> {

@@ -9,6 +9,8 @@
  *     GET  /v1/config                                   ConfigVersion, or null before the first
  *     PUT  /v1/config          {value, ifVersion?, reason?}   ConfigVersion
  *     GET  /v1/config/history                           ConfigHistoryEntry[]
+ *     POST /v1/members/promote  {peer}                  MemberInfo[]; the same for demote and remove
+ *     POST /v1/members/replace  {peer, by?}             MemberInfo[]
  *     POST /v1/transfer        {to?}                    LeaderInfo
  *     POST /v1/leave                                    {left, node}; the node then stops
  *     GET  /v1/events                                   NDJSON of StampedNodeEvent, from now until the node stops

@@ -34,6 +34,14 @@ const COMMANDS: readonly Entry[] = [
   { name: 'status', summary: 'what the node of a data directory is doing', load: () => import('./commands/status.ts') },
   { name: 'members', summary: 'who belongs to the cluster', load: () => import('./commands/members.ts') },
   { name: 'config', summary: 'read and change the replicated config', load: () => import('./commands/config.ts') },
+  { name: 'promote', summary: 'give a learner a vote', load: () => import('./commands/promote.ts') },
+  { name: 'demote', summary: 'take the vote of a voter', load: () => import('./commands/demote.ts') },
+  {
+    name: 'replace',
+    summary: 'give the vote of a lost disk or machine to a new one',
+    load: () => import('./commands/replace.ts')
+  },
+  { name: 'remove', summary: 'end a membership for good', load: () => import('./commands/remove.ts') },
   { name: 'transfer', summary: 'hand leadership to another voter', load: () => import('./commands/transfer.ts') },
   { name: 'leave', summary: 'give up membership, then stop the node', load: () => import('./commands/leave.ts') },
   { name: 'id', summary: "print a data directory's PeerId, made when absent", load: () => import('./commands/id.ts') },

@@ -5,6 +5,7 @@ import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { invariant } from '../core/invariant.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
 import { secureBytes } from '../core/random.ts'
+import type { MemberOperation } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest } from '../replica/types.ts'
 import { type ConfigState, configErrorOf, encodeCommand } from '../replicated-config/index.ts'
 import { REQUEST_DEADLINE_MS } from './callers.ts'
@@ -21,6 +22,13 @@ export interface ClientInit {
   /** Exactly one outcome, or a rejection: see Callers. */
   readonly request: (request: ClientRequest, signal: AbortSignal | undefined) => Promise<ClientOutcome>
 }
+
+const WORDS = {
+  promote: 'the promotion',
+  demote: 'the demotion',
+  remove: 'the removal',
+  replace: 'the replacement'
+} as const
 
 const newRequestId = (): string => toHex(secureBytes(16))
 
@@ -51,6 +59,16 @@ export class Client {
 
   async leave(signal: AbortSignal | undefined): Promise<void> {
     await this.#ask('leaving', { type: 'leave', requestId: newRequestId() }, signal)
+  }
+
+  /** Resolves when it has committed, and has been applied here as far as this node still takes part. */
+  async changeMembers(operation: MemberOperation, signal: AbortSignal | undefined): Promise<void> {
+    await this.#ask(WORDS[operation.op], { type: 'members', requestId: newRequestId(), operation }, signal)
+    try {
+      await this.barrier(signal)
+    } catch {
+      // It is decided all the same: the caller has lost patience, or this node is the one that was removed.
+    }
   }
 
   async #readConfig(signal: AbortSignal | undefined): Promise<ConfigVersion> {

@@ -17,7 +17,7 @@ import { addressSequence, makeAddressRecord } from '../identity/address-record.t
 import { incarnationOf } from '../identity/claim.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
 import type { AdmissionContext, Admitted } from '../membership/admission.ts'
-import type { Replica, ReplicaEvent } from '../replica/index.ts'
+import { type MemberOperation, peerIdOf, type Replica, type ReplicaEvent } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
@@ -163,6 +163,27 @@ export class Node implements QuorateNode {
     return this.#client.transfer(options)
   }
 
+  promote(member: string, { signal }: CallOptions = {}): Promise<readonly MemberInfo[]> {
+    return this.#changeMembers({ op: 'promote', member }, signal)
+  }
+
+  demote(member: string, { signal }: CallOptions = {}): Promise<readonly MemberInfo[]> {
+    return this.#changeMembers({ op: 'demote', member }, signal)
+  }
+
+  remove(member: string, { signal }: CallOptions = {}): Promise<readonly MemberInfo[]> {
+    return this.#changeMembers({ op: 'remove', member }, signal)
+  }
+
+  replace(member: string, { by, signal }: CallOptions & { readonly by?: string } = {}): Promise<readonly MemberInfo[]> {
+    return this.#changeMembers({ op: 'replace', member, by }, signal)
+  }
+
+  async #changeMembers(operation: MemberOperation, signal: AbortSignal | undefined): Promise<readonly MemberInfo[]> {
+    await this.#client.changeMembers(operation, signal)
+    return this.members()
+  }
+
   async leave({ signal }: CallOptions = {}): Promise<void> {
     await this.#client.leave(signal)
     await this.stop()
@@ -238,6 +259,7 @@ export class Node implements QuorateNode {
       this.#reporter.listening(addresses)
       this.#dialer = await this.#makeDialer(transport)
       await this.#dialer.start()
+      this.#wantMembers()
     })
   }
 
@@ -278,9 +300,19 @@ export class Node implements QuorateNode {
       clusterId: () => this.clusterId,
       addressRecord: () => this.#addressRecord,
       seats: () => this.#seats,
-      members: () => new Set(this.#replica?.status().raft?.membership.voters ?? []),
+      members: () => this.#memberIncarnations(),
       sessions: () => this.#replica?.status().sessions ?? []
     })
+  }
+
+  #memberIncarnations(): ReadonlySet<string> {
+    const {
+      voters = [],
+      outgoing = [],
+      learners = [],
+      learnersNext = []
+    } = this.#replica?.status().raft?.membership ?? {}
+    return new Set([...voters, ...outgoing, ...learners, ...learnersNext])
   }
 
   #onGenesis(genesis: VerifiedGenesis): void {
@@ -365,7 +397,8 @@ export class Node implements QuorateNode {
     else if (type === 'seat-conflict') this.#onSeatConflict(event)
     else if (type === 'hint') {
       this.#dialer?.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
-    } else if (type === 'leader' || type === 'config') this.#catchUp()
+    } else if (type === 'member') this.#wantMembers()
+    else if (type === 'leader' || type === 'config') this.#catchUp()
   }
 
   #onFounded(certificate: Uint8Array): void {
@@ -375,7 +408,16 @@ export class Node implements QuorateNode {
     if (home.certificate === undefined) {
       home.keepCertificate(certificate).catch((error: unknown) => this.#die(error))
     }
-    const peerIds = founders.map(({ peerId }) => peerId).filter((peerId) => peerId !== this.peerId)
+    this.#wantMembers()
+  }
+
+  /** Whoever is a member is dialled for ever, and before everybody else. */
+  #wantMembers(): void {
+    const { raft, founders } = this.#replica?.status() ?? {}
+    if (founders === undefined || founders.length === 0) return
+    const ids =
+      raft === undefined ? founders.map(({ peerId }) => peerId) : [...this.#memberIncarnations()].map(peerIdOf)
+    const peerIds = [...new Set(ids)].filter((peerId) => peerId !== this.peerId)
     this.#dialer?.tell({ type: 'wanted', peerIds })
   }
 

@@ -7,7 +7,14 @@ import { clusterIdOf, encodeCertificate, formationCrypto, readCertificate } from
 import { readClaim } from '../identity/claim.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
-import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
+import {
+  BOOTS_CELL,
+  decodeBoots,
+  decodeHardState,
+  FORMATION_CELL,
+  recoverEntry,
+  VOTE_CELL
+} from '../replica/durable.ts'
 import { type RecordReader, Replica } from '../replica/index.ts'
 import { configJudge } from './config-judge.ts'
 import { CredentialMismatchError } from './errors.ts'
@@ -34,6 +41,7 @@ export function prepareReplica(home: Home, genesis: VerifiedGenesis, timing: Tim
     formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
     hardState: decodeHardState(cells.get(VOTE_CELL)),
     entries: entries.map(recoverEntry),
+    boots: decodeBoots(cells.get(BOOTS_CELL)),
     crypto,
     clusterIdOf: (certificate) => clusterIdOf(certificate, genesis, generation),
     certificateDocument: encodeCertificate,

@@ -143,6 +143,10 @@ class Service implements QuorateNode, Startable {
   readonly status: QuorateNode['status'] = () => this.#running.status()
   readonly members: QuorateNode['members'] = () => this.#running.members()
   readonly transfer: QuorateNode['transfer'] = (options) => this.#running.transfer(options)
+  readonly promote: QuorateNode['promote'] = (...words) => this.#running.promote(...words)
+  readonly demote: QuorateNode['demote'] = (...words) => this.#running.demote(...words)
+  readonly remove: QuorateNode['remove'] = (...words) => this.#running.remove(...words)
+  readonly replace: QuorateNode['replace'] = (...words) => this.#running.replace(...words)
   readonly leave: QuorateNode['leave'] = (options) => this.#running.leave(options)
 
   readonly addEventListener: QuorateNode['addEventListener'] = (name, listener) =>

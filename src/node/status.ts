@@ -1,8 +1,9 @@
 /** What a node says of itself: `status`, `members`, config history. Pure: a view of the replica's own status. */
 import type { Genesis } from '../identity/genesis.ts'
-import { memberRows } from '../membership/members.ts'
+import { type ConsensusRoles, memberRows } from '../membership/members.ts'
 import type { ReplicaStatus } from '../replica/index.ts'
 import type { ConfigState } from '../replicated-config/index.ts'
+import { advice } from './advice.ts'
 import type { ConfigHistoryEntry, ConfigVersion, LeaderInfo, MemberInfo, NodeStatus, StageName } from './types.ts'
 
 export interface StatusFacts {
@@ -41,6 +42,7 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
       splitNeeds: 2 * foundingSize
     },
     waitingFor: facts.waitingFor,
+    advice: advice(facts),
     addresses: facts.addresses,
     uptimeMs: facts.uptimeMs
   }
@@ -52,10 +54,10 @@ export function members({
   incarnation: self
 }: Pick<StatusFacts, 'replica' | 'incarnation'>): readonly MemberInfo[] {
   if (replica === undefined) return []
-  const { raft, formation, founders, sessions } = replica
+  const { raft, formation, founders, sessions, standing } = replica
   const rows = memberRows({
     self,
-    membership: raft?.membership,
+    membership: raft === undefined ? undefined : rolesSeen(raft.membership, self, standing.type === 'removed'),
     founders: raft === undefined ? formation.present : founders,
     connected: new Set(sessions.map(({ incarnation }) => incarnation)),
     leader: raft?.leader
@@ -71,9 +73,24 @@ export function members({
   }))
 }
 
+/** Whoever was told that it is out has nothing newer than the configuration in which it was not. */
+function rolesSeen(membership: ConsensusRoles, self: string, isRemoved: boolean): ConsensusRoles {
+  if (!isRemoved) return membership
+  const others = (ids: readonly string[]): readonly string[] => ids.filter((id) => id !== self)
+  const { voters, outgoing, learners, learnersNext } = membership
+  return {
+    voters: others(voters),
+    outgoing: others(outgoing),
+    learners: others(learners),
+    learnersNext: others(learnersNext)
+  }
+}
+
 function roleOf({ replica, incarnation }: StatusFacts): NodeStatus['role'] {
   const raft = replica?.raft
   if (raft === undefined) return null
+  const { type } = replica!.standing
+  if (type === 'removed' || type === 'barred') return null
   const { voters, outgoing, learners, learnersNext } = raft.membership
   if (voters.includes(incarnation) || outgoing.includes(incarnation)) return raft.role
   // Whoever left, or was founded without, has no part.

@@ -103,6 +103,8 @@ export interface NodeStatus {
   readonly safety: { readonly foundingSize: number; readonly incarnationsSeen: number; readonly splitNeeds: number }
   /** What is missing before the next stage, in sentences; empty when ready. */
   readonly waitingFor: readonly string[]
+  /** What an operator should do about the members although nothing is missing here, in sentences with the command. */
+  readonly advice: readonly string[]
   readonly addresses: readonly string[]
   readonly uptimeMs: number
 }
@@ -132,6 +134,18 @@ export interface QuorateNode {
   }
   /** Hands leadership to a voter (PeerId), or to the most caught-up one; resolves when the new leader is known. */
   transfer(options?: CallOptions & { readonly to?: string }): Promise<LeaderInfo>
+  /**
+   * Gives a learner a vote. `peer` is a PeerId, or `<peerId>#<storeId>` where a PeerId is a member with two disks; the same holds
+   * for the three below. Each resolves, with the members, when the change has committed, and rejects with RequestRefusedError
+   * when the voters after it could not decide, or with NoQuorumError. What is so already is not an error.
+   */
+  promote(peer: string, options?: CallOptions): Promise<readonly MemberInfo[]>
+  /** Takes the vote of a voter, which goes on as a learner. */
+  demote(peer: string, options?: CallOptions): Promise<readonly MemberInfo[]>
+  /** Ends a membership for good: this incarnation never comes back, its machine may, with an empty data directory. */
+  remove(peer: string, options?: CallOptions): Promise<readonly MemberInfo[]>
+  /** One joint change: the learner `by` takes the place of the voter `peer`. Default: the new disk of the same PeerId. */
+  replace(peer: string, options?: CallOptions & { readonly by?: string }): Promise<readonly MemberInfo[]>
   /** Gives up membership (a committed removal), then stops. Refused when it would lose quorum. */
   leave(options?: CallOptions): Promise<void>
   /** Hands leadership over, says goodbye, syncs, closes. Idempotent. */

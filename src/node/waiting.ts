@@ -1,6 +1,6 @@
 /** What a node still waits for, in sentences: the answer to "why is it not up yet?" (R-OBS-8). */
 import type { DialAttempts } from '../discovery/port.ts'
-import type { ReplicaStatus } from '../replica/index.ts'
+import { peerIdOf, type ReplicaStatus } from '../replica/index.ts'
 
 export interface WaitingFacts {
   readonly foundingSize: number
@@ -23,34 +23,40 @@ export function waitingFor(facts: WaitingFacts): readonly string[] {
     return [`the genesis: the token only pins it, and no peer has sent it yet${tried(facts)}`, ...hints(facts)]
   }
   if (replica.clusterId === undefined) return [foundingSentence(facts, replica), ...hints(facts)]
-  if (!replica.member) {
-    return [
-      `a place in the cluster: it was founded without this data directory (${facts.selfIncarnation}); its founders are ${replica.founders
-        .map(({ seat, peerId }) => `seat ${seat}: ${peerId}`)
-        .join(', ')}`
-    ]
-  }
-  if (isRemoved(facts, replica)) return [removedSentence(facts, replica)]
+  const outside = outsideSentence(facts, replica)
+  if (outside !== undefined) return outside
   if (facts.leader === undefined) return [leaderSentence(facts, replica), ...hints(facts)]
   if (replica.config === undefined)
     return ['the config: the leader is known, its first entry has not been committed here yet']
   return []
 }
 
-/** It was a founder, and consensus goes on without it: it left, or was removed. */
-function isRemoved({ selfIncarnation }: WaitingFacts, { raft }: ReplicaStatus): boolean {
-  if (raft === undefined) return false
-  const { voters, outgoing, learners, learnersNext } = raft.membership
-  return ![...voters, ...outgoing, ...learners, ...learnersNext].includes(selfIncarnation)
+/** For a node that is no voter or learner. */
+function outsideSentence(facts: WaitingFacts, { standing, raft }: ReplicaStatus): readonly string[] | undefined {
+  const { selfIncarnation } = facts
+  switch (standing.type) {
+    case 'removed': {
+      // Whoever was only told still has the configuration from before.
+      const voters = (raft?.membership.voters ?? []).filter((id) => id !== selfIncarnation).map(peerIdOf)
+      return [
+        `this node is no longer a member: the cluster removed ${selfIncarnation} and goes on with ${voters.join(', ')}; stop this node`
+      ]
+    }
+    case 'barred':
+      return [
+        `an empty disk: the others do not hear this one (${standing.fenced?.detail ?? 'it was set back'}); stop this node, remove wal and store-id from its data directory, and start it again`
+      ]
+    case 'newcomer':
+      return [
+        `a place in the cluster, which was founded without this data directory (${selfIncarnation}): the leader takes it in as a learner by itself`,
+        ...hints(facts)
+      ]
+    case 'unfounded':
+    case 'voter':
+    case 'learner':
+      return undefined
+  }
 }
-
-function removedSentence({ selfIncarnation }: WaitingFacts, { raft }: ReplicaStatus): string {
-  const voters = (raft?.membership.voters ?? []).map(peerIdOf)
-  return `this node is no longer a member: the cluster removed ${selfIncarnation} and goes on with ${voters.join(', ')}; stop this node`
-}
-
-/** An incarnation is `<peerId>#<storeId>`. */
-const peerIdOf = (incarnation: string): string => incarnation.split('#')[0]!
 
 function foundingSentence(facts: WaitingFacts, { formation }: ReplicaStatus): string {
   const { foundingSize } = facts

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { controlClient, CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
-import { conflict, FakeNode, OTHER, READY } from './fake-node.ts'
+import { conflict, FakeNode, OTHER, READY, THIRD } from './fake-node.ts'
 import { eventually } from './eventually.ts'
 
 let dataDir = ''
@@ -65,6 +65,32 @@ describe('requests', () => {
       ['set', { limit: 3 }, { ifVersion: 0, reason: 'first' }],
       ['transfer', { to: OTHER }]
     ])
+  })
+
+  it('change members, one route a change', async () => {
+    await serve()
+    const client = controlClient(dataDir)
+    for (const change of ['promote', 'demote', 'remove'] as const) {
+      expect(await client.changeMember(change, OTHER)).toEqual(READY.members)
+    }
+    expect(await client.replace(OTHER)).toEqual(READY.members)
+    expect(await client.replace(OTHER, { by: THIRD })).toEqual(READY.members)
+    expect(node.asked).toEqual([
+      ['promote', OTHER],
+      ['demote', OTHER],
+      ['remove', OTHER],
+      ['replace', OTHER, undefined],
+      ['replace', OTHER, THIRD]
+    ])
+    for (const [path, body] of [
+      ['promote', '{}'],
+      ['remove', '{"peer":7}'],
+      ['demote', '{"peer":"a","force":true}'],
+      ['replace', '{"peer":"a","by":false}']
+    ]) {
+      expect((await raw('POST', `/v1/members/${path}`, body)).status, path).toBe(400)
+    }
+    expect((await raw('GET', '/v1/members/promote')).status).toBe(405)
   })
 
   it('pass any JSON value, null and false included', async () => {

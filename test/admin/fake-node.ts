@@ -35,6 +35,7 @@ export const READY: NodeStatus = {
   config: { version: 1, hash: 'ab'.repeat(32) },
   safety: { foundingSize: 3, incarnationsSeen: 4, splitNeeds: 6 },
   waitingFor: [],
+  advice: [],
   addresses: ['/ip4/127.0.0.1/tcp/4001'],
   uptimeMs: 192_000
 }
@@ -111,6 +112,27 @@ export class FakeNode implements QuorateNode {
   }> {
     await this.#request(['transfer', options], signal)
     return { peerId: options.to ?? OTHER, term: 4 }
+  }
+
+  promote(peer: string, { signal }: { signal?: AbortSignal } = {}): Promise<NodeStatus['members']> {
+    return this.#change(['promote', peer], signal)
+  }
+
+  demote(peer: string, { signal }: { signal?: AbortSignal } = {}): Promise<NodeStatus['members']> {
+    return this.#change(['demote', peer], signal)
+  }
+
+  remove(peer: string, { signal }: { signal?: AbortSignal } = {}): Promise<NodeStatus['members']> {
+    return this.#change(['remove', peer], signal)
+  }
+
+  replace(peer: string, { signal, by }: { signal?: AbortSignal; by?: string } = {}): Promise<NodeStatus['members']> {
+    return this.#change(['replace', peer, by], signal)
+  }
+
+  async #change(asked: unknown, signal: AbortSignal | undefined): Promise<NodeStatus['members']> {
+    await this.#request(asked, signal)
+    return this.facts.members
   }
 
   async leave({ signal }: { signal?: AbortSignal } = {}): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
-import { NodeStoppedError, NoQuorumError } from '../../src/node/errors.ts'
+import { NodeStoppedError, NoQuorumError, RequestRefusedError } from '../../src/node/errors.ts'
 import { conflict, FakeNode, OTHER, READY, SELF } from '../admin/fake-node.ts'
 import { quorate, start } from './harness.ts'
 import { eventually } from '../admin/eventually.ts'
@@ -96,6 +96,32 @@ describe('status', () => {
   it('with --watch and no node fails at once', async () => {
     await server.close()
     expect((await ask('status', '--watch')).code).toBe(8)
+  })
+})
+
+describe('changes of members', () => {
+  it.each([
+    [['promote', OTHER], { promoted: OTHER }, `promoted ${OTHER}`, ['promote', OTHER]],
+    [['demote', OTHER], { demoted: OTHER }, `demoted ${OTHER}`, ['demote', OTHER]],
+    [['remove', OTHER], { removed: OTHER }, `removed ${OTHER}`, ['remove', OTHER]],
+    [['replace', OTHER], { replaced: OTHER, by: OTHER }, 'by its new disk', ['replace', OTHER, undefined]],
+    [['replace', OTHER, SELF], { replaced: OTHER, by: SELF }, `by ${SELF}`, ['replace', OTHER, SELF]]
+  ])('%j', async (words, answer, line, asked) => {
+    const people = await ask(...words)
+    expect([people.code, people.out]).toEqual([0, expect.stringContaining(line)])
+    expect(people.out).toContain('seat 1  voter')
+    expect((await ask(...words, '--json')).json()).toEqual([{ ...answer, members: READY.members }])
+    expect(node.asked).toEqual([asked, asked])
+  })
+
+  it('that are refused end with 3 and show the arithmetic', async () => {
+    const detail = 'removing C leaves 2 voters of which 1 is reachable, and 2 are needed'
+    node.failure = new RequestRefusedError('the removal', 'would-lose-quorum', detail)
+    const { code, err } = await ask('remove', OTHER)
+    expect([code, err]).toEqual([3, expect.stringContaining(detail)])
+    expect((await ask('remove')).code).toBe(2)
+    expect((await ask('remove', OTHER, '--force')).code).toBe(2)
+    expect((await ask('remove', '--help')).out).toContain('There is no way to force it')
   })
 })
 

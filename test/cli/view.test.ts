@@ -123,6 +123,21 @@ describe('status', () => {
     ])
   })
 
+  it('says which disk is which, and what to do', () => {
+    const [first, second, third] = READY.members
+    const reborn = { ...third!, storeId: '04', seat: undefined, role: 'learner', connected: true } as const
+    const advice = [`${THIRD} came back: \`quorate replace\``]
+    const lines = statusLines({ ...READY, members: [first!, second!, third!, reborn], advice }, plain)
+    expect(lines.slice(-6)).toEqual([
+      `    ✓  seat 2  voter    ${OTHER}`,
+      `    ·  seat 3  voter    ${THIRD}  not connected, disk 03`,
+      `    ✓  -       learner  ${THIRD}  disk 04`,
+      '',
+      '  to do',
+      `    ${advice[0]}`
+    ])
+  })
+
   it('of a node that has left says so, and judges no quorum', () => {
     const [self, ...others] = READY.members
     const members = [...others, { ...self!, role: 'observer', leader: false } as const]

@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest'
+import type { StandingType } from '../../src/replica/index.ts'
 import { type WaitingFacts, waitingFor } from '../../src/node/waiting.ts'
 
 const SELF = 'self#01'
 
 /** A founded node of three, of whose status only what is asked for is filled in. */
-function facts(membership: Partial<Record<'voters' | 'outgoing' | 'learners' | 'learnersNext', readonly string[]>>) {
+function facts(
+  type: StandingType,
+  membership: Partial<Record<'voters' | 'outgoing' | 'learners' | 'learnersNext', readonly string[]>>
+) {
   const replica = {
     clusterId: 'c',
     member: true,
+    standing: { type, elders: [], fenced: undefined, final: true },
     founders: [],
     sessions: [],
     config: {},
@@ -26,16 +31,16 @@ function facts(membership: Partial<Record<'voters' | 'outgoing' | 'learners' | '
 
 describe('a founder that consensus goes on without', () => {
   it('says that it is no longer a member, and who is', () => {
-    expect(waitingFor(facts({ voters: ['a#02', 'b#03'] }))).toEqual([
+    expect(waitingFor(facts('removed', { voters: ['a#02', 'b#03'] }))).toEqual([
       'this node is no longer a member: the cluster removed self#01 and goes on with a, b; stop this node'
     ])
   })
 
   it('is told apart from one whose PeerId came back with another disk', () => {
-    expect(waitingFor(facts({ voters: ['a#02', 'self#99'] }))[0]).toContain('removed self#01')
+    expect(waitingFor(facts('removed', { voters: ['a#02', 'self#99'] }))[0]).toContain('removed self#01')
   })
 
   it.each(['voters', 'outgoing', 'learners', 'learnersNext'] as const)('is a member while it is among %s', (list) => {
-    expect(waitingFor(facts({ [list]: ['a#02', SELF] }))).toEqual([])
+    expect(waitingFor(facts(list === 'voters' ? 'voter' : 'learner', { [list]: ['a#02', SELF] }))).toEqual([])
   })
 })

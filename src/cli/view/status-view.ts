@@ -24,13 +24,13 @@ export function statusLines(status: NodeStatus, style: Style): readonly string[]
       '  '
     ),
     ...section('members', memberLines(status.members, style), style),
-    ...section(
-      'waiting for',
-      status.waitingFor.flatMap((text) => wrap(printable(text), style.columns - 5)).map(style.yellow),
-      style
-    )
+    ...section('waiting for', sentences(status.waitingFor, style), style),
+    ...section('to do', sentences(status.advice, style), style)
   ]
 }
+
+const sentences = (texts: readonly string[], style: Style): readonly string[] =>
+  texts.flatMap((text) => wrap(printable(text), style.columns - 5)).map(style.yellow)
 
 function headline(status: NodeStatus, style: Style): string {
   const parts = [style.bold(printable(status.name)), stageText(status, style)]
@@ -86,15 +86,19 @@ export function memberLines(members: readonly MemberInfo[], style: Style): reado
     typeof member.seat === 'number' ? `seat ${member.seat}` : '-',
     member.role,
     member.peerId,
-    notesOn(member, style)
+    notesOn(member, members, style)
   ])
   return table(rows)
 }
 
-function notesOn(member: MemberInfo, style: Style): string {
+function notesOn(member: MemberInfo, members: readonly MemberInfo[], style: Style): string {
   const notes: string[] = []
   if (member.leader) notes.push(style.bold('leader'))
   if (member.self) notes.push('this node')
   if (!member.self && !member.connected) notes.push(style.yellow('not connected'))
+  // Two disks of one machine: here the PeerId alone does not say which is meant.
+  if (members.some(({ peerId, storeId }) => peerId === member.peerId && storeId !== member.storeId)) {
+    notes.push(`disk ${member.storeId}`)
+  }
   return notes.join(', ')
 }
