@@ -34,8 +34,7 @@ describe('help', () => {
 
   it('names only commands that exist', async () => {
     const { out } = await quorate(['--help'])
-    for (const name of ['doctor', 'token', 'simulate'])
-      expect(out).not.toContain(`\n  ${name} `)
+    for (const name of ['doctor', 'token', 'simulate']) expect(out).not.toContain(`\n  ${name} `)
   })
 })
 

@@ -52,9 +52,11 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
 
 describe('frames', () => {
   it('survive their trip', () => {
-    fc.assert(fc.property(frame, (sent) => {
+    fc.assert(
+      fc.property(frame, (sent) => {
         expect(decodeFrame(encodeFrame(sent, scope), scope)).toEqual(sent)
-      }))
+      })
+    )
   })
 
   it('are refused with a FrameError or read, whatever the bytes are', () => {

@@ -1,0 +1,173 @@
+/** Members come, change their role and go, as real processes: lost disks, disks that were set back, and what operators ask. */
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { MemberInfo, NodeStatus, StampedNodeEvent } from '../../src/index.ts'
+import { eventually } from '../admin/eventually.ts'
+import { founding, type NodeProcess, run, Yard } from './processes.ts'
+
+let yard: Yard
+
+beforeEach(async () => {
+  yard = await Yard.open()
+})
+
+afterEach(async () => {
+  await yard.close()
+})
+
+interface Cluster {
+  readonly names: readonly string[]
+  readonly nodes: Map<string, NodeProcess>
+  readonly tokens: ReadonlyMap<string, string>
+}
+
+async function cluster(name: string, size: number): Promise<Cluster> {
+  const { tokens } = await founding(name, size)
+  const names = tokens.map((_, i) => `n${i + 1}`)
+  const nodes = new Map(names.map((node, i) => [node, yard.start(node, { token: tokens[i]! })]))
+  await Promise.all([...nodes.values()].map((node) => node.ready()))
+  return { names, nodes, tokens: new Map(names.map((node, i) => [node, tokens[i]!])) }
+}
+
+const peerOf = (node: NodeProcess): string => node.events[0]!.node
+
+const ask = async <T>(node: string, ...words: readonly string[]): Promise<T> => {
+  const { code, stdout, stderr } = await run(...words, '--json', '--data', yard.data(node))
+  if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}: ${stderr}`)
+  return JSON.parse(stdout) as T
+}
+
+const statusOf = (node: string): Promise<NodeStatus> => ask<NodeStatus>(node, 'status')
+
+const refusal = async (node: string, ...words: readonly string[]): Promise<Record<string, unknown>> => {
+  const { code, stdout, stderr } = await run(...words, '--json', '--data', yard.data(node))
+  expect([code, stdout], words.join(' ')).toEqual([3, ''])
+  return (JSON.parse(stderr.trimEnd().split('\n').at(-1)!) as { error: Record<string, unknown> }).error
+}
+
+/** The key stays, the disk is gone: what a machine is after its log was lost. */
+async function loseDisk(node: string): Promise<void> {
+  for (const name of ['wal', 'store-id']) await rm(join(yard.data(node), name), { recursive: true })
+}
+
+const is =
+  (role: string, peer: string) =>
+  (event: StampedNodeEvent): boolean =>
+    event.event === 'member' && event.peer === peer && event.role === role
+
+const leads = (node: NodeProcess): boolean => {
+  const last = node.events.findLast((event) => event.event === 'leader')
+  return last?.leader === peerOf(node)
+}
+
+describe('a machine that lost its disk', () => {
+  it('comes back as a learner by itself, says so, and has its vote again when it is replaced', async () => {
+    const { names, nodes } = await cluster('lost', 3)
+    const name = names.find((each) => !leads(nodes.get(each)!))!
+    const [leader] = names.filter((each) => leads(nodes.get(each)!))
+    const peer = peerOf(nodes.get(name)!)
+    await ask(leader!, 'config', 'set', '{"limit":7}')
+    await nodes.get(name)!.kill()
+    await loseDisk(name)
+    const reborn = yard.start(name)
+    expect(await reborn.ready()).toMatchObject({ configVersion: 2 })
+
+    const learner = await statusOf(name)
+    expect(learner).toMatchObject({ role: 'learner', config: { version: 2 }, waitingFor: [] })
+    expect(learner.advice).toEqual([expect.stringContaining(`\`quorate replace ${peer}\``)])
+    const rows = learner.members.filter(({ peerId }) => peerId === peer)
+    expect(rows.map(({ role, connected }) => [role, connected])).toEqual([
+      ['voter', false],
+      ['learner', true]
+    ])
+    expect((await statusOf(leader!)).advice).toEqual([expect.stringContaining(`${peer} came back with an empty disk`)])
+    // One vote a machine: the old disk has it until somebody says otherwise.
+    expect(await refusal(leader!, 'promote', peer)).toMatchObject({
+      name: 'RequestRefusedError',
+      reason: 'invalid-change'
+    })
+
+    const { members } = await ask<{ members: readonly MemberInfo[] }>(name, 'replace', peer)
+    expect(members.filter(({ role }) => role === 'voter')).toHaveLength(3)
+    expect(members.find(({ self }) => self)).toMatchObject({ peerId: peer, role: 'voter' })
+    expect(members).toHaveLength(3)
+    await eventually(async () => (await statusOf(leader!)).advice).toEqual([])
+    // Its vote counts: with the leader gone, it and the third decide.
+    await nodes.get(leader!)!.kill()
+    await ask(name, 'config', 'set', '{"limit":8}', '--timeout', '30s')
+  })
+})
+
+describe('a disk that was set back', () => {
+  it('is known by its boot counter, told why nobody hears it, and comes back with an empty one', async () => {
+    const { names, nodes } = await cluster('setback', 3)
+    const name = names.find((each) => !leads(nodes.get(each)!))!
+    const peer = peerOf(nodes.get(name)!)
+    await nodes.get(name)!.stop()
+    await cp(yard.data(name), yard.data('snapshot'), { recursive: true })
+    const second = yard.start(name)
+    await second.ready()
+    await second.stop()
+    await rm(yard.data(name), { recursive: true })
+    await cp(yard.data('snapshot'), yard.data(name), { recursive: true })
+    const barred = yard.start(name)
+    await barred.until('the alarm', (event) => event.event === 'alarm' && event.code === 'rolled-back')
+    const status = await statusOf(name)
+    expect(status).toMatchObject({ role: null, waitingFor: [expect.stringContaining('an empty disk')] })
+    const other = names.find((each) => each !== name)!
+    await eventually(async () => (await statusOf(other)).advice).toEqual([
+      expect.stringContaining(`${peer} runs from an older copy of its disk`)
+    ])
+    await barred.stop()
+    await loseDisk(name)
+    await yard.start(name).ready()
+    await ask(name, 'replace', peer)
+    expect((await statusOf(name)).role).toBe('follower')
+  })
+})
+
+describe('an operator', () => {
+  it('demotes, promotes and removes; who is removed says so and keeps still; what would lose the quorum is refused', async () => {
+    const { names, nodes } = await cluster('operator', 4)
+    const [leader] = names.filter((each) => leads(nodes.get(each)!))
+    const [a, b, c] = names.filter((each) => each !== leader) as [string, string, string]
+    const peer = (name: string): string => peerOf(nodes.get(name)!)
+
+    await ask(a, 'demote', peer(b))
+    await nodes.get(b)!.until('the demotion', is('learner', peer(b)))
+    expect((await statusOf(b)).advice).toEqual([expect.stringContaining(`\`quorate promote ${peer(b)}\``)])
+    await ask(b, 'promote', peer(b))
+    expect((await statusOf(b)).role).toBe('follower')
+
+    await ask(a, 'remove', peer(c))
+    await nodes.get(c)!.until('the removal', (event) => event.event === 'alarm' && event.code === 'removed')
+    expect(await statusOf(c)).toMatchObject({
+      role: null,
+      waitingFor: [expect.stringContaining('no longer a member')]
+    })
+    expect(await refusal(c, 'remove', peer(a))).toMatchObject({ reason: 'removed' })
+    // Started again, it is told again, and nobody takes it in.
+    await nodes.get(c)!.stop()
+    const again = yard.start(c)
+    await again.until('being told', (event) => event.event === 'alarm' && event.code === 'removed')
+    expect(
+      (await ask<readonly MemberInfo[]>(leader!, 'members')).find(({ peerId }) => peerId === peer(c))
+    ).toMatchObject({
+      role: 'observer'
+    })
+
+    await nodes.get(b)!.kill()
+    const error = await refusal(leader!, 'remove', peer(a))
+    expect(error).toMatchObject({ name: 'RequestRefusedError', reason: 'would-lose-quorum' })
+    expect(error['message']).toContain(
+      `removing ${peer(a)} leaves 2 voters of which 1 is reachable, and 2 are needed (not reachable: ${peer(b)}#`
+    )
+    // Who has failed may go, and then the leader may hand over and go as well.
+    await ask(leader!, 'remove', peer(b))
+    await ask(a, 'remove', peer(leader!))
+    await eventually(async () => (await statusOf(a)).writable).toBe(true)
+    const { members } = await statusOf(a)
+    expect(members.filter(({ role }) => role === 'voter').map(({ peerId }) => peerId)).toEqual([peer(a)])
+  })
+})
