@@ -9,7 +9,10 @@ import { NodeStoppedError, NoQuorumError } from './errors.ts'
 /** A request without a signal of its own. */
 export const REQUEST_DEADLINE_MS = 30_000
 
+type Tell = (input: ReplicaInput) => void
+
 interface Waiter {
+  readonly request: ClientRequest
   readonly settle: (outcome: ClientOutcome) => void
   readonly fail: (error: unknown) => void
 }
@@ -18,11 +21,19 @@ export class Callers {
   readonly #clock: Clock
   readonly #waitingFor: () => readonly string[]
   readonly #waiters = new Map<string, Waiter>()
+  /** Undefined while there is no replica. */
+  #tell: Tell | undefined
   #ended: unknown
 
   constructor(clock: Clock, waitingFor: () => readonly string[]) {
     this.#clock = clock
     this.#waitingFor = waitingFor
+  }
+
+  /** There is a replica now, and it is told of everybody who waits already. */
+  connect(tell: Tell): void {
+    this.#tell = tell
+    for (const { request } of [...this.#waiters.values()]) tell({ type: 'request', request })
   }
 
   settle(outcome: ClientOutcome): void {
@@ -35,12 +46,7 @@ export class Callers {
     for (const waiter of [...this.#waiters.values()]) waiter.fail(error)
   }
 
-  /** `tell` is undefined while there is no replica: the request then waits for its deadline. */
-  async request(
-    request: ClientRequest,
-    tell: ((input: ReplicaInput) => void) | undefined,
-    signal: AbortSignal | undefined
-  ): Promise<ClientOutcome> {
+  async request(request: ClientRequest, signal: AbortSignal | undefined): Promise<ClientOutcome> {
     signal?.throwIfAborted()
     if (this.#ended !== undefined) throw new NodeStoppedError('it takes no more requests', this.#ended)
     const { requestId } = request
@@ -50,15 +56,15 @@ export class Callers {
     const deadline = signal === undefined ? this.#clock.setTimer(REQUEST_DEADLINE_MS, late) : undefined
     const onAbort = (): void => (isTimeout(signal!.reason) ? late() : reject(signal!.reason))
     signal?.addEventListener('abort', onAbort, { once: true })
-    this.#waiters.set(requestId, { settle: resolve, fail: reject })
+    this.#waiters.set(requestId, { request, settle: resolve, fail: reject })
     try {
-      tell?.({ type: 'request', request })
+      this.#tell?.({ type: 'request', request })
       return await promise
     } finally {
       deadline?.cancel()
       signal?.removeEventListener('abort', onAbort)
       this.#waiters.delete(requestId)
-      tell?.({ type: 'cancel', requestId })
+      this.#tell?.({ type: 'cancel', requestId })
     }
   }
 }

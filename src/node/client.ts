@@ -19,6 +19,8 @@ export interface ClientInit {
   readonly events: EventTarget
   readonly leader: () => LeaderInfo | undefined
   readonly configState: () => ConfigState | undefined
+  /** Aborted when the node ends. */
+  readonly ending: AbortSignal
   /** Exactly one outcome, or a rejection: see Callers. */
   readonly request: (request: ClientRequest, signal: AbortSignal | undefined) => Promise<ClientOutcome>
 }
@@ -104,7 +106,7 @@ export class Client {
 
   /** The new leader's first message to us may still be on its way. */
   #leaderIs(peerId: string | undefined, signal: AbortSignal | undefined): Promise<LeaderInfo> {
-    const { clock, events, leader } = this.#init
+    const { clock, events, leader, ending } = this.#init
     const { promise, resolve } = Promise.withResolvers<LeaderInfo>()
     const onLeader = (): void => {
       const now = leader()
@@ -113,7 +115,7 @@ export class Client {
     events.addEventListener('leader', onLeader)
     onLeader()
     const deadline = startDeadline(clock, REQUEST_DEADLINE_MS, { parent: signal })
-    return raceAbort(promise, deadline.signal).finally(() => {
+    return raceAbort(raceAbort(promise, deadline.signal), ending).finally(() => {
       deadline.cancel()
       events.removeEventListener('leader', onLeader)
     })

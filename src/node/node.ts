@@ -75,7 +75,10 @@ export class Node implements QuorateNode {
   readonly #stopped = Promise.withResolvers<void>()
   /** While it stops: nobody is left to hand over to. */
   readonly #heirless = new AbortController()
+  /** Aborted, with the reason, as soon as this node begins to end. */
   readonly #ending = new AbortController()
+  /** What is being started: whoever closes waits for it, so that nothing comes up behind its back. */
+  #starting: Promise<unknown> = Promise.resolve()
   #genesis: VerifiedGenesis | undefined
   #timing: Timing
   #transport: Transport | undefined
@@ -111,10 +114,8 @@ export class Node implements QuorateNode {
       events,
       leader: () => this.leader,
       configState: () => this.#replica?.status().config,
-      request: (request, signal) => {
-        const driver = this.#driver
-        return this.#callers.request(request, driver === undefined ? undefined : (input) => driver.input(input), signal)
-      }
+      ending: this.#ending.signal,
+      request: (request, signal) => this.#callers.request(request, signal)
     })
     // Whoever does not ask must not be killed by an unhandled rejection.
     this.#ready.promise.catch(() => {})
@@ -240,6 +241,7 @@ export class Node implements QuorateNode {
       if (this.#genesis !== undefined) this.#beginReplica(this.#genesis)
       const transport = await this.#parts.createTransport(this.#gate(), this.#timing.network)
       this.#transport = transport
+      this.#ending.signal.throwIfAborted()
       await transport.start({
         onSessionOpen: (peer) => this.#onSessionOpen(peer),
         onSessionClose: (peerId, reason) => this.#onSessionClose(peerId, reason),
@@ -256,8 +258,10 @@ export class Node implements QuorateNode {
       const transport = this.#transport!
       const addresses = transport.addresses()
       await this.#signAddresses(addresses)
+      this.#ending.signal.throwIfAborted()
       this.#reporter.listening(addresses)
       this.#dialer = await this.#makeDialer(transport)
+      this.#ending.signal.throwIfAborted()
       await this.#dialer.start()
       this.#wantMembers()
     })
@@ -275,9 +279,15 @@ export class Node implements QuorateNode {
     this.#dialer?.hint(hint)
   }
 
+  /** A node that dies, or is stopped, while it starts does not come up. */
   async #orClose(step: () => Promise<void>): Promise<void> {
     try {
-      await step()
+      this.#ending.signal.throwIfAborted()
+      // Not at once: what fails within the step's first moment finds its promise here already.
+      const running = Promise.resolve().then(step)
+      this.#starting = Promise.allSettled([running])
+      await running
+      this.#ending.signal.throwIfAborted()
     } catch (error) {
       await this.#close(error)
       throw error
@@ -316,7 +326,7 @@ export class Node implements QuorateNode {
   }
 
   #onGenesis(genesis: VerifiedGenesis): void {
-    if (this.#genesis !== undefined) return
+    if (this.#genesis !== undefined || this.#closing !== undefined) return
     this.#genesis = genesis
     // Whoever could not be judged before may be dialled again.
     this.#dialer?.tell({ type: 'forgive' })
@@ -332,7 +342,7 @@ export class Node implements QuorateNode {
   #beginReplica(genesis: VerifiedGenesis): void {
     const { home, random, clock } = this.#parts
     this.#replica = prepareReplica(home, genesis, this.#timing, random)
-    this.#driver = new Driver({
+    const driver = new Driver({
       replica: this.#replica,
       storage: home.storage,
       clock,
@@ -342,7 +352,9 @@ export class Node implements QuorateNode {
       onOutcome: (outcome) => this.#callers.settle(outcome),
       onFatal: (error) => this.#die(error)
     })
-    this.#driver.start()
+    this.#driver = driver
+    driver.start()
+    this.#callers.connect((input) => driver.input(input))
   }
 
   async #makeDialer(transport: Transport): Promise<Dialer> {
@@ -375,7 +387,7 @@ export class Node implements QuorateNode {
     this.#reporter.admitted(peer)
     const dialable = addresses?.addresses[0]
     this.#dialer?.tell({ type: 'connected', peerId, ...(dialable === undefined ? {} : { address: dialable }) })
-    if (addresses !== undefined) this.#parts.rememberPeer(peerId, addresses.addresses)
+    if (addresses !== undefined && this.#closing === undefined) this.#parts.rememberPeer(peerId, addresses.addresses)
     this.#driver?.input({ type: 'session-open', peer })
   }
 
@@ -493,10 +505,11 @@ export class Node implements QuorateNode {
   async #closeAll(error: unknown): Promise<void> {
     const { home, logger } = this.#parts
     const report = error === undefined ? undefined : errorReport(error)
-    this.#reporter.ending(report)
-    this.#ending.abort()
     const reason = error ?? new NodeStoppedError('stop was called')
+    this.#reporter.ending(report)
+    this.#ending.abort(reason)
     this.#callers.end(reason)
+    await this.#starting
     await settle(logger, [() => this.#dialer?.stop()])
     this.#driver?.stop()
     await settle(logger, [() => this.#transport?.stop(), () => home.close()])

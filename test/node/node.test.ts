@@ -1,0 +1,253 @@
+/** A whole node over a memory network: forming, serving, and above all every way of beginning and ending. */
+import { afterEach, describe, expect, it } from 'vitest'
+import { toHex } from '../../src/core/bytes.ts'
+import { NodeStoppedError } from '../../src/node/errors.ts'
+import type { Transport } from '../../src/transport/port.ts'
+import { type MemoryNode, MemoryNodes } from './memory-nodes.ts'
+
+let nodes: MemoryNodes | undefined
+
+afterEach(async () => {
+  await nodes?.stopAll()
+  nodes = undefined
+})
+
+const LIMIT = { timeout: 60_000 }
+
+const named = (of: MemoryNode, event: string) => of.events.filter((one) => one.event === event)
+
+async function formed(size: number): Promise<readonly MemoryNode[]> {
+  nodes = await MemoryNodes.of(size)
+  const started = await nodes.startAll()
+  await Promise.all(started.map(({ node }) => node.ready()))
+  return started
+}
+
+/** The transport, with its start and stop noted. */
+function watched(transport: Transport, log: string[], before: Partial<Transport> = {}): Transport {
+  return {
+    start: async (events) => {
+      await before.start?.(events)
+      await transport.start(events)
+      log.push('transport started')
+    },
+    addresses: () => transport.addresses(),
+    dial: (target, options) => transport.dial(target, options),
+    send: (peerId, frame) => transport.send(peerId, frame),
+    disconnect: (peerId, reason) => transport.disconnect(peerId, reason),
+    stop: async () => {
+      log.push('transport stopped')
+      await transport.stop()
+    }
+  }
+}
+
+describe('a cluster of memory nodes', LIMIT, () => {
+  it('forms, agrees on one config, changes it from any node, and keeps genesis and certificate', async () => {
+    const started = await formed(3)
+    expect(new Set(started.map(({ node }) => node.clusterId)).size).toBe(1)
+    const [first, ...others] = started
+    const set = await first!.node.config.set({ interval: 7, limits: { cpu: 2 } }, { ifVersion: 1, reason: 'test' })
+    expect(set.version).toBe(2)
+    for (const { node } of others) expect(await node.config.read()).toMatchObject({ version: 2, hash: set.hash })
+    for (const { place } of started) expect(place.certificate).toBeDefined()
+  })
+
+  it('goes on after all of them were stopped, from their disks', async () => {
+    const before = await formed(3)
+    const { clusterId } = before[0]!.node
+    await before[1]!.node.config.set({ interval: 9 }, { reason: 'test' })
+    await nodes!.stopAll()
+    const after = await nodes!.startAll()
+    await Promise.all(after.map(({ node }) => node.ready()))
+    for (const { node } of after) {
+      expect(node.clusterId).toBe(clusterId)
+      expect(await node.config.read()).toMatchObject({ version: 2, value: { interval: 9 } })
+    }
+  })
+
+  it('leaves no timer behind when it stops', async () => {
+    const started = await formed(3)
+    await nodes!.stopAll()
+    for (const { clock, closed } of started) {
+      expect(clock.timers.size).toBe(0)
+      expect(closed).toEqual(['home'])
+    }
+  })
+
+  it('learns the genesis from peers when its token only pins it, from two of them at once', async () => {
+    nodes = await MemoryNodes.of(3)
+    const [a, b, c] = nodes.places
+    c!.genesis = undefined
+    const started = await nodes.startAll()
+    await Promise.all(started.map(({ node }) => node.ready()))
+    expect(toHex(c!.genesis!)).toBe(toHex(a!.genesis!))
+    expect(b!.certificate).toEqual(c!.certificate)
+  })
+
+  it('takes a request from before the genesis is known, and carries it out when it is', async () => {
+    nodes = await MemoryNodes.of(2)
+    const [a, b] = nodes.places
+    b!.genesis = undefined
+    const { node } = await nodes.start(b!)
+    const set = node.config.set({ interval: 3 }, { reason: 'early', signal: AbortSignal.timeout(30_000) })
+    await nodes.start(a!)
+    expect(await set).toMatchObject({ version: 2 })
+  })
+})
+
+describe('stopping', LIMIT, () => {
+  it('is the same when it is asked for again, and in the middle of itself', async () => {
+    const [one] = await formed(1)
+    const { node } = one!
+    const first = node.stop()
+    const second = node.stop()
+    await Promise.all([first, second, node.stop({ signal: new AbortController().signal })])
+    await node.stop()
+    await node.stopped
+    expect(named(one!, 'stopped')).toHaveLength(1)
+  })
+
+  it('goes on when the caller no longer waits', async () => {
+    const [one] = await formed(1)
+    await expect(one!.node.stop({ signal: AbortSignal.abort(new Error('no time')) })).rejects.toThrow('no time')
+    await one!.node.stopped
+    expect(one!.closed).toEqual(['home'])
+  })
+
+  it('ends every waiting caller, and refuses those who still come', async () => {
+    nodes = await MemoryNodes.of(2)
+    const { node } = await nodes.start(nodes.places[0]!)
+    const waiting = [node.ready(), node.config.read(), node.transfer()].map((promise) =>
+      promise.then(
+        () => 'done',
+        (error: unknown) => error
+      )
+    )
+    await node.stop()
+    for (const end of await Promise.all(waiting)) expect(end).toBeInstanceOf(NodeStoppedError)
+    await expect(node.config.set({}, {})).rejects.toBeInstanceOf(NodeStoppedError)
+    await expect(node.ready()).rejects.toBeInstanceOf(NodeStoppedError)
+  })
+
+  it('refuses to start afterwards, and opens nothing', async () => {
+    nodes = await MemoryNodes.of(1)
+    const log: string[] = []
+    const made = nodes.make(nodes.places[0]!, { wrap: (transport) => watched(transport, log) })
+    await made.node.stop()
+    await expect(made.node.start()).rejects.toBeInstanceOf(NodeStoppedError)
+    expect(log).toEqual([])
+    expect(made.clock.timers.size).toBe(0)
+  })
+
+  for (const moment of ['createTransport', 'transport.start', 'createSources', 'source.start'] as const) {
+    it(`while it starts (in ${moment}) leaves nothing running`, async () => {
+      nodes = await MemoryNodes.of(2)
+      const log: string[] = []
+      const reached = Promise.withResolvers<void>()
+      const goOn = Promise.withResolvers<void>()
+      const at = (here: typeof moment): Promise<void> => {
+        if (here !== moment) return Promise.resolve()
+        reached.resolve()
+        return goOn.promise
+      }
+      const { hub, places } = nodes
+      const { peerId } = places[0]!.key.signer
+      const made = nodes.make(places[0]!, {
+        parts: {
+          async createTransport(gate) {
+            await at('createTransport')
+            return watched(hub.transport({ peerId, gate }), log, { start: () => at('transport.start') })
+          },
+          async createSources() {
+            await at('createSources')
+            const start = async (): Promise<void> => {
+              log.push('source started')
+              await at('source.start')
+            }
+            const stop = (): Promise<void> => Promise.resolve(void log.push('source stopped'))
+            return [{ start, stop }]
+          }
+        }
+      })
+      const starting = made.node.start().then(
+        () => 'started',
+        (error: unknown) => error
+      )
+      await reached.promise
+      const stopping = made.node.stop()
+      goOn.resolve()
+      await stopping
+      expect(await starting).toBeInstanceOf(NodeStoppedError)
+      for (const what of ['source', 'transport']) {
+        if (log.includes(`${what} started`))
+          expect(log.lastIndexOf(`${what} stopped`)).toBeGreaterThan(log.lastIndexOf(`${what} started`))
+      }
+      expect(hub.find(peerId)).toBeUndefined()
+      expect(made.clock.timers.size).toBe(0)
+      expect(made.closed).toEqual(['home'])
+    })
+  }
+})
+
+describe('a start that fails half-way', LIMIT, () => {
+  it('rejects with the reason and closes what was open', async () => {
+    nodes = await MemoryNodes.of(1)
+    const inUse = new Error('EADDRINUSE')
+    const log: string[] = []
+    const made = nodes.make(nodes.places[0]!, {
+      wrap: (transport) => watched(transport, log, { start: () => Promise.reject(inUse) })
+    })
+    await expect(made.node.start()).rejects.toBe(inUse)
+    await expect(made.node.stopped).rejects.toBe(inUse)
+    await expect(made.node.ready()).rejects.toBe(inUse)
+    expect(log).toEqual(['transport stopped'])
+    expect(made.closed).toEqual(['home'])
+    expect(made.clock.timers.size).toBe(0)
+  })
+
+  it('because the disk fails while the transport is being made, does not come up', async () => {
+    nodes = await MemoryNodes.of(1)
+    const log: string[] = []
+    const goOn = Promise.withResolvers<void>()
+    const { hub, places } = nodes
+    const { peerId } = places[0]!.key.signer
+    const made = nodes.make(places[0]!, {
+      parts: {
+        async createTransport(gate) {
+          await goOn.promise
+          return watched(hub.transport({ peerId, gate }), log)
+        }
+      }
+    })
+    made.storage.failSync()
+    const starting = made.node.start()
+    const end = starting.then(
+      () => 'started',
+      (error: unknown) => (error as Error).name
+    )
+    // A founder of one writes at once, and hears at once that it cannot.
+    await expect(made.node.config.read()).rejects.toMatchObject({ name: 'StorageFailedError' })
+    goOn.resolve()
+    expect(await end).toBe('StorageFailedError')
+    await expect(made.node.stopped).rejects.toMatchObject({ name: 'StorageFailedError' })
+    expect(log).not.toContain('transport started')
+    expect(made.clock.timers.size).toBe(0)
+  })
+})
+
+describe('a node whose disk fails', LIMIT, () => {
+  it('stops with the error, tells its callers, and the others go on', async () => {
+    const started = await formed(3)
+    const leader = started.find(({ node }) => node.leader?.peerId === node.peerId)!
+    const others = started.filter((one) => one !== leader)
+    leader.storage.failSync()
+    const set = leader.node.config.set({ interval: 1 }, { reason: 'lost' })
+    await expect(set).rejects.toMatchObject({ name: 'StorageFailedError' })
+    await expect(leader.node.stopped).rejects.toMatchObject({ name: 'StorageFailedError' })
+    expect(named(leader, 'stopped')).toMatchObject([{ reason: 'error', error: { name: 'StorageFailedError' } }])
+    expect(leader.clock.timers.size).toBe(0)
+    const after = await others[0]!.node.config.set({ interval: 2 }, { reason: 'goes on' })
+    expect((await others[1]!.node.config.read()).version).toBeGreaterThanOrEqual(after.version)
+  })
+})
