@@ -38,6 +38,7 @@ const TABLE: readonly Row[] = [
       'NotJsonError',
       'PassphraseNeededError',
       'PassphraseRefusedError',
+      'ScenarioError',
       'TokenTextError',
       'UnreadableFileError',
       'UsageError'

@@ -49,6 +49,11 @@ const COMMANDS: readonly Entry[] = [
     name: 'inspect',
     summary: 'show a genesis, token or certificate and verify it',
     load: () => import('./commands/inspect.ts')
+  },
+  {
+    name: 'simulate',
+    summary: 'run simulated clusters under faults, and show what happened',
+    load: () => import('./commands/simulate.ts')
   }
 ]
 

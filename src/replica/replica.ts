@@ -205,6 +205,11 @@ export class Replica {
     return this.#flush()
   }
 
+  /** Consensus alone, for whoever looks after every step: a simulator's invariants. Undefined until founded. */
+  consensus(): RaftStatus | undefined {
+    return this.#raft?.status()
+  }
+
   status(): ReplicaStatus {
     return {
       formation: this.#formation.status(),

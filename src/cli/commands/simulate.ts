@@ -1,0 +1,293 @@
+/** `quorate simulate`: many simulated clusters under faults, one seed again, or a scenario file; and a picture of a run. */
+import { writeFile } from 'node:fs/promises'
+import { type Command, InvalidArgumentError } from 'commander'
+import type {
+  CampaignReport,
+  Cast,
+  FaultId,
+  Recorder,
+  ReportRun,
+  RunResult,
+  ScenarioResult
+} from '../../simulation/index.ts'
+import { ExitWith } from '../cli-errors.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Io } from '../io.ts'
+import { readSource } from '../sources.ts'
+import type { Style } from '../view/style.ts'
+import { example, show, wholeNumber } from './shared.ts'
+
+interface Options {
+  readonly nodes: number
+  readonly seeds: { readonly from: number; readonly to: number }
+  readonly seconds: number
+  readonly faults?: readonly string[]
+  readonly keep?: readonly number[]
+  readonly network?: number
+  readonly scenario?: string
+  readonly report?: string
+  readonly shrink: boolean
+  readonly json?: boolean
+}
+
+export function define(command: Command, io: Io): void {
+  command
+    .option('--nodes <n>', 'founding size, 1 to 9', foundingSize, 5)
+    .option('--seeds <range>', 'one seed, or A..B', seedRange, { from: 1, to: 100 })
+    .option('--seconds <n>', 'virtual seconds of faults in each run', wholeNumber(1), 60)
+    .option('--faults <ids>', 'draw only these kinds, such as N5,P1 (docs/SIMULATION.md)', words)
+    .option('--keep <places>', 'of the faults of a single seed keep only these', places)
+    .option('--network <seed>', 'another fate for every frame of a single seed', wholeNumber(0))
+    .option('--scenario <file>', 'play a scenario file instead, - for standard input')
+    .option('--report <file>', 'write a page that shows the first failing run, or the first run')
+    .option('--no-shrink', 'do not look for fewer faults that fail as well')
+    .addHelpText(
+      'after',
+      `
+The shipped code runs in virtual time; disks, networks, clocks and processes fail as the seed says, and every invariant is
+checked after every event. Exit code 1 when one is broken, or when an expectation of a scenario does not hold.
+${example('quorate simulate --nodes 5 --seeds 1..100 --seconds 60\nquorate simulate --seeds 7 --report run.html')}`
+    )
+    .action((options: Options) => (options.scenario === undefined ? campaign(io, options) : scenario(io, options)))
+}
+
+// ── Seeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function campaign(io: Io, options: Options): Promise<void> {
+  const { castOf, runCampaign } = await import('../../simulation/index.ts')
+  const { nodes, seeds, seconds, json } = options
+  const only = await faultIds(options.faults)
+  const cast = await castOf(nodes)
+  if (options.keep !== undefined || options.network !== undefined) return replay(io, options, cast, only)
+  let first: RunResult | undefined
+  const report = await runCampaign({
+    nodes,
+    seeds,
+    seconds,
+    clock: io.clock,
+    signal: io.interrupt,
+    ...(only === undefined ? {} : { only }),
+    onRun(result) {
+      if (result.violation !== undefined) first ??= result
+    }
+  })
+  const replayed = first === undefined ? undefined : await smallest(options, cast, first)
+  if (options.report !== undefined) {
+    await writeReport(options.report, options, cast, replayed ?? { seed: seeds.from, only })
+  }
+  const again = replayed === undefined ? undefined : replayCommand(options, replayed)
+  show(io, json, { ...report, ...(again === undefined ? {} : { replay: again }) }, (style) => [
+    ...reportLines(report, style),
+    ...failureLines(cast, replayed, again, style, options.report)
+  ])
+  if (report.violations.length > 0) throw new ExitWith(EXIT.bug)
+}
+
+interface Replayed {
+  readonly seed: number
+  readonly only?: readonly FaultId[] | undefined
+  readonly result?: RunResult
+  readonly keep?: readonly number[]
+  readonly networkSeed?: number
+  readonly seconds?: number
+}
+
+async function smallest(options: Options, cast: Cast, failing: RunResult): Promise<Replayed> {
+  const { seed } = failing
+  const only = await faultIds(options.faults)
+  if (!options.shrink) return { seed, only, result: failing }
+  const { shrink } = await import('../../simulation/index.ts')
+  const { keep, networkSeed, seconds, result } = shrink({ cast, failing, seconds: options.seconds })
+  return { seed, only, result, keep, networkSeed, seconds }
+}
+
+/** One seed again, with fewer faults or another network. */
+async function replay(io: Io, options: Options, cast: Cast, only: readonly FaultId[] | undefined): Promise<void> {
+  const { seeds, keep, network } = options
+  const wanted = {
+    seed: seeds.from,
+    only,
+    ...(keep === undefined ? {} : { keep }),
+    ...(network === undefined ? {} : { networkSeed: network })
+  }
+  const { result } = await record(options, cast, wanted)
+  if (options.report !== undefined) await writeReport(options.report, options, cast, wanted)
+  show(io, options.json, { nodes: options.nodes, seeds: 1, ...result }, (style) =>
+    result.violation === undefined
+      ? [`${style.symbols.done} seed ${wanted.seed} holds every invariant`]
+      : failureLines(cast, { ...wanted, result }, undefined, style, options.report)
+  )
+  if (result.violation !== undefined) throw new ExitWith(EXIT.bug)
+}
+
+async function record(
+  { seconds }: Options,
+  cast: Cast,
+  wanted: Replayed
+): Promise<{ readonly result: RunResult; readonly recorder: Recorder }> {
+  const { drawPlan, Recorder, run } = await import('../../simulation/index.ts')
+  const { seed, only, keep, networkSeed } = wanted
+  // The plan is drawn for the whole length, whatever is left of it: a fault keeps its place.
+  const all = drawPlan({
+    seed,
+    size: cast.actors.length,
+    spanMs: seconds * 1_000,
+    ...(only === undefined ? {} : { only })
+  })
+  const recorder = new Recorder()
+  const result = run({
+    cast,
+    seed,
+    seconds: wanted.seconds ?? seconds,
+    recorder,
+    plan: keep === undefined ? all : keep.flatMap((place) => all[place] ?? []),
+    ...(networkSeed === undefined ? {} : { networkSeed })
+  })
+  return { result, recorder }
+}
+
+async function writeReport(path: string, options: Options, cast: Cast, wanted: Replayed): Promise<void> {
+  const { reportPage } = await import('../../simulation/index.ts')
+  const { result, recorder } = await record(options, cast, wanted)
+  const again = replayCommand(options, wanted)
+  const run: ReportRun = {
+    title: `seed ${wanted.seed}, ${cast.actors.length} voters`,
+    names: cast.actors.map(({ name }) => name),
+    recorder,
+    virtualMs: result.virtualMs,
+    replay: again
+  }
+  await writeFile(path, reportPage(run))
+}
+
+function replayCommand({ nodes, seconds, faults }: Options, { seed, keep, networkSeed }: Replayed): string {
+  const parts = [`quorate simulate --nodes ${nodes} --seeds ${seed} --seconds ${seconds}`]
+  if (faults !== undefined) parts.push(`--faults ${faults.join(',')}`)
+  if (keep !== undefined) parts.push(`--keep ${keep.length === 0 ? 'none' : keep.join(',')}`)
+  if (networkSeed !== undefined && networkSeed !== seed) parts.push(`--network ${networkSeed}`)
+  return parts.join(' ')
+}
+
+// ── A scenario ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function scenario(io: Io, options: Options): Promise<void> {
+  const { reportPage, runScenario } = await import('../../simulation/index.ts')
+  const text = (await readSource(io, options.scenario!, 'the scenario')).toString()
+  const played = await runScenario({ text, record: options.report !== undefined })
+  const { simulation, transcript, failures } = played
+  const { recorder } = simulation.world
+  if (options.report !== undefined && recorder !== undefined) {
+    const page = reportPage({
+      title: options.scenario!,
+      names: simulation.names,
+      recorder,
+      virtualMs: simulation.nowMs,
+      replay: `quorate simulate --scenario ${options.scenario!}`
+    })
+    await writeFile(options.report, page)
+  }
+  show(io, options.json, scenarioJson(played), (style) => [
+    transcript.trimEnd(),
+    ...failures.map(({ line, text: expected }) => `${style.symbols.failed} line ${line}: ${expected} does not hold`)
+  ])
+  if (failures.length > 0 || unexpected(played, text)) throw new ExitWith(EXIT.bug)
+}
+
+/** A violation that the scenario names is what it is about. */
+const unexpected = ({ simulation }: ScenarioResult, text: string): boolean =>
+  simulation.violations.some(({ invariant }) => !text.includes(`expect violation ${invariant}`))
+
+function scenarioJson({ simulation, transcript, failures }: ScenarioResult): object {
+  const { world } = simulation
+  return {
+    nodes: world.founders.length,
+    seeds: 1,
+    violations: simulation.violations.map((violation) => ({ seed: world.seed, ...violation })),
+    virtualSeconds: simulation.nowMs / 1_000,
+    events: world.events,
+    elections: world.elections,
+    faults: world.faults,
+    traceHash: world.traceHash.toString(16),
+    failures,
+    transcript
+  }
+}
+
+// ── Words for people ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en')
+
+function reportLines(report: CampaignReport, { bold, dim, green, red, symbols }: Style): string[] {
+  const { violations, recoveryMs, virtualSeconds, wallSeconds, faults, notFired } = report
+  const verdict =
+    violations.length === 0
+      ? green(`${symbols.done} every invariant held in ${report.seeds} runs`)
+      : red(`${symbols.failed} ${violations.length} of ${report.seeds} runs broke an invariant`)
+  const fired = Object.entries(faults).map(([id, count]) => `${id} ${count}`)
+  return [
+    bold(verdict),
+    `  ${report.nodes} voters, ${whole(virtualSeconds)} s of cluster time in ${wallSeconds.toFixed(1)} s (${whole(virtualSeconds / Math.max(wallSeconds, 1e-9))} : 1)`,
+    `  ${whole(report.events)} events, ${whole(report.frames)} frames, ${whole(report.elections)} elections, ${whole(report.commits)} commits`,
+    ...(recoveryMs === undefined
+      ? []
+      : [
+          `  back to work after healing: half within ${recoveryMs.p50.toFixed(0)} ms, 99 % within ${recoveryMs.p99.toFixed(0)} ms, all within ${recoveryMs.max.toFixed(0)} ms`
+        ]),
+    ...(report.beyondBudget === 0
+      ? []
+      : [`  ${report.beyondBudget} runs lost more than any promise covers: checked for safety only`]),
+    `  ${dim(`faults ${fired.join(', ') || 'none'}`)}`,
+    ...(notFired.length === 0 ? [] : [`  ${dim(`never fired: ${notFired.join(', ')}`)}`]),
+    `  ${dim(`trace ${report.traceHash.slice(0, 16)}`)}`
+  ]
+}
+
+function failureLines(
+  cast: Cast,
+  replayed: Replayed | undefined,
+  again: string | undefined,
+  { bold, red, dim }: Style,
+  report: string | undefined
+): string[] {
+  const violation = replayed?.result?.violation
+  if (replayed?.result === undefined || violation === undefined) return []
+  const nameOf = (index: number): string => cast.actors[index]?.name ?? `n${index + 1}`
+  return [
+    '',
+    `${red(bold(violation.invariant))} in seed ${replayed.seed} after ${violation.atMs.toFixed(3)} ms: ${violation.node} ${violation.detail}`,
+    ...replayed.result.plan.map((fault) => `  ${nodeFaultText(fault, nameOf)}`),
+    ...(again === undefined ? [] : [`replay: ${bold(again)}`]),
+    ...(report === undefined ? [dim('see it: add --report run.html')] : [])
+  ]
+}
+
+const nodeFaultText = (fault: RunResult['plan'][number], nameOf: (index: number) => string): string =>
+  `${fault.id}${fault.variant === '' ? '' : ` ${fault.variant}`} ${fault.nodes.map(nameOf).join(' ')} at ${fault.atMs} ms for ${fault.forMs} ms`
+
+// ── Options ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const words = (text: string): readonly string[] => text.split(',').filter((word) => word !== '')
+const places = (text: string): readonly number[] => (text === 'none' ? [] : words(text).map(wholeNumber(0)))
+
+function foundingSize(text: string): number {
+  const value = wholeNumber(1)(text)
+  if (value > 9) throw new InvalidArgumentError('A cluster has at most 9 founders.')
+  return value
+}
+
+function seedRange(text: string): { from: number; to: number } {
+  const match = /^(\d{1,9})(?:\.\.(\d{1,9}))?$/.exec(text)
+  const from = Number(match?.[1])
+  const to = Number(match?.[2] ?? match?.[1])
+  if (match === null || to < from) throw new InvalidArgumentError('It is one seed or a range such as 1..100.')
+  return { from, to }
+}
+
+async function faultIds(ids: readonly string[] | undefined): Promise<readonly FaultId[] | undefined> {
+  if (ids === undefined) return undefined
+  const { FAULT_IDS } = await import('../../simulation/index.ts')
+  const unknown = ids.find((id) => !(FAULT_IDS as readonly string[]).includes(id))
+  const { UsageError } = await import('../cli-errors.ts')
+  if (unknown !== undefined) throw new UsageError(`there is no fault ${unknown}; there are ${FAULT_IDS.join(', ')}`)
+  return ids as readonly FaultId[]
+}

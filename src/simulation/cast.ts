@@ -1,0 +1,189 @@
+/**
+ * The cast of a simulated cluster: genesis, keys, tokens and claims, all of them real documents with real Ed25519
+ * signatures, and the same in every run. They are made before a run begins, because making documents is asynchronous;
+ * inside the run only verification and the acceptance signatures of formation remain, and both are synchronous.
+ *
+ * What keeps this fast enough for bulk runs is memory, not pretence: a verdict on the same bytes is the same verdict, so
+ * each distinct document is proved once in a process by the shipped verifier, and remembered.
+ */
+import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
+import { concat, fromHex, utf8 } from '../core/bytes.ts'
+import { sha256 } from '../core/hash.ts'
+import type { JsonValue } from '../core/json.ts'
+import type { Claim, FormationCrypto } from '../formation/types.ts'
+import { makeAddressRecord, readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
+import { formationCrypto } from '../identity/certificate.ts'
+import { makeClaim, readClaim } from '../identity/claim.ts'
+import { createGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
+import { localKeyFromSeed } from '../identity/signer.ts'
+import { createToken, parseToken } from '../identity/token.ts'
+
+/** Epoch ms at which every simulated cluster was designed. */
+export const GENESIS_AT_MS = 1_750_000_000_000
+export const FOUNDING_SIZE_MAX = 9
+/** Disks that one machine may go through in a run. */
+const STORES_MAX = 4
+const LISTEN_PORT = 4001
+
+/** One disk of one machine: what an incarnation shows. */
+export interface Store {
+  readonly storeId: Uint8Array
+  readonly claim: Claim
+  /** The bundle that the hello shows. */
+  readonly claimBytes: Uint8Array
+}
+
+export interface Actor {
+  readonly name: string
+  readonly peerId: string
+  readonly address: string
+  readonly addressRecord: Uint8Array
+  readonly stores: readonly Store[]
+  /** Synchronous, unlike the shipped signer: the signature is the same, Ed25519 is deterministic. */
+  sign(payload: Uint8Array): Uint8Array
+}
+
+/** Somebody without credentials of this cluster, and what it tries. */
+export interface Stranger {
+  readonly name: string
+  readonly peerId: string
+  readonly claimBytes: Uint8Array | undefined
+  readonly domainId: Uint8Array
+}
+
+export interface Cast {
+  readonly genesis: VerifiedGenesis
+  readonly crypto: FormationCrypto
+  readonly actors: readonly Actor[]
+  readonly strangers: readonly Stranger[]
+  readonly readAddressRecord: (bytes: Uint8Array) => AddressRecord | undefined
+  actorAt(address: string): Actor | undefined
+}
+
+const casts = new Map<number, Promise<Cast>>()
+
+/** The cast of a cluster of `size` founders. Made once in a process. */
+export function castOf(size: number): Promise<Cast> {
+  const known = casts.get(size)
+  if (known !== undefined) return known
+  const made = makeCast(size)
+  casts.set(size, made)
+  return made
+}
+
+const bytesOf = (length: number, name: string): Uint8Array =>
+  sha256(utf8(`quorate simulation: ${name}`)).slice(0, length)
+
+async function makeCast(size: number): Promise<Cast> {
+  const issuer = localKeyFromSeed(bytesOf(32, 'issuer'))
+  const genesis = await createGenesis(
+    {
+      name: `simulated-${size}`,
+      foundingSize: size,
+      config: { limit: 1 } satisfies JsonValue,
+      createdAtMs: GENESIS_AT_MS,
+      nonce: bytesOf(16, `genesis ${size}`)
+    },
+    [issuer.signer]
+  )
+  const actors: Actor[] = []
+  for (let seat = 1; seat <= size; seat++) actors.push(await makeActor(genesis, issuer, size, seat))
+  const strangers = await makeStrangers(genesis, actors)
+  const byAddress = new Map(actors.map((actor) => [actor.address, actor]))
+  return {
+    genesis,
+    crypto: remembering(formationCrypto(genesis)),
+    actors,
+    strangers,
+    readAddressRecord: remember((bytes) => readAddressRecord(bytes)),
+    actorAt: (address) => byAddress.get(address)
+  }
+}
+
+async function makeActor(
+  genesis: VerifiedGenesis,
+  issuer: ReturnType<typeof localKeyFromSeed>,
+  size: number,
+  seat: number
+): Promise<Actor> {
+  const seed = bytesOf(32, `node ${seat}`)
+  const { signer } = localKeyFromSeed(seed)
+  const minted = await createToken(genesis, [issuer.signer], {
+    grant: { kind: 'founding', seat },
+    tokenId: bytesOf(16, `token ${size}/${seat}`),
+    seed: bytesOf(32, `token seed ${size}/${seat}`)
+  })
+  const token = parseToken(minted.text.revealText())
+  const stores: Store[] = []
+  for (let number = 1; number <= STORES_MAX; number++) {
+    const storeId = bytesOf(16, `store ${size}/${seat}/${number}`)
+    const nonce = bytesOf(16, `nonce ${size}/${seat}/${number}`)
+    const claimBytes = await makeClaim({ node: signer, storeId, nonce, by: { type: 'token', token } })
+    stores.push({ storeId, claim: readClaim(claimBytes, genesis).founding!, claimBytes })
+  }
+  const address = `/ip4/10.0.0.${seat}/tcp/${LISTEN_PORT}`
+  const key = privateKey(seed)
+  return {
+    name: `n${seat}`,
+    peerId: signer.peerId,
+    address,
+    addressRecord: await makeAddressRecord(signer, [address], 1),
+    stores,
+    sign: (payload) => new Uint8Array(sign(null, payload, key))
+  }
+}
+
+/** One for each way of having no business here (FAULTS B4 to B6). */
+async function makeStrangers(genesis: VerifiedGenesis, actors: readonly Actor[]): Promise<readonly Stranger[]> {
+  const { peerId } = localKeyFromSeed(bytesOf(32, 'stranger')).signer
+  const foreignIssuer = localKeyFromSeed(bytesOf(32, 'foreign issuer'))
+  const foreign = await createGenesis(
+    { name: 'foreign', foundingSize: 3, createdAtMs: GENESIS_AT_MS, nonce: bytesOf(16, 'foreign genesis') },
+    [foreignIssuer.signer]
+  )
+  const stolen = actors[0]!.stores[0]!.claimBytes
+  const altered = stolen.slice()
+  altered[altered.length - 1]! ^= 1
+  const base = { peerId, domainId: genesis.domainId }
+  return [
+    { ...base, name: 'no-claim', claimBytes: undefined },
+    { ...base, name: 'foreign-domain', domainId: foreign.domainId, claimBytes: undefined },
+    { ...base, name: 'stolen-claim', claimBytes: stolen },
+    { ...base, name: 'altered-claim', peerId: actors[0]!.peerId, claimBytes: altered },
+    { ...base, name: 'garbage', claimBytes: bytesOf(32, 'garbage') }
+  ]
+}
+
+function remembering(crypto: FormationCrypto): FormationCrypto {
+  return { ...crypto, readClaim: remember((bytes) => crypto.readClaim(bytes)) }
+}
+
+/** Remembers the verdict on every distinct document; one that does not hold is undefined. */
+function remember<T>(read: (bytes: Uint8Array) => T | undefined): (bytes: Uint8Array) => T | undefined {
+  const known = new Map<string, T | undefined>()
+  return (bytes) => {
+    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+    if (known.has(key)) return known.get(key)
+    const value = tolerant(read, bytes)
+    if (known.size < KNOWN_MAX) known.set(key, value)
+    return value
+  }
+}
+
+const KNOWN_MAX = 4_096
+
+function tolerant<T>(read: (bytes: Uint8Array) => T | undefined, bytes: Uint8Array): T | undefined {
+  try {
+    return read(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** RFC 8410, as the shipped signer writes it. */
+const privateKey = (seed: Uint8Array): KeyObject =>
+  createPrivateKey({
+    key: Buffer.from(concat(fromHex('302e020100300506032b657004220420')!, seed)),
+    format: 'der',
+    type: 'pkcs8'
+  })

@@ -1,0 +1,219 @@
+/**
+ * Faults as data: what, when, where. A plan is drawn from the seed (swarm testing: each run switches on a random subset of
+ * the kinds; Groce et al., "Swarm Testing", ISSTA 2012), each kind from a stream of its own, so that a fault can be taken
+ * out of a plan without any other one moving. The ids are those of docs/SIMULATION.md.
+ */
+import { seededRandom, type Random } from '../core/random.ts'
+
+export const FAULT_IDS = [
+  'N1', 'N2', 'N3', 'N4', 'N5', 'N6', 'N7', 'N8', 'N9', 'N10', 'N11', 'N12', 'N14',
+  'P1', 'P2', 'P3', 'P4', 'P5', 'P6',
+  'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7',
+  'B1', 'B6', 'O11'
+] as const // prettier-ignore
+
+export type FaultId = (typeof FAULT_IDS)[number]
+
+export interface Fault {
+  readonly id: FaultId
+  readonly atMs: number
+  /** How long it lasts; for a crash, until the restart. */
+  readonly forMs: number
+  /** Machines that it concerns, by index. */
+  readonly nodes: readonly number[]
+  /** Rate, factor, delay in ms: what the kind says. */
+  readonly value: number
+  /** Which of the forms of the kind. */
+  readonly variant: string
+}
+
+interface Kind {
+  readonly id: FaultId
+  readonly text: string
+  /** Trusting Raft's disk is wrong here: outside of what is promised, and only drawn when asked for. */
+  readonly beyond?: boolean
+  readonly draw: (random: Random, size: number) => Pick<Fault, 'nodes' | 'value' | 'variant' | 'forMs'>
+}
+
+const none = { nodes: [], value: 0, variant: '', forMs: 0 } as const
+const pick = <T>(random: Random, items: readonly T[]): T => items[random.int(0, items.length - 1)]!
+const ms = (random: Random, low: number, high: number): number => random.int(low, high)
+const oneNode = (random: Random, size: number): readonly number[] => [random.int(0, size - 1)]
+
+function someNodes(random: Random, size: number): readonly number[] {
+  const nodes = Array.from({ length: size }, (_, i) => i).filter(() => random.next() < 0.5)
+  return nodes.length === 0 || nodes.length === size ? [random.int(0, size - 1)] : nodes
+}
+
+function twoNodes(random: Random, size: number): readonly number[] {
+  const a = random.int(0, size - 1)
+  return [a, (a + random.int(1, Math.max(1, size - 1))) % size]
+}
+
+const span = (random: Random): number => pick(random, [300, 1_000, 3_000, 8_000]) * (0.5 + random.next())
+
+export const FAULT_KINDS: readonly Kind[] = [
+  { id: 'N1', text: 'frames are lost', draw: (r) => ({ ...none, value: r.next() * 0.3, forMs: span(r) * 2 }) },
+  {
+    id: 'N2',
+    text: 'frames are delayed',
+    draw: (r) => ({
+      ...none,
+      variant: pick(r, ['exponential', 'spikes']),
+      value: pick(r, [5, 40, 200, 2_000]),
+      forMs: span(r)
+    })
+  },
+  { id: 'N3', text: 'frames arrive twice', draw: (r) => ({ ...none, value: r.next() * 0.5, forMs: span(r) * 2 }) },
+  {
+    id: 'N4',
+    text: 'frames overtake each other',
+    draw: (r) => ({ ...none, value: pick(r, [2, 20, 150]), forMs: span(r) * 2 })
+  },
+  {
+    id: 'N5',
+    text: 'partition',
+    draw: (r, n) => ({ ...none, nodes: someNodes(r, n), variant: pick(r, ['silent', 'reset']), forMs: span(r) })
+  },
+  {
+    id: 'N6',
+    text: 'one-way partition',
+    draw: (r, n) => ({ ...none, nodes: someNodes(r, n), variant: pick(r, ['deaf', 'mute']), forMs: span(r) })
+  },
+  {
+    id: 'N7',
+    text: 'partial partition',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), variant: pick(r, ['bridge', 'ring']), forMs: span(r) })
+  },
+  {
+    id: 'N8',
+    text: 'flapping link',
+    draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: ms(r, 100, 600), forMs: span(r) })
+  },
+  {
+    id: 'N9',
+    text: 'slow link',
+    draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: ms(r, 20, 800), forMs: span(r) * 2 })
+  },
+  { id: 'N10', text: 'half-open connection', draw: (r, n) => ({ ...none, nodes: twoNodes(r, n) }) },
+  {
+    id: 'N11',
+    text: 'wall clock jumps',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: (r.next() - 0.5) * 20 })
+  },
+  {
+    id: 'N12',
+    text: 'clock drifts',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: 0.9 + r.next() * 0.2, forMs: span(r) * 3 })
+  },
+  { id: 'N14', text: 'seed lists name few', draw: (r) => ({ ...none, value: r.int(1, 2) }) },
+  {
+    id: 'P1',
+    text: 'process killed',
+    draw: (r, n) => ({
+      ...none,
+      nodes: oneNode(r, n),
+      variant: pick(r, ['now', 'before-sync', 'after-sync', 'after-send']),
+      forMs: ms(r, 20, 4_000)
+    })
+  },
+  { id: 'P2', text: 'process paused', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: span(r) }) },
+  {
+    id: 'P3',
+    text: 'restart storm',
+    draw: (r) => ({ ...none, variant: pick(r, ['kill', 'power', 'rolling']), forMs: ms(r, 50, 2_000) })
+  },
+  { id: 'P4', text: 'disk lost', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: ms(r, 50, 3_000) }) },
+  {
+    id: 'P5',
+    text: 'disk set back',
+    beyond: true,
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: ms(r, 500, 4_000) })
+  },
+  {
+    id: 'P6',
+    text: 'machine cloned',
+    beyond: true,
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: span(r) })
+  },
+  {
+    id: 'D1',
+    text: 'power cut, torn write',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: ms(r, 200, 5_000) })
+  },
+  { id: 'D2', text: 'sync fails', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: ms(r, 50, 2_000) }) },
+  {
+    id: 'D3',
+    text: 'power cut of several',
+    draw: (r, n) => ({ ...none, nodes: someNodes(r, n), forMs: ms(r, 200, 3_000) })
+  },
+  {
+    id: 'D4',
+    text: 'bit rot',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: r.next(), forMs: ms(r, 50, 1_000) })
+  },
+  {
+    id: 'D5',
+    text: "another machine's disk",
+    draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), forMs: ms(r, 50, 1_000) })
+  },
+  { id: 'D6', text: 'disk full', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: ms(r, 100, 3_000) }) },
+  {
+    id: 'D7',
+    text: 'slow disk',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: ms(r, 20, 1_000), forMs: span(r) * 2 })
+  },
+  {
+    id: 'B1',
+    text: 'frames that no member would send',
+    draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: r.int(1, 20) })
+  },
+  { id: 'B6', text: 'strangers knock', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: r.int(1, 64) }) },
+  { id: 'O11', text: 'leadership is handed over', draw: (r, n) => ({ ...none, nodes: oneNode(r, n) }) }
+]
+
+const KIND_OF = new Map(FAULT_KINDS.map((kind) => [kind.id, kind]))
+
+export interface PlanInit {
+  readonly seed: number
+  readonly size: number
+  readonly spanMs: number
+  /** Kinds that may be drawn. Default: all that are within what is promised. */
+  readonly only?: readonly FaultId[]
+}
+
+/** The faults of a seed, by time. */
+export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault[] {
+  const root = seededRandom(seed).fork('faults')
+  const share = root.fork('share').next() * 0.6
+  // Formation is short: in a third of the runs faults are there from the first moment, and dense.
+  const early = root.fork('early').next() < 0.33
+  const fromMs = early ? 0 : Math.min(1_500, spanMs / 4)
+  const faults: Fault[] = []
+  for (const kind of FAULT_KINDS) {
+    const random = root.fork(kind.id)
+    const wanted = only === undefined ? kind.beyond !== true && random.next() < share : only.includes(kind.id)
+    if (!wanted) continue
+    const count = 1 + random.int(0, Math.ceil(spanMs / 15_000))
+    for (let i = 0; i < count; i++) {
+      const own = random.fork(String(i))
+      const place = own.next()
+      const atMs = Math.round(fromMs + (early && own.next() < 0.5 ? place * 100 : place * (spanMs - fromMs)))
+      const drawn = kind.draw(own, size)
+      faults.push({ id: kind.id, atMs, ...drawn, forMs: Math.round(drawn.forMs) })
+    }
+  }
+  return faults.toSorted((a, b) => a.atMs - b.atMs)
+}
+
+/** One line for people. */
+export function faultText(
+  { id, nodes, variant, value, atMs, forMs }: Fault,
+  nameOf: (index: number) => string
+): string {
+  const where = nodes.length === 0 ? '' : ` ${nodes.map(nameOf).join(' ')}`
+  const how = variant === '' ? '' : ` (${variant})`
+  const amount = value === 0 ? '' : ` ${Number(value.toPrecision(3))}`
+  const long = forMs === 0 ? '' : ` for ${forMs} ms`
+  return `${id} ${KIND_OF.get(id)!.text}${how}${where}${amount} at ${atMs} ms${long}`
+}

@@ -1,0 +1,389 @@
+/**
+ * A machine outlives its processes: it has an address, a disk, a clock and a key. A process is one life of the shipped
+ * replica and dial planner on it, driven by the rules of `node/driver.ts`: persist, then send, then apply; a failed write is
+ * a crash; a late timer first lets pending input in.
+ */
+import { utf8 } from '../core/bytes.ts'
+import { sha256 } from '../core/hash.ts'
+import { timingPresets } from '../config-init/timing.ts'
+import { createDialPlanner } from '../discovery/dial-planner.ts'
+import type { DialPlan, DialPlanner, DialPlannerInput, DialTarget } from '../discovery/port.ts'
+import { decodeFormationState, initialFormationState } from '../formation/index.ts'
+import { clusterIdOf, encodeCertificate, readCertificate } from '../identity/certificate.ts'
+import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
+import { Replica } from '../replica/index.ts'
+import type { ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
+import { anyConfig } from '../replicated-config/index.ts'
+import type { WriteBatch } from '../storage/port.ts'
+import type { Actor, Store } from './cast.ts'
+import { type Recovery, SimulatedLog } from './disk.ts'
+import type { Session } from './session.ts'
+import type { World } from './world.ts'
+
+/** The preset that a LAN has: heartbeats every 50 ms. */
+export const TIMING = timingPresets.lan
+/** One Ed25519 signature. */
+const SIGN_US = 60
+
+/** Where a process dies when it dies at a write (FAULTS P1). */
+export type CrashPoint = 'before-sync' | 'after-sync' | 'after-send'
+
+export class Machine {
+  readonly world: World
+  readonly index: number
+  readonly name: string
+  readonly actor: Actor
+  readonly address: string
+  storeNumber = 0
+  log: SimulatedLog
+  /** The founding certificate beside the key: outlives the log. */
+  certificate: Uint8Array | undefined
+  process: Process | undefined
+  /** The operating system runs and answers for closed ports. */
+  hostUp = true
+  lives = 0
+  /** Local monotonic time: ms at `sinceUs`, and how fast it runs. */
+  clockMs: number
+  clockSinceUs = 0
+  clockRate = 1
+  /** Offset of the wall clock. Nothing but dates of tokens and words for people look at it. */
+  wallOffsetMs = 0
+  diskUs = 300
+  /** What the next sync does instead of succeeding. */
+  diskFault: 'fail' | 'full' | undefined
+  crashPoint: CrashPoint | undefined
+  /** Addresses of peers that it was connected to: the peer cache of the data directory. */
+  readonly peerCache = new Map<string, string>()
+  /** Why it does not start: what the store said. */
+  refusal: string | undefined
+  /** The disk was set back or copied: an incarnation that Raft trusts in vain. */
+  distrusted = false
+
+  constructor(world: World, index: number, name: string, actor: Actor, address: string) {
+    this.world = world
+    this.index = index
+    this.name = name
+    this.actor = actor
+    this.address = address
+    this.clockMs = 1_000 + index * 777
+    this.log = this.#emptyLog()
+  }
+
+  get store(): Store {
+    return this.actor.stores[this.storeNumber]!
+  }
+
+  get incarnation(): string {
+    return this.store.claim.incarnation
+  }
+
+  nowMs(): number {
+    return this.clockMs + ((this.world.nowUs - this.clockSinceUs) * this.clockRate) / 1_000
+  }
+
+  /** When this machine's clock will show `ms`. Never earlier than the next microsecond. */
+  whenUs(ms: number): number {
+    const us = this.clockSinceUs + ((ms - this.clockMs) * 1_000) / this.clockRate
+    return Math.max(this.world.nowUs + 1, Math.ceil(us))
+  }
+
+  setClock(rate: number): void {
+    this.clockMs = this.nowMs()
+    this.clockSinceUs = this.world.nowUs
+    this.clockRate = rate
+  }
+
+  /** The data directory is gone; key and certificate stay. False when there is no further disk. */
+  wipe(): boolean {
+    if (this.storeNumber + 1 >= this.actor.stores.length) return false
+    this.storeNumber++
+    this.log = this.#emptyLog()
+    this.peerCache.clear()
+    this.refusal = undefined
+    this.distrusted = false
+    return true
+  }
+
+  #emptyLog(): SimulatedLog {
+    const { genesis } = this.world.cast
+    return new SimulatedLog({
+      domainId: genesis.domainId,
+      peerId: this.actor.peerId,
+      storeId: this.store.storeId
+    })
+  }
+}
+
+interface Waiting {
+  readonly after: number
+  readonly to: string
+  readonly frame: Uint8Array
+}
+
+export class Process {
+  readonly machine: Machine
+  readonly world: World
+  readonly replica: Replica
+  readonly recovery: Recovery
+  readonly bootNonce: Uint8Array
+  readonly sessions = new Map<string, Session>()
+  alive = true
+  paused = false
+  readonly #planner: DialPlanner
+  #pendingInputs: (() => void)[] = []
+  #durable = 0
+  #waiting: Waiting[] = []
+  #queue: { readonly id: number; readonly batch: WriteBatch }[] = []
+  #syncing = false
+  #syncs = 0
+  /** Local ms at which the replica wants its next tick. */
+  #deadline: number | undefined
+  #timerUs = Infinity
+  #plannerDeadline: number | undefined
+  #plannerTimerUs = Infinity
+
+  constructor(machine: Machine) {
+    const { world, actor, store, log } = machine
+    const { genesis, crypto } = world.cast
+    this.machine = machine
+    this.world = world
+    this.recovery = log.open()
+    machine.lives++
+    this.bootNonce = sha256(utf8(`${machine.name}/${machine.lives}`)).slice(0, 16)
+    const { cells, entries } = this.recovery
+    const stored = cells.get(FORMATION_CELL)
+    const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
+    const kept = machine.certificate === undefined ? undefined : readCertificate(machine.certificate, genesis)
+    const random = world.random.fork(`${machine.name}/${machine.lives}`)
+    this.replica = new Replica({
+      self: store.claim,
+      domainId: genesis.domainId,
+      generation: genesis.genesis.generation,
+      foundingSize: genesis.genesis.foundingSize,
+      initialConfigText: genesis.genesis.config,
+      validateConfig: anyConfig,
+      formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
+      hardState: decodeHardState(cells.get(VOTE_CELL)),
+      entries: entries.map(recoverEntry),
+      crypto,
+      clusterIdOf: (certificate) => clusterIdOf(certificate, genesis),
+      certificateDocument: encodeCertificate,
+      readAddressRecord: world.cast.readAddressRecord,
+      raftTiming: TIMING.raft,
+      formationTiming: TIMING.formation,
+      random
+    })
+    this.#planner = createDialPlanner({ self: actor.peerId, random: random.fork('dial') })
+  }
+
+  get name(): string {
+    return this.machine.name
+  }
+
+  /** Begins this life: the replica first, then whom to look for. */
+  start(seeds: readonly string[]): void {
+    this.world.oracle.started(this)
+    this.#carryOut(this.replica.start(this.machine.nowMs()))
+    this.world.oracle.stepped(this, undefined)
+    this.plan({ type: 'self', addresses: [this.machine.address] })
+    this.seed(seeds)
+    for (const [peerId, address] of this.machine.peerCache) {
+      this.plan({ type: 'hint', hint: { source: 'cache', peerId, addresses: [address] } })
+    }
+  }
+
+  seed(addresses: readonly string[]): void {
+    this.plan({ type: 'hint', hint: { source: 'seed', peerId: undefined, addresses } })
+  }
+
+  /** Everything that happens to a process passes here; while it stands still, it queues in the kernel. */
+  input(input: ReplicaInput): void {
+    if (!this.alive) return
+    if (this.paused) {
+      this.#pendingInputs.push(() => this.#step(input))
+      return
+    }
+    this.#step(input)
+  }
+
+  #step(input: ReplicaInput): void {
+    if (!this.alive) return
+    let effects: ReplicaEffects
+    try {
+      effects = this.replica.step(input, this.machine.nowMs())
+    } catch (error) {
+      this.world.oracle.threw(this, input, error)
+      this.die('kill')
+      return
+    }
+    this.#carryOut(effects)
+    this.world.oracle.stepped(this, input)
+  }
+
+  #carryOut(effects: ReplicaEffects): void {
+    this.world.oracle.asked(this, effects)
+    for (const { id, batch } of effects.writes) this.#persist(id, batch)
+    for (const { to, frame, after } of effects.sends) {
+      if (after <= this.#durable) this.#send(to, frame)
+      else this.#waiting.push({ after, to, frame })
+    }
+    for (const { term, payload } of effects.sign) {
+      const signature = this.machine.actor.sign(payload)
+      this.world.after(SIGN_US, () => this.input({ type: 'signed', term, payload, signature }))
+    }
+    for (const event of effects.events) this.#event(event)
+    for (const outcome of effects.outcomes) this.world.settled(this, outcome)
+    this.#arm(effects.deadline)
+  }
+
+  #event(event: ReplicaEvent): void {
+    this.world.reported(this, event)
+    if (event.type === 'founded') {
+      this.machine.certificate ??= event.certificate
+      const peerIds = this.replica.status().founders.map(({ peerId }) => peerId)
+      this.plan({ type: 'wanted', peerIds: peerIds.filter((peerId) => peerId !== this.machine.actor.peerId) })
+    } else if (event.type === 'hint') {
+      this.plan({
+        type: 'hint',
+        hint: { source: 'exchange', peerId: event.peerId, addresses: event.addresses }
+      })
+    }
+  }
+
+  #send(to: string, frame: Uint8Array): void {
+    this.world.oracle.sends(this, to, frame)
+    this.sessions.get(to)?.send(this, frame)
+  }
+
+  // ── The store: group commit, one sync at a time ─────────────────────────────────────────────────────────────────────
+
+  #persist(id: number, batch: WriteBatch): void {
+    this.machine.log.accept(batch)
+    this.#queue.push({ id, batch })
+    if (!this.#syncing) this.#flush()
+  }
+
+  #flush(): void {
+    const group = this.#queue
+    this.#queue = []
+    this.#syncing = true
+    const { machine, world } = this
+    machine.log.write(group.map(({ batch }) => batch))
+    if (machine.crashPoint === 'before-sync') return this.#crashAtPoint()
+    const us = Math.ceil(machine.diskUs * (0.5 + world.chance(machine, this.#syncs++)))
+    world.after(us, () => this.#synced(group))
+  }
+
+  #synced(group: readonly { readonly id: number; readonly batch: WriteBatch }[]): void {
+    if (!this.alive) return
+    const { machine, world } = this
+    if (machine.diskFault !== undefined) {
+      if (machine.diskFault === 'full') machine.log.cutShort(world.chance(machine, this.#syncs) * 64)
+      machine.diskFault = undefined
+      this.die('disk')
+      return
+    }
+    machine.log.synced()
+    for (const { batch } of group) world.oracle.persisted(this, batch)
+    if (machine.crashPoint === 'after-sync') return this.#crashAtPoint()
+    this.#durable = group.at(-1)!.id
+    let ready = 0
+    while (ready < this.#waiting.length && this.#waiting[ready]!.after <= this.#durable) {
+      const { to, frame } = this.#waiting[ready++]!
+      this.#send(to, frame)
+    }
+    if (ready > 0) this.#waiting = this.#waiting.slice(ready)
+    if (machine.crashPoint === 'after-send') return this.#crashAtPoint()
+    this.#syncing = false
+    for (const { id } of group) this.input({ type: 'persisted', write: id })
+    if (this.#queue.length > 0 && !this.#syncing && this.alive) this.#flush()
+  }
+
+  #crashAtPoint(): void {
+    this.machine.crashPoint = undefined
+    this.die('kill')
+  }
+
+  // ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One timer in the heap at a time: when it comes early, it is set anew. A deadline that moves away costs nothing. */
+  #arm(deadline: number | undefined): void {
+    this.#deadline = deadline
+    if (deadline === undefined) return
+    const at = this.machine.whenUs(deadline)
+    if (at >= this.#timerUs) return
+    this.#timerUs = at
+    this.world.at(at, () => this.#timer(at))
+  }
+
+  #timer(at: number): void {
+    if (!this.alive || this.#timerUs !== at) return
+    this.#timerUs = Infinity
+    if (this.paused) return
+    this.tickIfDue()
+  }
+
+  tickIfDue(): void {
+    if (this.#deadline === undefined || !this.alive) return
+    if (this.machine.nowMs() >= this.#deadline) this.#step({ type: 'tick' })
+    else this.#arm(this.#deadline)
+  }
+
+  plan(input: DialPlannerInput): void {
+    if (!this.alive) return
+    const plan: DialPlan = this.#planner.step(input, this.machine.nowMs())
+    this.#plannerDeadline = plan.deadline
+    for (const target of plan.dials) this.#dial(target)
+    this.#armPlanner()
+  }
+
+  #dial(target: DialTarget): void {
+    this.world.dial(this, target)
+  }
+
+  #armPlanner(): void {
+    if (this.#plannerDeadline === undefined) return
+    const at = this.machine.whenUs(this.#plannerDeadline)
+    if (at >= this.#plannerTimerUs) return
+    this.#plannerTimerUs = at
+    this.world.at(at, () => {
+      if (this.#plannerTimerUs !== at) return
+      this.#plannerTimerUs = Infinity
+      if (!this.alive || this.paused || this.#plannerDeadline === undefined) return
+      if (this.machine.nowMs() >= this.#plannerDeadline) this.plan({ type: 'tick' })
+      else this.#armPlanner()
+    })
+  }
+
+  // ── Its end, and its stand-still ────────────────────────────────────────────────────────────────────────────────────
+
+  pause(): void {
+    this.paused = true
+  }
+
+  /** Wakes: what waits in the sockets comes before the timers that are late (FAULTS P2). */
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    const pending = this.#pendingInputs
+    this.#pendingInputs = []
+    for (const run of pending) run()
+    this.tickIfDue()
+    this.plan({ type: 'tick' })
+  }
+
+  /** What happens to it while it stands still and is not an input of the replica. */
+  later(run: () => void): void {
+    if (this.paused) this.#pendingInputs.push(run)
+    else run()
+  }
+
+  /** `kill` and `disk`: the kernel closes its sockets. `power`: nobody hears anything. */
+  die(how: 'kill' | 'disk' | 'power'): void {
+    if (!this.alive) return
+    this.alive = false
+    this.machine.process = undefined
+    this.#pendingInputs = []
+    this.world.died(this, how)
+  }
+}

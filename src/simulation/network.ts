@@ -1,0 +1,87 @@
+/**
+ * What the network does to frames at this moment. Faults that are active are laid over each other; when one begins or ends,
+ * the whole picture is drawn anew, so that no fault has to know how to undo itself.
+ */
+import { FATE, type Fate } from './fate.ts'
+
+/** Machines that one world can hold, clones and strangers included. */
+export const MACHINES_MAX = 16
+
+export const link = (from: number, to: number): number => from * MACHINES_MAX + to
+
+export class Network {
+  readonly #fate: Fate
+  /** 1 where nothing passes from row to column. */
+  readonly blocked = new Uint8Array(MACHINES_MAX * MACHINES_MAX)
+  /** Extra one-way delay, by link. */
+  readonly slowUs = new Float64Array(MACHINES_MAX * MACHINES_MAX)
+  readonly #count = new Float64Array(MACHINES_MAX * MACHINES_MAX)
+  /** Links that keep what is sent until it is released, in order. */
+  readonly held = new Map<number, (() => void)[]>()
+  lossRate = 0
+  duplicateRate = 0
+  /** A duplicate arrives up to this much later, possibly in another session. */
+  duplicateLateUs = 0
+  /** Frames overtake each other by up to this much; 0: a stream keeps its order. */
+  reorderUs = 0
+  /** Mean of an exponential addition to every delay. */
+  delayUs = 0
+  spikeRate = 0
+  spikeUs = 0
+
+  constructor(fate: Fate) {
+    this.#fate = fate
+  }
+
+  /** A network without faults: 0.2 to 0.8 ms one way. */
+  clear(): void {
+    this.blocked.fill(0)
+    this.slowUs.fill(0)
+    this.lossRate = this.duplicateRate = this.duplicateLateUs = this.reorderUs = 0
+    this.delayUs = this.spikeRate = this.spikeUs = 0
+  }
+
+  block(from: number, to: number): void {
+    this.blocked[link(from, to)] = 1
+  }
+
+  blockBoth(a: number, b: number): void {
+    this.block(a, b)
+    this.block(b, a)
+  }
+
+  isBlocked(from: number, to: number): boolean {
+    return this.blocked[link(from, to)] === 1
+  }
+
+  /** Numbers the frames of each link: its fates hang on the number. */
+  next(from: number, to: number): number {
+    return this.#count[link(from, to)]!++
+  }
+
+  loses(from: number, to: number, n: number): boolean {
+    return this.lossRate > 0 && this.#fate.unit(link(from, to), n, FATE.loss) < this.lossRate
+  }
+
+  /** One way, whole microseconds. */
+  delay(from: number, to: number, n: number): number {
+    const at = link(from, to)
+    const fate = this.#fate
+    let delay = 200 + fate.unit(at, n, FATE.delay) * 600 + this.slowUs[at]!
+    if (this.delayUs > 0) delay -= Math.log(1 - fate.unit(at, n, FATE.reorder)) * this.delayUs
+    if (this.spikeRate > 0 && fate.unit(at, n, FATE.spike) < this.spikeRate) delay += this.spikeUs
+    return Math.ceil(delay)
+  }
+
+  /** How much later a second copy arrives; undefined: there is none. */
+  duplicate(from: number, to: number, n: number): number | undefined {
+    if (this.duplicateRate === 0) return undefined
+    const at = link(from, to)
+    if (this.#fate.unit(at, n, FATE.duplicate) >= this.duplicateRate) return undefined
+    return Math.ceil(this.#fate.unit(at, n, FATE.replay) * this.duplicateLateUs)
+  }
+
+  jitter(from: number, to: number, n: number): number {
+    return Math.ceil(this.#fate.unit(link(from, to), n, FATE.flip) * this.reorderUs)
+  }
+}

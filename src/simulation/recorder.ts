@@ -1,0 +1,147 @@
+/** What a picture needs of a run. Absent in bulk runs. */
+import type { ReplicaEvent } from '../replica/types.ts'
+import type { Machine } from './machine.ts'
+import type { Violation } from './oracle.ts'
+import { numberIn, raftTypeOf } from './peek.ts'
+
+/** One frame on its way; `arriveMs` is undefined when it was lost. */
+export interface RecordedFrame {
+  readonly kind: string
+  readonly from: number
+  readonly to: number
+  readonly sentMs: number
+  readonly arriveMs: number | undefined
+  readonly term: number
+}
+
+export type RecordedMark =
+  | {
+      readonly type: 'life'
+      readonly node: number
+      readonly atMs: number
+      readonly state: 'up' | 'down'
+      readonly how: string
+    }
+  | {
+      readonly type: 'role'
+      readonly node: number
+      readonly atMs: number
+      readonly role: string
+      readonly term: number
+      readonly why: string
+    }
+  | {
+      readonly type: 'config'
+      readonly node: number
+      readonly atMs: number
+      readonly version: number
+      readonly hash: string
+    }
+  | {
+      readonly type: 'note'
+      readonly node: number
+      readonly atMs: number
+      readonly text: string
+      readonly detail: string
+    }
+  | { readonly type: 'paused'; readonly node: number; readonly atMs: number; readonly paused: boolean }
+
+export interface RecordedFault {
+  readonly id: string
+  readonly fromMs: number
+  readonly untilMs: number
+  readonly text: string
+  readonly nodes: readonly number[]
+}
+
+/** Beats of this many frames are kept; the rest is counted. */
+const FRAMES_MAX = 60_000
+
+export class Recorder {
+  readonly frames: RecordedFrame[] = []
+  readonly marks: RecordedMark[] = []
+  readonly faults: RecordedFault[] = []
+  readonly violations: Violation[] = []
+  framesDropped = 0
+
+  life(machine: Machine, state: 'up' | 'down', how = ''): void {
+    this.marks.push({ type: 'life', node: machine.index, atMs: nowMs(machine), state, how })
+  }
+
+  paused(machine: Machine, paused: boolean): void {
+    this.marks.push({ type: 'paused', node: machine.index, atMs: nowMs(machine), paused })
+  }
+
+  note(machine: Machine, text: string, detail: string): void {
+    this.marks.push({ type: 'note', node: machine.index, atMs: nowMs(machine), text, detail })
+  }
+
+  event(machine: Machine, event: ReplicaEvent): void {
+    const at = { node: machine.index, atMs: nowMs(machine) }
+    switch (event.type) {
+      case 'role':
+        this.marks.push({ type: 'role', ...at, role: event.role, term: event.term, why: event.reason })
+        return
+      case 'config':
+        this.marks.push({ type: 'config', ...at, version: event.version, hash: event.hash })
+        return
+      case 'founded':
+        this.marks.push({
+          type: 'role',
+          ...at,
+          role: 'follower',
+          term: 0,
+          why: `founded ${event.clusterId.slice(0, 8)}`
+        })
+        return
+      case 'founding-leader':
+        this.note(machine, 'founding leader', `elected in founding term ${event.term} by ${event.votes} votes`)
+        return
+      case 'campaign':
+        this.note(machine, 'founding campaign', `founding term ${event.term}: ${event.reason}`)
+        return
+      case 'no-quorum':
+        this.note(machine, 'no quorum', `in term ${event.term} it heard ${event.heardFrom.length} voters`)
+        return
+      case 'alarm':
+        this.note(machine, `alarm ${event.code}`, event.detail)
+        return
+      case 'seat-conflict':
+        this.note(machine, 'seat conflict', `two claims on seat ${event.seat}`)
+        return
+      case 'founder-seen':
+      case 'frame-refused':
+      case 'hint':
+      case 'leader':
+      case 'member':
+      case 'writable':
+        return
+    }
+  }
+
+  frame(from: Machine, to: Machine, frame: Uint8Array, sentUs: number, arriveUs: number | undefined): void {
+    if (this.frames.length >= FRAMES_MAX) {
+      this.framesDropped++
+      return
+    }
+    const type = raftTypeOf(frame)
+    this.frames.push({
+      kind: type ?? 'other',
+      from: from.index,
+      to: to.index,
+      sentMs: sentUs / 1_000,
+      arriveMs: arriveUs === undefined ? undefined : arriveUs / 1_000,
+      term: type === undefined ? 0 : numberIn(frame, 0)
+    })
+  }
+
+  fault(fault: RecordedFault): void {
+    this.faults.push(fault)
+  }
+
+  violation(violation: Violation): void {
+    this.violations.push(violation)
+  }
+}
+
+const nowMs = (machine: Machine): number => machine.world.nowUs / 1_000

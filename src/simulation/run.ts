@@ -1,0 +1,222 @@
+/**
+ * One run: a cluster forms and serves while faults happen (the safety phase), then a random core is healed and must make
+ * progress within a bound that follows from the timing (the liveness phase); the rest may stay dead. A run is a function of
+ * its options.
+ *
+ * The two phases are TigerBeetle's way of stating liveness: while everything may fail, nothing can be demanded but safety.
+ */
+import { encodeCommand } from '../replicated-config/index.ts'
+import type { Cast } from './cast.ts'
+import { FaultDriver } from './fault-driver.ts'
+import { drawPlan, type Fault, type FaultId } from './faults.ts'
+import type { Machine, Process } from './machine.ts'
+import { TIMING } from './machine.ts'
+import type { Violation } from './oracle.ts'
+import type { Recorder } from './recorder.ts'
+import { isolated } from './sandbox.ts'
+import { SILENCE_US } from './session.ts'
+import { World } from './world.ts'
+
+export interface RunInit {
+  readonly cast: Cast
+  readonly seed: number
+  /** Length of the safety phase in virtual seconds. */
+  readonly seconds: number
+  /** Default: drawn from the seed. */
+  readonly plan?: readonly Fault[]
+  /** Draw only these kinds. */
+  readonly only?: readonly FaultId[]
+  /** Another fate for every message, the same faults. Default: the seed. */
+  readonly networkSeed?: number
+  readonly recorder?: Recorder
+}
+
+export interface RunResult {
+  readonly seed: number
+  readonly plan: readonly Fault[]
+  readonly violation: Violation | undefined
+  readonly virtualMs: number
+  readonly events: number
+  readonly frames: number
+  readonly elections: number
+  readonly termMax: number
+  readonly commits: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly refusals: Readonly<Record<string, number>>
+  /** From healing to progress; undefined when nothing could be demanded. */
+  readonly recoveryMs: number | undefined
+  readonly formed: boolean
+  readonly traceHash: number
+}
+
+/**
+ * How long a healed core may take. Half-open connections are given up after `SILENCE_US`, the longest back-off of the dial
+ * planner and one dial follow, then elections: twenty election timeouts are far more than rounds of split votes need.
+ */
+const RETRY_MAX_MS = 10_000
+const REFUSED_MAX_MS = 60_000
+const boundMs = (refusals: number): number =>
+  SILENCE_US / 1_000 +
+  RETRY_MAX_MS +
+  TIMING.network.dialTimeoutMs +
+  20 * TIMING.raft.electionTimeoutMs +
+  (refusals > 0 ? REFUSED_MAX_MS + RETRY_MAX_MS : 0)
+
+export function run(init: RunInit): RunResult {
+  return isolated(() => new Run(init).run())
+}
+
+class Run {
+  readonly #init: RunInit
+  readonly #plan: readonly Fault[]
+  readonly #world: World
+  readonly #faults: FaultDriver
+  #requests = 0
+
+  constructor(init: RunInit) {
+    const { cast, seed, seconds, only, recorder, networkSeed } = init
+    this.#init = init
+    this.#plan =
+      init.plan ??
+      drawPlan({ seed, size: cast.actors.length, spanMs: seconds * 1_000, ...(only === undefined ? {} : { only }) })
+    const few = this.#plan.find(({ id }) => id === 'N14')
+    this.#world = new World({
+      cast,
+      seed,
+      ...(networkSeed === undefined ? {} : { networkSeed }),
+      ...(recorder === undefined ? {} : { recorder }),
+      ...(few === undefined ? {} : { seedsKnown: few.value })
+    })
+    this.#faults = new FaultDriver(this.#world, this.#plan)
+  }
+
+  run(): RunResult {
+    const world = this.#world
+    const { seconds, seed } = this.#init
+    const random = world.random.fork('workload')
+    for (const machine of world.founders) {
+      world.at(random.int(0, 200_000), () => world.start(machine))
+    }
+    this.#workload(random.fork('requests').int(200, 1_500))
+    let recoveryMs: number | undefined
+    world.run(seconds * 1_000_000)
+    const formed = world.oracle.founded
+    if (world.oracle.violations.length === 0) recoveryMs = this.#recover()
+    return {
+      seed,
+      plan: this.#plan,
+      violation: world.oracle.violations[0],
+      virtualMs: world.nowUs / 1_000,
+      events: world.events,
+      frames: world.frames,
+      elections: world.elections,
+      termMax: world.oracle.termMax,
+      commits: world.oracle.committed,
+      faults: world.faults,
+      refusals: world.refusals,
+      recoveryMs,
+      formed,
+      traceHash: world.traceHash
+    }
+  }
+
+  // ── Callers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Somebody changes or reads the config, at any machine, about every `everyMs`. */
+  #workload(everyMs: number): void {
+    const world = this.#world
+    const random = world.random.fork('callers')
+    const again = (): void => {
+      const machine = world.founders[random.int(0, world.founders.length - 1)]!
+      const dice = random.next()
+      if (machine.process !== undefined && world.oracle.founded) this.#ask(machine.process, dice)
+      world.after(Math.ceil(everyMs * 1_000 * (0.2 + 1.6 * random.next())), again)
+    }
+    world.after(everyMs * 1_000, again)
+  }
+
+  #ask(process: Process, dice: number): void {
+    const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    if (dice < 0.35) {
+      this.#world.oracle.asksToRead(requestId)
+      this.#world.request(process, { type: 'read', requestId })
+      return
+    }
+    const version = this.#world.oracle.version(process)
+    const ifVersion = dice < 0.6 && version > 0 ? version : undefined
+    this.#set(process, requestId, ifVersion)
+  }
+
+  #set(process: Process, requestId: string, ifVersion: number | undefined): void {
+    const data = encodeCommand({
+      kind: 'config-set',
+      requestId,
+      author: process.machine.actor.peerId,
+      at: Math.floor(this.#world.nowUs / 1_000),
+      reason: '',
+      text: `{"limit":${this.#requests}}`,
+      ...(ifVersion === undefined ? {} : { ifVersion })
+    })
+    this.#world.request(process, { type: 'command', requestId, data })
+  }
+
+  // ── Liveness ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Heals a core that can make progress and demands it. Undefined when too much was lost for any promise. */
+  #recover(): number | undefined {
+    const world = this.#world
+    this.#faults.heal()
+    const core = this.#core()
+    if (core === undefined) return undefined
+    for (const machine of world.machines) if (!core.includes(machine)) world.crash(machine)
+    for (const machine of core) world.start(machine)
+    const healedUs = world.nowUs
+    const refusals = Object.values(world.refusals).reduce((sum, count) => sum + count, 0)
+    const limitUs = healedUs + boundMs(refusals) * 1_000
+    const isUp = (): boolean => core.every(({ process }) => process !== undefined)
+    const leads = (): boolean => core.some(({ process }) => process?.replica.consensus()?.writable === true)
+    if (!world.run(limitUs, leads)) return this.#stuck('a leader', core)
+    const author = core[this.#requests % core.length]!.process
+    if (author === undefined || !isUp()) return this.#stuck('every process', core)
+    const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    let applied = false
+    world.onOutcome = (_process, outcome) => {
+      if (outcome.requestId === requestId) applied = true
+    }
+    this.#set(author, requestId, undefined)
+    const agreed = (): boolean => applied && this.#agreed(core)
+    if (!world.run(limitUs + 5_000_000, agreed)) return this.#stuck('a committed change on every member', core)
+    for (const { process } of core) if (process !== undefined) world.oracle.quiet(process)
+    return (world.nowUs - healedUs) / 1_000
+  }
+
+  #agreed(core: readonly Machine[]): boolean {
+    const versions = core.map(({ process }) => (process === undefined ? -1 : this.#world.oracle.version(process)))
+    return versions.every((version) => version === versions[0] && version > 0)
+  }
+
+  #stuck(what: string, core: readonly Machine[]): undefined {
+    if (this.#world.oracle.violations.length > 0) return undefined
+    const names = core.map(({ name }) => name).join(' ')
+    this.#world.oracle.stuck('progress', `the healed core ${names} does not get ${what}: ${this.#world.describe()}`)
+    return undefined
+  }
+
+  /** Voters with their disks, a majority of them at least, one of whom knows that the cluster exists. */
+  #core(): readonly Machine[] | undefined {
+    const world = this.#world
+    const random = world.random.fork('core')
+    const intact = world.founders.filter(
+      (machine) => machine.refusal === undefined && !machine.distrusted && !this.#faults.lost.has(machine)
+    )
+    const holders = intact.filter(({ certificate }) => certificate !== undefined)
+    const size = world.founders.length
+    if (holders.length === 0) return intact.length === size ? intact : undefined
+    if (intact.length * 2 <= size) return undefined
+    const count = random.int(Math.floor(size / 2) + 1, intact.length)
+    const order = intact.map((machine) => ({ machine, key: random.next() })).toSorted((a, b) => a.key - b.key)
+    const chosen = order.slice(0, count).map(({ machine }) => machine)
+    // Somebody in the core must know that the cluster exists, or it is no core.
+    return chosen.some(({ certificate }) => certificate !== undefined) ? chosen : intact
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * Scenario files: one verb a line, `#` begins a comment; lines that are indented are answers. The answer of each verb is a few lines of text, so that a file with
+ * its answers is a transcript that people can review, and a test can compare.
+ *
+ *     nodes 3                    founding size; first line. `seed 7` may follow.
+ *     add n1 n2 n3               starts machines (`add all`)
+ *     run 500                    lets virtual milliseconds pass
+ *     run until formed           … until formed, leader or agreed; at most 60 virtual seconds
+ *     step 10                    the next 10 events
+ *     crash n1 [power]           kills the process; `power` also loses what was not synced
+ *     restart n1 · wipe n1 · clone n1 · pause n1 · resume n1
+ *     partition n1 n2 | n3       cuts between the groups; `repair` ends it
+ *     hold n1 n2 · release n1 n2 frames from n1 to n2 wait
+ *     clock n1 1.05              runs 5 % fast
+ *     set n1 {"limit":2}         asks n1 to change the config
+ *     transfer n1 [n2]           asks n1 to hand leadership over
+ *     status                     one line a machine
+ *     expect leader n2 · expect no leader · expect formed · expect config n1 2 · expect config all 2
+ *     expect role n1 follower · expect down n1 · expect refused n1 · expect violation one-vote-a-term
+ *
+ * `agreed`: every request is answered, and every process that runs holds the same config. `leader` and `follower` stand for whoever is that at the moment.
+ */
+import { QuorateError, messageOf } from '../core/errors.ts'
+import type { JsonValue } from '../core/json.ts'
+import { createSimulation, type Simulation } from './simulation.ts'
+
+export class ScenarioError extends QuorateError {
+  constructor(line: number, text: string, reason: string) {
+    super('ScenarioError', 'ERR_SCENARIO', `line ${line}, \`${text}\`: ${reason}`, {
+      details: { line },
+      nextStep: 'The verbs are listed in docs/SIMULATION.md.'
+    })
+  }
+}
+
+export interface ScenarioResult {
+  readonly simulation: Simulation
+  /** Each line of the file, and what it answered. */
+  readonly transcript: string
+  /** Expectations that did not hold. */
+  readonly failures: readonly { readonly line: number; readonly text: string }[]
+}
+
+export interface ScenarioInit {
+  readonly text: string
+  readonly record?: boolean
+}
+
+export async function runScenario({ text, record = false }: ScenarioInit): Promise<ScenarioResult> {
+  const lines = text
+    .split('\n')
+    .map((line, i) => ({ number: i + 1, raw: line, text: line.replace(/#.*/, '').trim() }))
+    .filter(({ raw, text: verb }) => verb !== '' && !raw.startsWith('  '))
+  const { nodes, seed, rest } = header(lines)
+  const simulation = await createSimulation({ nodes, seed, record })
+  const player = new Player(simulation)
+  const transcript: string[] = [`nodes ${nodes}`, ...(seed === 1 ? [] : [`seed ${seed}`])]
+  let told = false
+  for (const line of rest) {
+    transcript.push(line.text)
+    for (const answer of player.play(line)) transcript.push(`  ${answer}`)
+    const [violation] = simulation.violations
+    if (violation === undefined || told) continue
+    told = true
+    const { invariant, atMs, node, detail } = violation
+    transcript.push(`  VIOLATION ${invariant} at ${atMs} ms, ${node}: ${detail}`)
+  }
+  return { simulation, transcript: `${transcript.join('\n')}\n`, failures: player.failures }
+}
+
+interface Line {
+  readonly number: number
+  readonly text: string
+}
+
+function header(lines: readonly Line[]): {
+  readonly nodes: number
+  readonly seed: number
+  readonly rest: readonly Line[]
+} {
+  const [first, second] = lines
+  const nodes = /^nodes (\d)$/.exec(first?.text ?? '')
+  if (nodes === null)
+    throw new ScenarioError(first?.number ?? 1, first?.text ?? '', 'a scenario begins with `nodes N`, N from 1 to 9')
+  const seed = /^seed (\d+)$/.exec(second?.text ?? '')
+  return {
+    nodes: Number(nodes[1]),
+    seed: seed === null ? 1 : Number(seed[1]),
+    rest: lines.slice(seed === null ? 1 : 2)
+  }
+}
+
+type Verb = (words: readonly string[], text: string) => readonly string[] | void
+
+class Player {
+  readonly #simulation: Simulation
+  readonly failures: { line: number; text: string }[] = []
+  readonly #verbs: Readonly<Record<string, Verb>>
+
+  constructor(simulation: Simulation) {
+    const s = simulation
+    this.#simulation = s
+    const each =
+      (act: (name: string) => unknown): Verb =>
+      (words) => {
+        const names = words[0] === 'all' ? s.names : words.map((word) => this.#name(word))
+        for (const name of names) act(name)
+      }
+    this.#verbs = {
+      add: each((name) => s.add(name)),
+      restart: each((name) => s.restart(name)),
+      wipe: each((name) => s.wipe(name)),
+      clone: (words) => words.map((word) => `${this.#name(word)} has the clone ${s.clone(this.#name(word))}`),
+      pause: each((name) => s.pause(name)),
+      resume: each((name) => s.resume(name)),
+      crash: ([name, how]) => s.crash(this.#name(name!), how === 'power' ? 'power' : 'kill'),
+      run: (words) => this.#run(words),
+      step: ([count]) => s.step(Number(count ?? 1)),
+      partition: (_words, text) => s.partition(...text.split('|').map((group) => this.#names(group))),
+      repair: () => s.repair(),
+      hold: ([from, to]) => s.hold(this.#name(from!), this.#name(to!)),
+      release: ([from, to]) => s.release(this.#name(from!), this.#name(to!)),
+      clock: ([name, rate]) => s.clock(this.#name(name!), Number(rate)),
+      set: ([name], text) => void s.set(this.#name(name!), JSON.parse(text.slice(name!.length)) as JsonValue),
+      transfer: ([name, to]) => void s.transfer(this.#name(name!), to === undefined ? undefined : this.#name(to)),
+      status: () => this.#status()
+    }
+  }
+
+  play({ number, text }: Line): readonly string[] {
+    const [verb = '', ...words] = text.split(/\s+/)
+    if (verb === 'expect') return this.#expect(number, words)
+    const act = this.#verbs[verb]
+    if (act === undefined) throw new ScenarioError(number, text, `there is no verb ${verb}`)
+    try {
+      return act(words, text.slice(verb.length).trim()) ?? []
+    } catch (error) {
+      throw new ScenarioError(number, text, messageOf(error))
+    }
+  }
+
+  #names(text: string): readonly string[] {
+    return text
+      .split(/\s+/)
+      .filter((word) => word !== '')
+      .map((word) => this.#name(word))
+  }
+
+  /** A name, or a role for whoever has it now. */
+  #name(word: string): string {
+    const { leader, names } = this.#simulation
+    if (word === 'leader') return leader ?? fail('nobody leads')
+    if (word === 'follower')
+      return (
+        names.find((name) => name !== leader && this.#simulation.node(name).state === 'up') ?? fail('nobody follows')
+      )
+    return word
+  }
+
+  #run(words: readonly string[]): readonly string[] {
+    const s = this.#simulation
+    if (words[0] !== 'until') {
+      s.run(Number(words[0]))
+      return []
+    }
+    const startedMs = s.nowMs
+    const done = CONDITIONS[words[1] ?? '']
+    if (done === undefined) fail(`\`run until\` knows ${Object.keys(CONDITIONS).join(', ')}`)
+    const reached = s.runUntil(done)
+    return [reached ? `${words[1]} after ${(s.nowMs - startedMs).toFixed(1)} ms` : `not ${words[1]} within 60 s`]
+  }
+
+  #status(): readonly string[] {
+    return this.#simulation.nodes().map(({ name, state, role, term, commit, config, sessions }) => {
+      if (state === 'down' || state === 'refused') return `${name} ${state}`
+      const paused = state === 'paused' ? 'paused ' : ''
+      return `${name} ${paused}${role} term ${term} commit ${commit} config ${config} sessions ${sessions.join(' ') || '-'}`
+    })
+  }
+
+  /** Undefined: nothing like that can be expected. */
+  #holds([what = '', name, number]: readonly string[]): boolean | undefined {
+    const s = this.#simulation
+    switch (what) {
+      case 'formed':
+        return s.isFormed
+      case 'no':
+        return name === 'leader' ? s.leader === undefined : undefined
+      case 'leader':
+        return s.leader === name
+      case 'config':
+        return name === 'all'
+          ? s.nodes().every(({ state, config }) => state !== 'up' || config === Number(number))
+          : s.node(this.#name(name ?? '')).config === Number(number)
+      case 'role':
+        return s.node(this.#name(name ?? '')).role === number
+      case 'violation':
+        return s.violations.some(({ invariant }) => invariant === name)
+      case 'down':
+      case 'refused':
+        return s.node(name ?? '').state === what
+      default:
+        return undefined
+    }
+  }
+
+  #expect(line: number, words: readonly string[]): readonly string[] {
+    const text = words.join(' ')
+    const holds = this.#holds(words)
+    if (holds === undefined) throw new ScenarioError(line, `expect ${text}`, 'nothing like that can be expected')
+    if (holds) return []
+    this.failures.push({ line, text: `expect ${text}` })
+    return ['does not hold', ...this.#status()]
+  }
+}
+
+/** Names of what has to hold, for the message that lists them. */
+const CONDITIONS: Readonly<Record<string, (simulation: Simulation) => boolean>> = {
+  formed: (s) => s.isFormed,
+  leader: (s) => s.leader !== undefined,
+  agreed: (s) => {
+    const versions = s
+      .nodes()
+      .filter(({ state }) => state === 'up')
+      .map(({ config }) => config)
+    return (
+      s.unanswered === 0 && versions.length > 0 && versions.every((version) => version === versions[0] && version > 0)
+    )
+  }
+}
+
+function fail(reason: string): never {
+  throw new Error(reason)
+}

@@ -1,0 +1,242 @@
+/**
+ * A cluster that you drive by hand: the typed face of the simulator for studies and tests. Every verb returns at once;
+ * virtual time passes only in `run`, `runUntil` and `step`. The verbs are those of scenario files.
+ */
+import { InvalidOptionError } from '../core/errors.ts'
+import { canonicalJson, type JsonValue } from '../core/json.ts'
+import { encodeCommand } from '../replicated-config/index.ts'
+import type { ClientOutcome } from '../replica/types.ts'
+import { castOf } from './cast.ts'
+import type { Machine, Process } from './machine.ts'
+import { link } from './network.ts'
+import type { Violation } from './oracle.ts'
+import { Recorder } from './recorder.ts'
+import { isolated } from './sandbox.ts'
+import { World } from './world.ts'
+
+export interface SimulationInit {
+  /** Founding size, 1 to 9: the machines are `n1`, `n2` and so on, and all of them are off at first. */
+  readonly nodes: number
+  readonly seed?: number
+  /** Keep frames and events for a picture. Default false. */
+  readonly record?: boolean
+}
+
+export interface NodeView {
+  readonly name: string
+  readonly state: 'up' | 'down' | 'paused' | 'refused'
+  /** `forming` until the founding certificate is durable. */
+  readonly role: 'forming' | 'follower' | 'pre-candidate' | 'candidate' | 'leader' | undefined
+  readonly term: number
+  readonly commit: number
+  /** 0: none yet. */
+  readonly config: number
+  readonly sessions: readonly string[]
+}
+
+/** Makes the documents of the cast, which is asynchronous; everything after it is not. */
+export async function createSimulation({ nodes, seed = 1, record = false }: SimulationInit): Promise<Simulation> {
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > 9) {
+    throw new InvalidOptionError(`a simulated cluster has 1 to 9 founders; ${nodes} were asked for`)
+  }
+  const recorder = record ? new Recorder() : undefined
+  return new Simulation(new World({ cast: await castOf(nodes), seed, ...(recorder === undefined ? {} : { recorder }) }))
+}
+
+export class Simulation {
+  readonly world: World
+  readonly outcomes: ClientOutcome[] = []
+  #requests = 0
+
+  constructor(world: World) {
+    this.world = world
+    world.onOutcome = (_process, outcome) => this.outcomes.push(outcome)
+  }
+
+  get nowMs(): number {
+    return this.world.nowUs / 1_000
+  }
+
+  get violations(): readonly Violation[] {
+    return this.world.oracle.violations
+  }
+
+  get names(): readonly string[] {
+    return this.world.machines.map(({ name }) => name)
+  }
+
+  // ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  run(ms: number): void {
+    isolated(() => this.world.run(this.world.nowUs + Math.round(ms * 1_000)))
+  }
+
+  /** True when `done` came to hold within `limitMs`. */
+  runUntil(done: (simulation: Simulation) => boolean, limitMs = 60_000): boolean {
+    return isolated(() => this.world.run(this.world.nowUs + limitMs * 1_000, () => done(this)))
+  }
+
+  /** The next `count` events. */
+  step(count = 1): void {
+    let left = count
+    isolated(() => this.world.run(Infinity, () => --left <= 0))
+  }
+
+  // ── Machines ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Starts a machine that was off, or again after a crash. */
+  add(name: string): void {
+    this.world.start(this.#machine(name))
+  }
+
+  addAll(): void {
+    for (const { name } of this.world.founders) this.add(name)
+  }
+
+  crash(name: string, how: 'kill' | 'power' = 'kill'): void {
+    this.world.crash(this.#machine(name), how)
+  }
+
+  restart(name: string): void {
+    this.crash(name)
+    this.add(name)
+  }
+
+  /** Its data directory is gone; key and founding certificate stay. It stays down. */
+  wipe(name: string): void {
+    this.crash(name)
+    if (!this.#machine(name).wipe()) throw new InvalidOptionError(`${name} has no further disk to lose`)
+  }
+
+  /** A second machine with the same key and a copy of the disk; `n1` gets the clone `n1c`. */
+  clone(name: string): string {
+    return this.world.clone(this.#machine(name)).name
+  }
+
+  pause(name: string): void {
+    this.#process(name).pause()
+  }
+
+  resume(name: string): void {
+    isolated(() => this.#process(name).resume())
+  }
+
+  // ── Network ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Nothing passes between machines of different groups; who is in none is a group of its own. */
+  partition(...groups: readonly (readonly string[])[]): void {
+    const { network, machines } = this.world
+    const groupOf = (machine: Machine): number => {
+      const at = groups.findIndex((group) => group.includes(machine.name))
+      return at === -1 ? groups.length + machine.index : at
+    }
+    for (const a of machines) for (const b of machines) if (groupOf(a) !== groupOf(b)) network.block(a.index, b.index)
+    this.world.cutsChanged()
+  }
+
+  /** Takes every partition and every hold away; what was held is lost. */
+  repair(): void {
+    this.world.network.clear()
+    this.world.network.held.clear()
+    this.world.cutsChanged()
+  }
+
+  /** Frames from one machine to the other wait until they are released. */
+  hold(from: string, to: string): void {
+    this.world.network.held.set(link(this.#machine(from).index, this.#machine(to).index), [])
+  }
+
+  release(from: string, to: string): void {
+    const at = link(this.#machine(from).index, this.#machine(to).index)
+    const held = this.world.network.held.get(at) ?? []
+    this.world.network.held.delete(at)
+    for (const deliver of held) this.world.after(1, deliver)
+  }
+
+  /** How fast the machine's clock runs; 1 is right. */
+  clock(name: string, rate: number): void {
+    this.#machine(name).setClock(rate)
+  }
+
+  // ── Callers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Asks the machine to change the config. The answer comes as an outcome with this request id. */
+  set(name: string, value: JsonValue, ifVersion?: number): string {
+    const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    const process = this.#process(name)
+    const data = encodeCommand({
+      kind: 'config-set',
+      requestId,
+      author: process.machine.actor.peerId,
+      at: Math.floor(this.nowMs),
+      reason: '',
+      text: canonicalJson(value),
+      ...(ifVersion === undefined ? {} : { ifVersion })
+    })
+    isolated(() => this.world.request(process, { type: 'command', requestId, data }))
+    return requestId
+  }
+
+  transfer(name: string, to?: string): string {
+    const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    const target = to === undefined ? undefined : this.#machine(to).actor.peerId
+    isolated(() => this.world.request(this.#process(name), { type: 'transfer', requestId, to: target }))
+    return requestId
+  }
+
+  /** Requests that nobody has answered yet. */
+  get unanswered(): number {
+    return this.#requests - this.outcomes.length
+  }
+
+  // ── What can be seen ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The writable leader of the highest term. */
+  get leader(): string | undefined {
+    let best: NodeView | undefined
+    for (const { process, name } of this.world.machines) {
+      const status = process?.replica.consensus()
+      if (status?.writable === true && status.term > (best?.term ?? 0)) best = this.node(name)
+    }
+    return best?.name
+  }
+
+  get isFormed(): boolean {
+    return this.world.founders.every(({ process }) => process !== undefined && this.world.oracle.version(process) > 0)
+  }
+
+  node(name: string): NodeView {
+    const machine = this.#machine(name)
+    const { process } = machine
+    if (process === undefined) {
+      const state = machine.refusal === undefined ? 'down' : 'refused'
+      return { name, state, role: undefined, term: 0, commit: 0, config: 0, sessions: [] }
+    }
+    const { raft, sessions } = process.replica.status()
+    return {
+      name,
+      state: process.paused ? 'paused' : 'up',
+      role: raft?.role ?? 'forming',
+      term: raft?.term ?? 0,
+      commit: raft?.commitIndex ?? 0,
+      config: this.world.oracle.version(process),
+      sessions: sessions.map(({ incarnation }) => this.world.nameOf(incarnation))
+    }
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.names.map((name) => this.node(name))
+  }
+
+  #machine(name: string): Machine {
+    const machine = this.world.machines.find((one) => one.name === name)
+    if (machine !== undefined) return machine
+    throw new InvalidOptionError(`there is no machine ${name}; there are ${this.names.join(', ')}`)
+  }
+
+  #process(name: string): Process {
+    const { process } = this.#machine(name)
+    if (process !== undefined) return process
+    throw new InvalidOptionError(`${name} is down`, { nextStep: `Start it with \`add ${name}\` first.` })
+  }
+}

@@ -1,0 +1,416 @@
+/**
+ * The world: virtual time, machines, and what happens between them. Everything in it is a function of the seed and of the
+ * calls made on it; it has no promise, no ambient time and no ambient chance.
+ *
+ * Time is counted in whole microseconds. Each machine has a clock of its own, which may run fast or slow.
+ */
+import { crc32 } from 'node:zlib'
+import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
+import { invariant } from '../core/invariant.ts'
+import { type Random, seededRandom } from '../core/random.ts'
+import type { DialTarget } from '../discovery/port.ts'
+import {
+  type AdmissionContext,
+  type Admitted,
+  encodeHello,
+  HELLO_VERSION,
+  judgeHello
+} from '../membership/admission.ts'
+import type { ClientOutcome, ClientRequest, ReplicaEvent } from '../replica/types.ts'
+import { type Actor, type Cast, GENESIS_AT_MS } from './cast.ts'
+import { createFate, FATE, type Fate } from './fate.ts'
+import { EventHeap } from './heap.ts'
+import { Machine, Process, TIMING } from './machine.ts'
+import { MACHINES_MAX, Network } from './network.ts'
+import { Oracle } from './oracle.ts'
+import { Session, SILENCE_US } from './session.ts'
+import type { Recorder } from './recorder.ts'
+
+export interface WorldInit {
+  readonly cast: Cast
+  readonly seed: number
+  /** Another fate for every frame. Default: the seed. */
+  readonly networkSeed?: number
+  /** Keeps what a picture needs; slower. */
+  readonly recorder?: Recorder
+  /** Machines that every machine is told of at its start. Default: all. */
+  readonly seedsKnown?: number
+}
+
+/** Day one of the cluster. */
+const START_WALL_MS = GENESIS_AT_MS + 86_400_000
+const AGENT = 'quorate/simulation'
+
+export class World {
+  readonly cast: Cast
+  readonly seed: number
+  readonly random: Random
+  readonly fate: Fate
+  readonly network: Network
+  readonly oracle: Oracle
+  readonly recorder: Recorder | undefined
+  readonly machines: Machine[] = []
+  readonly #byAddress = new Map<string, Machine>()
+  readonly #heap = new EventHeap()
+  #seedsKnown: number
+  /** How often each fault did something, by its id in docs/SIMULATION.md. */
+  readonly faults: Record<string, number> = {}
+  readonly refusals: Record<string, number> = {}
+  nowUs = 0
+  events = 0
+  frames = 0
+  elections = 0
+  #dials = 0
+  #trace = 0
+  onOutcome: (process: Process, outcome: ClientOutcome) => void = () => undefined
+
+  constructor({ cast, seed, networkSeed, recorder, seedsKnown }: WorldInit) {
+    this.cast = cast
+    this.seed = seed
+    this.random = seededRandom(seed)
+    this.fate = createFate(networkSeed ?? seed)
+    this.network = new Network(this.fate)
+    this.oracle = new Oracle(this)
+    this.recorder = recorder
+    this.#seedsKnown = seedsKnown ?? cast.actors.length
+    for (const actor of cast.actors) this.#addMachine(actor.name, actor, actor.address)
+  }
+
+  #addMachine(name: string, actor: Actor, address: string): Machine {
+    invariant(this.machines.length < MACHINES_MAX, `a world holds ${MACHINES_MAX} machines`)
+    const machine = new Machine(this, this.machines.length, name, actor, address)
+    this.machines.push(machine)
+    this.#byAddress.set(address, machine)
+    return machine
+  }
+
+  get founders(): readonly Machine[] {
+    return this.machines.slice(0, this.cast.actors.length)
+  }
+
+  get traceHash(): number {
+    return this.#trace >>> 0
+  }
+
+  // ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  at(us: number, run: () => void): void {
+    this.#heap.push(us, run)
+  }
+
+  after(us: number, run: () => void): void {
+    this.#heap.push(this.nowUs + us, run)
+  }
+
+  /** Runs until virtual time `untilUs`, or until `done` holds after an event. True when it does. */
+  run(untilUs: number, done?: () => boolean): boolean {
+    const heap = this.#heap
+    const { violations } = this.oracle
+    for (let next = heap.peek(); next !== undefined && next.at <= untilUs; next = heap.peek()) {
+      heap.pop()
+      this.nowUs = next.at
+      this.events++
+      this.#trace = (Math.imul(this.#trace ^ next.at, 0x01000193) + next.seq) | 0
+      next.run()
+      if (violations.length > 0) return false
+      if (done?.() === true) return true
+    }
+    this.nowUs = Math.max(this.nowUs, untilUs)
+    return done?.() === true
+  }
+
+  /** An event's share of the trace. */
+  mark(value: number): void {
+    this.#trace = Math.imul(this.#trace ^ value, 0x01000193)
+  }
+
+  /** Uniform in [0, 1) for the n-th question about a machine. */
+  chance(machine: Machine, n: number): number {
+    return this.fate.unit(machine.index, machine.lives * 65_536 + n, FATE.sync)
+  }
+
+  fired(fault: string): void {
+    this.faults[fault] = (this.faults[fault] ?? 0) + 1
+  }
+
+  // ── Machines ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  machine(name: string): Machine {
+    const machine = this.machines.find((one) => one.name === name)
+    invariant(machine !== undefined, () => `there is no machine ${name}`)
+    return machine
+  }
+
+  /** Starts a process on the machine. What the store refuses is kept as `refusal`, and the machine stays down. */
+  start(machine: Machine): void {
+    machine.hostUp = true
+    if (machine.process !== undefined || machine.refusal !== undefined) return
+    let process: Process
+    try {
+      process = new Process(machine)
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string }
+      machine.refusal = message
+      this.recorder?.note(machine, 'refused to start', message)
+      if (code === undefined || !STORE_REFUSALS.has(code)) this.oracle.threw(undefined, undefined, error)
+      return
+    }
+    machine.process = process
+    if (machine.log.damaged) this.oracle.believedDamage(process, 'it starts from a disk with a flipped bit')
+    this.recorder?.life(machine, 'up')
+    process.start(this.#seedsOf(machine))
+  }
+
+  #seedsOf(machine: Machine): readonly string[] {
+    const { actors } = this.cast
+    const seeds: string[] = []
+    for (let i = 1; i <= this.#seedsKnown; i++) {
+      const other = actors[(machine.index + i) % actors.length]!
+      if (other !== machine.actor) seeds.push(other.address)
+    }
+    return seeds
+  }
+
+  /** Every machine is told of all others: the end of FAULTS N14. */
+  correctSeeds(): void {
+    this.#seedsKnown = this.cast.actors.length
+    for (const machine of this.machines) machine.process?.seed(this.#seedsOf(machine))
+  }
+
+  /** `kill`: the process dies, what it wrote stays in the cache. `power`: what was not synced is torn. */
+  crash(machine: Machine, how: 'kill' | 'power' = 'kill'): void {
+    const { process } = machine
+    if (process === undefined) return
+    if (how === 'power') machine.hostUp = false
+    process.die(how)
+  }
+
+  died(process: Process, how: 'kill' | 'disk' | 'power'): void {
+    const { machine } = process
+    this.recorder?.life(machine, 'down', how)
+    if (how === 'power') this.#tear(machine)
+    for (const session of process.sessions.values()) session.farewell(process, how !== 'power')
+    process.sessions.clear()
+    this.oracle.ended(process)
+  }
+
+  #tear(machine: Machine): void {
+    const whole = this.chance(machine, 1) < 0.2
+    const none = this.chance(machine, 2) < 0.3
+    const torn = machine.log.powerCut(
+      (sector) => whole || (!none && this.chance(machine, 16 + (sector % 4096)) < 0.5),
+      this.chance(machine, 3) < 0.5
+    )
+    if (torn) this.fired(whole ? 'D3' : 'D1')
+  }
+
+  /** A second machine with the same key and a copy of the disk (FAULTS P6). */
+  clone(machine: Machine): Machine {
+    const name = `${machine.name}c`
+    const copy = this.#addMachine(name, machine.actor, `/ip4/10.0.1.${this.machines.length}/tcp/4001`)
+    copy.storeNumber = machine.storeNumber
+    copy.log = machine.log.copy()
+    copy.certificate = machine.certificate
+    copy.distrusted = machine.distrusted = true
+    return copy
+  }
+
+  // ── Who talks to whom ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The dial planner's wish. A path that swallows everything answers nothing; a host without the process refuses at once. */
+  dial(from: Process, target: DialTarget): void {
+    const machine = target.addresses.map((address) => this.#byAddress.get(address)).find((one) => one !== undefined)
+    const n = this.#dials++
+    const roundTripUs = 1_200 + Math.floor(this.fate.unit(from.machine.index, n, FATE.dial) * 1_500)
+    const deaf = machine === undefined || !machine.hostUp || this.#isCut(from.machine, machine)
+    const us = deaf ? TIMING.network.dialTimeoutMs * 1_000 : roundTripUs
+    this.after(us, () => from.later(() => this.#answerDial(from, target, machine, deaf)))
+  }
+
+  #isCut(a: Machine, b: Machine): boolean {
+    return this.network.isBlocked(a.index, b.index) || this.network.isBlocked(b.index, a.index)
+  }
+
+  #answerDial(from: Process, target: DialTarget, machine: Machine | undefined, deaf: boolean): void {
+    if (!from.alive) return
+    const { key } = target
+    const to = machine?.process
+    if (deaf || machine === undefined || this.#isCut(from.machine, machine) || to?.paused === true) {
+      from.plan({ type: 'dial-failed', key, code: 'no answer in time' })
+      return
+    }
+    if (to === undefined) {
+      from.plan({ type: 'dial-failed', key, code: 'connection refused' })
+      return
+    }
+    const { peerId } = machine.actor
+    if (to === from) {
+      from.plan({ type: 'dial-failed', key, code: 'self', refused: true, peerId })
+      return
+    }
+    const known = from.sessions.get(peerId)
+    if (known !== undefined && known.other(from) === to && known.isOpenOnBothSides()) {
+      from.plan({ type: 'dial-succeeded', key, peerId })
+      return
+    }
+    const mine = this.admit(from, this.#hello(to), peerId)
+    const theirs = this.admit(to, this.#hello(from), from.machine.actor.peerId)
+    if (mine === undefined || theirs === undefined) {
+      from.plan({ type: 'dial-failed', key, code: 'refused', refused: true, peerId })
+      return
+    }
+    from.plan({ type: 'dial-succeeded', key, peerId })
+    new Session(this, from, mine, to, theirs).open()
+  }
+
+  #hello(process: Process): Uint8Array {
+    const { machine, replica } = process
+    const { clusterId } = replica.status()
+    return encodeHello({
+      version: HELLO_VERSION,
+      domainId: this.cast.genesis.domainId,
+      generation: this.cast.genesis.genesis.generation,
+      claim: machine.store.claimBytes,
+      boot: process.recovery.boot,
+      bootNonce: process.bootNonce,
+      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
+      addressRecord: machine.actor.addressRecord,
+      wallMs: this.#wallMs(machine),
+      agent: AGENT,
+      needGenesis: false
+    })
+  }
+
+  #wallMs(machine: Machine): number {
+    return START_WALL_MS + this.nowUs / 1_000 + machine.wallOffsetMs
+  }
+
+  /** The shipped judge on what a peer shows; whom the channel proved is `remotePeerId`. */
+  admit(process: Process, hello: Uint8Array, remotePeerId: string): Admitted | undefined {
+    const { founders, clusterId, raft, sessions } = process.replica.status()
+    const membership = raft?.membership
+    const context: AdmissionContext = {
+      self: { peerId: process.machine.actor.peerId },
+      domainId: this.cast.genesis.domainId,
+      generation: this.cast.genesis.genesis.generation,
+      genesis: this.cast.genesis,
+      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
+      seats:
+        clusterId === undefined
+          ? undefined
+          : new Map(founders.map(({ seat, peerId, incarnation }) => [seat, { peerId, incarnation }])),
+      remotePeerId,
+      wallMs: this.#wallMs(process.machine),
+      members: new Set([...(membership?.voters ?? []), ...(membership?.learners ?? [])]),
+      live: sessions
+    }
+    const judgement = judgeHello(hello, context)
+    if (judgement.ok) return judgement.admitted
+    const { code } = judgement.refusal
+    this.refusals[code] = (this.refusals[code] ?? 0) + 1
+    this.recorder?.note(process.machine, `refused ${code}`, judgement.refusal.detail)
+    return undefined
+  }
+
+  /** Somebody without a credential tries the door (FAULTS B4 to B6). Letting it in is a violation. */
+  knock(machine: Machine, n: number): void {
+    const { process } = machine
+    if (process === undefined || process.paused) return
+    const { strangers, genesis } = this.cast
+    const stranger = strangers[n % strangers.length]!
+    const hello = encodeHello({
+      version: n % 11 === 10 ? HELLO_VERSION + 1 : HELLO_VERSION,
+      domainId: stranger.domainId,
+      generation: n % 7 === 6 ? genesis.genesis.generation + 1 : genesis.genesis.generation,
+      claim: stranger.claimBytes,
+      boot: 1,
+      bootNonce: process.bootNonce,
+      clusterId: undefined,
+      addressRecord: undefined,
+      wallMs: START_WALL_MS,
+      agent: AGENT,
+      needGenesis: false
+    })
+    const at = Math.floor(this.fate.unit(machine.index, n, FATE.flip) * hello.byteLength)
+    if (n % 3 === 0) hello[at]! ^= 1 << (n % 8)
+    this.fired('B6')
+    const admitted = this.admit(process, hello, stranger.peerId)
+    if (admitted !== undefined && !this.#isHonest(admitted, stranger.claimBytes))
+      this.oracle.letIn(process, stranger.name)
+  }
+
+  /** A flipped bit may hit what nobody signs; whoever shows the very claim under the very key is who it says it is. */
+  #isHonest(admitted: Admitted, shown: Uint8Array | undefined): boolean {
+    const actor = this.cast.actors.find(({ peerId }) => peerId === admitted.peerId)
+    return actor?.stores.some(({ claimBytes }) => shown !== undefined && equalBytes(claimBytes, shown)) ?? false
+  }
+
+  /** Sessions across a cut that lasts are given up by both transports. */
+  cutsChanged(): void {
+    for (const machine of this.machines) {
+      for (const session of machine.process?.sessions.values() ?? []) this.#watchSilence(session, machine.process!)
+    }
+  }
+
+  #watchSilence(session: Session, process: Process): void {
+    const other = session.other(process)
+    if (!this.#isCut(process.machine, other.machine)) return
+    this.after(SILENCE_US, () => {
+      if (this.#isCut(process.machine, other.machine)) session.closeBoth()
+    })
+  }
+
+  // ── What the processes say ──────────────────────────────────────────────────────────────────────────────────────────
+
+  request(process: Process, request: ClientRequest): void {
+    process.input({ type: 'request', request })
+  }
+
+  settled(process: Process, outcome: ClientOutcome): void {
+    this.oracle.settled(process, outcome)
+    this.onOutcome(process, outcome)
+  }
+
+  reported(process: Process, event: ReplicaEvent): void {
+    this.oracle.reported(process, event)
+    this.recorder?.event(process.machine, event)
+    if (event.type === 'role' && event.role === 'leader') this.elections++
+  }
+
+  delivered(from: Process, to: Process, frame: Uint8Array, sentUs: number): void {
+    this.frames++
+    this.#trace = crc32(frame, this.#trace >>> 0) ^ (to.machine.index << 8) ^ from.machine.index
+    this.oracle.heard(from, to)
+    this.recorder?.frame(from.machine, to.machine, frame, sentUs, this.nowUs)
+  }
+
+  lost(from: Process, to: Process, frame: Uint8Array): void {
+    this.recorder?.frame(from.machine, to.machine, frame, this.nowUs, undefined)
+  }
+
+  /** For error texts and people: one line a machine. */
+  describe(): string {
+    return this.machines
+      .map((machine) => {
+        const { process, refusal, name } = machine
+        if (process === undefined) return `${name} down${refusal === undefined ? '' : ` (${refusal})`}`
+        const { formation, raft, config, sessions } = process.replica.status()
+        const part =
+          raft === undefined ? formation.stage : `${raft.role} of term ${raft.term}, commit ${raft.commitIndex}`
+        const paused = process.paused ? ', paused' : ''
+        return `${name} ${part}, config ${config?.current.version ?? '-'}, ${sessions.length} sessions${paused}`
+      })
+      .join('; ')
+  }
+
+  nameOf(incarnation: string): string {
+    const [peerId, storeId] = incarnation.split('#')
+    const actor = this.cast.actors.find((one) => one.peerId === peerId)
+    if (actor === undefined) return incarnation
+    const place = actor.stores.findIndex((store) => toHex(store.storeId) === storeId)
+    return place > 0 ? `${actor.name} on disk ${place + 1}` : actor.name
+  }
+}
+
+/** Errors by which the shipped store says that it will not serve: an answer, not a bug. */
+const STORE_REFUSALS: ReadonlySet<string> = new Set(['ERR_STORAGE_CORRUPT', 'ERR_STORAGE_FOREIGN', 'ERR_STORED_STATE'])
