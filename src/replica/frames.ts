@@ -38,7 +38,7 @@ export type Frame =
   | { readonly kind: 'raft'; readonly message: RaftMessage }
   | { readonly kind: 'peers'; readonly records: readonly Uint8Array[] }
   | { readonly kind: 'forward'; readonly requestId: Uint8Array; readonly operation: ForwardedOperation }
-  /** `retry`: the request entered no log, ask again (of `leader`, when known). A command has no `done`: its author sees it applied. */
+  /** `retry`: the request entered no log (with code `unknown` it may have), ask again (of `leader`, when known). A command has no `done`: its author sees it applied. */
   | {
       readonly kind: 'answer'
       readonly requestId: Uint8Array
@@ -58,6 +58,9 @@ export class FrameError extends QuorateError {
     super('FrameError', 'ERR_FRAME', message, { cause })
   }
 }
+
+/** It speaks of a cluster, and this node has none yet: it may be worth keeping until there is one. */
+export class EarlyFrameError extends FrameError {}
 
 export interface FrameScope {
   readonly domainId: Uint8Array
@@ -143,7 +146,7 @@ function decode(bytes: Uint8Array, scope: FrameScope): Frame {
     throw new FrameError(`frame of generation ${generation}; this node is in ${scope.generation}`)
   }
   const expected = scopeOf(kind, scope)
-  if (expected === undefined) throw new FrameError(`a ${kind} frame before this node's cluster is founded`)
+  if (expected === undefined) throw new EarlyFrameError(`a ${kind} frame before this node's cluster is founded`)
   if (!(id instanceof Uint8Array) || !equalBytes(id, expected))
     throw new FrameError(`a ${kind} frame of another cluster`)
   return decodeBody(kind, body as CborValue, scope)

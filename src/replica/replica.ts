@@ -42,7 +42,7 @@ import {
   VOTE_CELL
 } from './durable.ts'
 import { Fences } from './fences.ts'
-import { decodeFrame, encodeFrame, type Frame, type FrameError, type FrameScope } from './frames.ts'
+import { decodeFrame, EarlyFrameError, encodeFrame, type Frame, FrameError, type FrameScope } from './frames.ts'
 import { MemberHistory, peerIdOf } from './incarnations.ts'
 import { Newcomers } from './newcomers.ts'
 import { Outbox } from './outbox.ts'
@@ -97,6 +97,7 @@ export interface ReplicaStatus {
 
 /** Frames of consensus that arrive between a certificate and its latch; more are lost, as on any network. */
 const EARLY_FRAMES_MAX = 64
+const EARLY_BYTES_MAX = 1024 * 1024
 
 export class Replica {
   readonly #init: ReplicaInit
@@ -245,6 +246,8 @@ export class Replica {
     const peer = this.#sessions.get(peerId)
     if (peer === undefined) return
     this.#sessions.close(peer)
+    // They count for the incarnation that sent them; the next session may be another's.
+    this.#early = this.#early.filter(({ from }) => from !== peerId)
     this.#fences.forget(peerId)
     const { incarnation } = peer
     if (this.#fences.isBarred(incarnation)) return
@@ -289,10 +292,9 @@ export class Replica {
     try {
       frame = decodeFrame(bytes, this.#scope())
     } catch (error) {
-      const { name, message } = error as FrameError
-      invariant(name === 'FrameError', () => `decodeFrame threw ${name}: ${message}`)
-      if (this.#mayBeEarly()) this.#early.push({ from, frame: bytes })
-      else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: message })
+      invariant(error instanceof FrameError, () => `decodeFrame threw ${String(error)}`)
+      if (error instanceof EarlyFrameError && this.#hasRoom(bytes)) this.#early.push({ from, frame: bytes })
+      else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: error.message })
       return
     }
     switch (frame.kind) {
@@ -320,8 +322,10 @@ export class Replica {
   }
 
   /** A founder that has latched a moment before us already speaks of the cluster; its frames wait for our own latch. */
-  #mayBeEarly(): boolean {
-    return this.#clusterId === undefined && this.#early.length < EARLY_FRAMES_MAX
+  #hasRoom(frame: Uint8Array): boolean {
+    let bytes = frame.byteLength
+    for (const early of this.#early) bytes += early.frame.byteLength
+    return this.#early.length < EARLY_FRAMES_MAX && bytes <= EARLY_BYTES_MAX
   }
 
   // ── Formation ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -439,7 +443,7 @@ export class Replica {
     for (const event of effects.events) this.#fromRaftEvent(event, now)
     for (const entry of effects.committed) this.#apply(entry)
     const applied = effects.committed.at(-1)
-    if (applied !== undefined) this.#requests.appliedUpTo(applied.index)
+    if (applied !== undefined) this.#requests.appliedUpTo(applied.index, applied.term)
     for (const outcome of effects.outcomes) {
       this.#requests.settled(outcome, now)
       this.#newcomers.settled(outcome, now)

@@ -38,6 +38,16 @@ interface Pending {
   retryAt: number
   /** A confirmed read: done when this much is applied here. */
   readIndex: number | undefined
+  /** A copy of it may be in the log of some leader up to `askedTerm`. */
+  mayBeLogged: boolean
+}
+
+/** What a peer asked us to do. */
+interface Forwarded {
+  readonly name: string
+  readonly peerId: string
+  readonly requestId: Uint8Array
+  readonly op: string
 }
 
 /** What the desk needs of the replica around it. */
@@ -69,11 +79,12 @@ export class RequestDesk {
   readonly #pending = new Map<string, Pending>()
   readonly #byRef = new Map<number, Pending>()
   /** What peers asked us to do, by our core's ref. */
-  readonly #forwarded = new Map<
-    number,
-    { readonly peerId: string; readonly requestId: Uint8Array; readonly op: string }
-  >()
+  readonly #forwarded = new Map<number, Forwarded>()
+  /** The same by peer and request, to know a repeat. */
+  readonly #underWork = new Set<string>()
   #appliedIndex = 0
+  /** Of the newest entry that is applied here. */
+  #appliedTerm = 0
 
   constructor(around: RequestSurroundings) {
     this.#around = around
@@ -96,7 +107,8 @@ export class RequestDesk {
       asked: undefined,
       askedTerm: 0,
       retryAt: now,
-      readIndex: undefined
+      readIndex: undefined,
+      mayBeLogged: false
     })
   }
 
@@ -109,9 +121,15 @@ export class RequestDesk {
     return this.#remove(requestId) !== undefined
   }
 
-  /** Entries up to `index` are applied here. */
-  appliedUpTo(index: number): void {
+  /** Entries up to `index`, the last one of `term`, are applied here. */
+  appliedUpTo(index: number, term: number): void {
     this.#appliedIndex = index
+    this.#appliedTerm = term
+    this.#finishReads()
+  }
+
+  #finishReads(): void {
+    const index = this.#appliedIndex
     for (const { request, readIndex } of [...this.#pending.values()]) {
       if (readIndex !== undefined && readIndex <= index) this.#finish(request.requestId, this.#around.leader().peerId)
     }
@@ -132,13 +150,22 @@ export class RequestDesk {
         continue
       }
       const asked = pending.asked === leader && pending.askedTerm === term
-      if (asked && now < pending.retryAt) continue
+      if ((asked && now < pending.retryAt) || this.#isHeld(pending, term)) continue
       pending.asked = leader
       pending.askedTerm = term
+      pending.mayBeLogged = pending.request.type === 'command'
       pending.retryAt = now + RETRY_MS
       if (leader === this.#around.selfPeerId) this.#propose(pending, now)
       else this.#around.send(leader, forwardFrame(pending.request))
     }
+  }
+
+  /**
+   * A leader of an earlier term may have logged it. When an entry of the present term is applied here, that copy has been applied
+   * before it or never will be (Leader Completeness), so that asking again cannot apply it twice, however many others there are.
+   */
+  #isHeld({ mayBeLogged, askedTerm }: Pending, term: number): boolean {
+    return mayBeLogged && askedTerm < term && this.#appliedTerm < term
   }
 
   /** The cluster goes on without us, so nothing that we ask is decided any more; to leave it is done. */
@@ -153,10 +180,13 @@ export class RequestDesk {
 
   /** The earliest time at which `pump` has something to do without any other input. */
   deadline(): number | undefined {
-    if (this.#around.leader().peerId === undefined) return undefined
+    const { peerId: leader, term } = this.#around.leader()
+    if (leader === undefined) return undefined
     let next: number | undefined
-    for (const { ref, retryAt, readIndex } of this.#pending.values()) {
-      if (ref === undefined && readIndex === undefined && (next === undefined || retryAt < next)) next = retryAt
+    for (const pending of this.#pending.values()) {
+      const { ref, retryAt, readIndex } = pending
+      if (ref !== undefined || readIndex !== undefined || this.#isHeld(pending, term)) continue
+      if (next === undefined || retryAt < next) next = retryAt
     }
     return next
   }
@@ -164,21 +194,20 @@ export class RequestDesk {
   /** A peer asks us, whom it believes to lead. */
   forward(peerId: string, requestId: Uint8Array, operation: ForwardedOperation, now: number): void {
     const { peerId: leader } = this.#around.leader()
-    const id = toHex(requestId)
     if (leader !== this.#around.selfPeerId || this.#forwarded.size >= FORWARDED_MAX) {
       this.#answer(peerId, requestId, 'retry', leader, leader === this.#around.selfPeerId ? 'busy' : 'not-leader', '')
       return
     }
     // A repeat of what our core still works on: the first one's outcome answers both.
-    for (const known of this.#forwarded.values()) {
-      if (known.peerId === peerId && toHex(known.requestId) === id) return
-    }
+    const name = `${peerId} ${toHex(requestId)}`
+    if (this.#underWork.has(name)) return
     const input = this.#inputOf(operation, this.#around.incarnationOf(peerId))
     if (!('ref' in input)) {
       this.#answer(peerId, requestId, input.status, leader, input.code, input.detail)
       return
     }
-    this.#forwarded.set(input.ref, { peerId, requestId, op: operation.op })
+    this.#underWork.add(name)
+    this.#forwarded.set(input.ref, { name, peerId, requestId, op: operation.op })
     this.#around.toRaft(input, now)
   }
 
@@ -200,6 +229,7 @@ export class RequestDesk {
         this.#around.outcome({ type: 'refused', requestId, code: frame.code, detail: frame.detail })
         return
       case 'retry':
+        if (frame.code !== 'unknown') pending.mayBeLogged = false
         pending.retryAt = now + RETRY_SOON_MS
         return
     }
@@ -217,6 +247,7 @@ export class RequestDesk {
     const forwarded = this.#forwarded.get(outcome.ref)
     if (forwarded === undefined) return
     this.#forwarded.delete(outcome.ref)
+    this.#underWork.delete(forwarded.name)
     this.#settledForward(forwarded, outcome)
   }
 
@@ -231,12 +262,13 @@ export class RequestDesk {
         this.#finish(requestId, peerIdOf(outcome.to))
         return
       case 'refused':
-        if (!isFinal(outcome.code)) pending.retryAt = now + RETRY_SOON_MS
-        else if (this.#remove(requestId)) {
+        if (!isFinal(outcome.code)) return this.#tryAgain(pending, now)
+        if (this.#remove(requestId)) {
           this.#around.outcome({ type: 'refused', requestId, code: outcome.code, detail: outcome.detail })
         }
         return
       case 'dropped':
+        return this.#tryAgain(pending, now)
       case 'unknown':
         pending.retryAt = now + RETRY_SOON_MS
         return
@@ -245,13 +277,18 @@ export class RequestDesk {
     }
   }
 
-  #confirmed(pending: Pending, index: number): void {
-    pending.readIndex = index
-    this.appliedUpTo(this.#appliedIndex)
+  /** It entered no log. */
+  #tryAgain(pending: Pending, now: number): void {
+    pending.mayBeLogged = false
+    pending.retryAt = now + RETRY_SOON_MS
   }
 
-  #settledForward(forwarded: { peerId: string; requestId: Uint8Array; op: string }, outcome: Outcome): void {
-    const { peerId, requestId, op } = forwarded
+  #confirmed(pending: Pending, index: number): void {
+    pending.readIndex = index
+    this.#finishReads()
+  }
+
+  #settledForward({ peerId, requestId, op }: Forwarded, outcome: Outcome): void {
     const leader = this.#around.leader().peerId
     switch (outcome.type) {
       case 'committed':
@@ -286,7 +323,7 @@ export class RequestDesk {
       pending.ref = input.ref
       this.#byRef.set(input.ref, pending)
       this.#around.toRaft(input, now)
-    } else if (input.status === 'retry') pending.retryAt = now + RETRY_SOON_MS
+    } else if (input.status === 'retry') this.#tryAgain(pending, now)
     else if (input.status === 'done') this.#finish(requestId, this.#around.selfPeerId)
     else {
       this.#remove(requestId)

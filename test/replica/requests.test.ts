@@ -1,0 +1,113 @@
+/** Requests on their way to a leader: each ends once, and a command is applied once, whatever becomes of leaders and answers. */
+import { describe, expect, it } from 'vitest'
+import { fromHex, utf8 } from '../../src/core/bytes.ts'
+import { sha256 } from '../../src/core/hash.ts'
+import { encodeFrame, type FrameScope } from '../../src/replica/index.ts'
+import { PENDING_MAX } from '../../src/replica/requests.ts'
+import { ANSWERS_MAX } from '../../src/replicated-config/limits.ts'
+import { encodeCommand } from '../../src/replicated-config/index.ts'
+import { readClaim } from '../formation/fake-crypto.ts'
+import { VirtualCluster } from './virtual-cluster.ts'
+
+const id = (n: number): string => n.toString(16).padStart(32, '0')
+
+const command = (n: number) => {
+  const requestId = id(n)
+  const text = `{"limit":${n}}`
+  const data = encodeCommand({ kind: 'config-set', requestId, author: 'p1', at: 0, reason: '', text })
+  return { type: 'command', requestId, data } as const
+}
+
+function form(seed: number): { cluster: VirtualCluster; leader: string; follower: string } {
+  const cluster = new VirtualCluster({ size: 3, seed })
+  for (const name of cluster.names) cluster.start(name)
+  cluster.connectAll()
+  cluster.runUntil(() => cluster.names.every((name) => cluster.life(name).replica.status().config !== undefined))
+  const leader = cluster.names.find((name) => cluster.life(name).replica.status().raft?.writable === true)!
+  return { cluster, leader, follower: cluster.names.find((name) => name !== leader)! }
+}
+
+describe('commands and a leader that dies', () => {
+  // More than the state machine remembers answers for: only the order of the log can tell which of them were applied.
+  const many = ANSWERS_MAX + 200
+
+  for (const crashAfterMs of [3, 5, 7]) {
+    it(`are applied once each, ${many} at a time, ${crashAfterMs} ms after they were asked for`, () => {
+      const { cluster, leader, follower } = form(crashAfterMs)
+      for (let n = 1; n <= many; n++) cluster.input(follower, { type: 'request', request: command(n) })
+      cluster.run(crashAfterMs)
+      cluster.crash(leader)
+      const { outcomes, replica } = cluster.life(follower)
+      cluster.runUntil(() => outcomes.length === many, 20_000)
+      cluster.run(2_000)
+      expect(replica.status().config?.current.version).toBe(many + 1)
+      expect(new Set(outcomes.map(({ requestId }) => requestId)).size).toBe(many)
+      expect(outcomes).toHaveLength(many)
+    })
+  }
+
+  it('are applied once each when leadership moves on under them, again and again', () => {
+    const { cluster, follower } = form(11)
+    for (let round = 0; round < 6; round++) {
+      for (let n = 1; n <= 50; n++) cluster.input(follower, { type: 'request', request: command(round * 50 + n) })
+      cluster.input(follower, {
+        type: 'request',
+        request: { type: 'transfer', requestId: id(9_000 + round), to: undefined }
+      })
+      cluster.run(round)
+    }
+    const commandsDone = (): number => cluster.life(follower).outcomes.filter(({ type }) => type === 'applied').length
+    cluster.runUntil(() => commandsDone() === 300, 20_000)
+    cluster.run(2_000)
+    expect(commandsDone()).toBe(300)
+    expect(cluster.life(follower).replica.status().config?.current.version).toBe(301)
+  })
+
+  it('that nobody waits for any more are not asked for again', () => {
+    const { cluster, leader, follower } = form(5)
+    for (const name of cluster.names) if (name !== follower) cluster.disconnect(follower, name)
+    cluster.input(follower, { type: 'request', request: command(1) })
+    cluster.run(1_000)
+    cluster.input(follower, { type: 'cancel', requestId: id(1) })
+    cluster.connectAll()
+    cluster.run(3_000)
+    expect(cluster.life(follower).outcomes).toEqual([])
+    expect(cluster.life(leader).replica.status().config?.current.version).toBe(1)
+  })
+})
+
+describe('what peers ask through us', () => {
+  it('is worked on once, however often it is repeated, and again when it comes after its end', () => {
+    const { cluster, leader, follower } = form(3)
+    const { replica } = cluster.life(leader)
+    const scope: FrameScope = {
+      domainId: sha256(utf8('test domain')),
+      clusterId: fromHex(replica.status().clusterId!),
+      generation: 1,
+      readClaim
+    }
+    const operation = { op: 'command', data: command(1).data } as const
+    const frame = encodeFrame({ kind: 'forward', requestId: fromHex(id(1))!, operation }, scope)
+    const { lastIndex } = replica.status().raft!
+    for (let i = 0; i < 100; i++) cluster.input(leader, { type: 'frame', from: follower, frame })
+    expect(replica.status().raft!.lastIndex).toBe(lastIndex + 1)
+    cluster.run(100)
+    cluster.input(leader, { type: 'frame', from: follower, frame })
+    expect(replica.status().raft!.lastIndex).toBe(lastIndex + 2)
+    cluster.run(100)
+    expect(replica.status().config?.current.version).toBe(2)
+  })
+})
+
+describe('callers', () => {
+  it('beyond the bound are told that this node is busy, and the others are not disturbed', () => {
+    const cluster = new VirtualCluster({ size: 3, seed: 1 })
+    cluster.start('p1')
+    for (let n = 1; n <= PENDING_MAX + 3; n++) {
+      cluster.input('p1', { type: 'request', request: { type: 'read', requestId: id(n) } })
+    }
+    const { outcomes, replica } = cluster.life('p1')
+    expect(outcomes.map((outcome) => outcome.type === 'refused' && outcome.code)).toEqual(['busy', 'busy', 'busy'])
+    expect(replica.status().requestsPending).toBe(PENDING_MAX)
+  })
+})
