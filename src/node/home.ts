@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { readFile } from 'node:fs/promises'
-import { equalBytes, toHex } from '../core/bytes.ts'
+import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { secureBytes } from '../core/random.ts'
@@ -93,7 +93,8 @@ export async function openHome(init: HomeInit): Promise<Home> {
     ]
     return { ...home, startedAt, stages }
   } catch (error) {
-    await storage?.close()
+    // Why it cannot be opened is news; that it cannot be closed either is none.
+    await storage?.close().catch(() => {})
     await directory.close()
     throw errnoOf(error)?.startsWith('E') === true ? openingError('opening', directory.path, error) : error
   }
@@ -104,6 +105,8 @@ interface Credentials {
   readonly genesis: VerifiedGenesis | undefined
   readonly domainId: Uint8Array
   readonly generation: number
+  /** What was given and the directory does not hold yet. */
+  readonly unkept: readonly { readonly file: DataFile; readonly bytes: Uint8Array }[]
 }
 
 async function moveIn(
@@ -114,6 +117,9 @@ async function moveIn(
 ): Promise<Omit<Home, 'startedAt' | 'stages'>> {
   const boot = bootCounter(storage.recovered.cells.get(BOOT_CELL)) + 1
   const claim = await claimFor(storage.recovered.cells.get(CLAIM_CELL), directory, key, credentials)
+  // Not before everything that may refuse them has spoken, or a slip of the hand would be what the next start goes by; and
+  // before the claim, so that a directory that has a claim knows by which token.
+  for (const { file, bytes } of credentials.unkept) await writeFileAtomic(directory.pathOf(file), bytes)
   await storage.write({
     cells: [
       { name: BOOT_CELL, value: encodeCbor(boot) },
@@ -121,6 +127,12 @@ async function moveIn(
     ]
   })
   let closing: Promise<void> | undefined
+  let keeping: Promise<unknown> = Promise.resolve()
+  const keep = (file: DataFile, bytes: Uint8Array): Promise<void> => {
+    const kept = writeFileAtomic(directory.pathOf(file), bytes)
+    keeping = Promise.allSettled([keeping, kept])
+    return kept
+  }
   return {
     path: directory.path,
     key,
@@ -134,11 +146,13 @@ async function moveIn(
     bootNonce: secureBytes(16),
     certificate: await readOptional(directory.pathOf('certificate')),
     pathOf: (file) => directory.pathOf(file),
-    keepGenesis: (bytes) => writeFileAtomic(directory.pathOf('genesis'), bytes),
-    keepCertificate: (bytes) => writeFileAtomic(directory.pathOf('certificate'), bytes),
+    keepGenesis: (bytes) => keep('genesis', bytes),
+    keepCertificate: (bytes) => keep('certificate', bytes),
     close() {
       closing ??= (async () => {
         try {
+          // Nothing is written here once the lock is given back.
+          await keeping
           await storage.close()
         } finally {
           await directory.close()
@@ -176,7 +190,7 @@ async function claimFor(
   })
 }
 
-/** What was given and what was kept, which must speak of one genesis. What was given is kept for the next start. */
+/** What was given and what was kept, which must speak of one genesis. */
 async function gatherCredentials(path: string, init: HomeInit): Promise<Credentials> {
   const tokenFile = join(path, dataFiles.token)
   const genesisFile = join(path, dataFiles.genesis)
@@ -189,15 +203,18 @@ async function gatherCredentials(path: string, init: HomeInit): Promise<Credenti
     path
   )
   if (token === undefined && genesis === undefined) throw new NoCredentialError(path)
-  if (init.token !== undefined && keptToken === undefined) {
-    await writeFileAtomic(tokenFile, new TextEncoder().encode(`${init.token.trim()}\n`), { mode: 0o600 })
-  }
-  if (genesis !== undefined && keptGenesis === undefined) await writeFileAtomic(genesisFile, genesis.bytes)
+  const tokenText = keptToken === undefined ? init.token?.trim() : undefined
   return {
     token,
     genesis,
     domainId: token?.token.domainId ?? genesis!.domainId,
-    generation: token?.token.generation ?? genesis!.genesis.generation
+    generation: token?.token.generation ?? genesis!.genesis.generation,
+    unkept: [
+      ...(tokenText === undefined ? [] : [{ file: 'token', bytes: utf8(`${tokenText}\n`) } as const]),
+      ...(genesis === undefined || keptGenesis !== undefined
+        ? []
+        : [{ file: 'genesis', bytes: genesis.bytes } as const])
+    ]
   }
 }
 
