@@ -6,7 +6,7 @@
  * Ed25519. Peers that the host discovers are hints, beside our own seeds, cache and mDNS.
  *
  * libp2p starts all services at once, before it listens: handlers are registered in `start`, and discovery begins when the
- * host has addresses.
+ * host has addresses. A host that was stopped may be started again, and so is the node, from its data directory.
  */
 import type { Libp2pEvents, PeerInfo, PrivateKey, Startable } from '@libp2p/interface'
 import type { TypedEventTarget } from 'main-event'
@@ -40,22 +40,26 @@ class Service implements QuorateNode, Startable {
   readonly #init: QuorumServiceInit
   readonly #components: QuorumComponents
   readonly #events: EventTarget
-  readonly #stopped = Promise.withResolvers<void>()
+  #stopped = endOfLife()
+  /** Set from the start of the host to its stop. */
+  #starting: Promise<void> | undefined
   #node: Node | undefined
   #seeking = false
 
   constructor(init: QuorumServiceInit, components: QuorumComponents) {
     this.#init = init
-    this.#events = init.events ?? new EventTarget()
     this.#components = components
     this.#events = init.events ?? new EventTarget()
-    this.#stopped.promise.catch(() => {})
   }
 
   // ── libp2p's life cycle ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  async start(): Promise<void> {
-    if (this.#node !== undefined) return
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     const components = this.#components
     const node = await assembleNode(this.#init, {
       events: this.#events,
@@ -65,7 +69,10 @@ class Service implements QuorateNode, Startable {
         return createHelloTransport(components, { gate, limits, onError })
       }
     })
+    // Whoever waits for the end of a life before does not wait for this one's.
+    if (this.#node !== undefined) this.#stopped = endOfLife()
     this.#node = node
+    this.#seeking = false
     node.stopped.then(this.#stopped.resolve, this.#stopped.reject)
     await node.open()
     components.events.addEventListener('peer:discovery', this.#onDiscovery)
@@ -76,11 +83,15 @@ class Service implements QuorateNode, Startable {
   async beforeStop(): Promise<void> {
     this.#components.events.removeEventListener('peer:discovery', this.#onDiscovery)
     this.#components.events.removeEventListener('transport:listening', this.#onListening)
-    await this.#node?.stop()
+    await this.stop()
   }
 
+  /** The host stops when one of its services cannot start, and the others are in the middle of it. */
   async stop(): Promise<void> {
+    const starting = this.#starting
+    await starting?.catch(() => {})
     await this.#node?.stop()
+    if (this.#starting === starting) this.#starting = undefined
   }
 
   /** Listeners come up one by one, beside our own start; a host that only dials has none. */
@@ -154,6 +165,13 @@ class Service implements QuorateNode, Startable {
 
   readonly removeEventListener: QuorateNode['removeEventListener'] = (name, listener) =>
     this.#events.removeEventListener(name, listener as (event: Event) => void)
+}
+
+function endOfLife(): PromiseWithResolvers<void> {
+  const end = Promise.withResolvers<void>()
+  // Whoever does not ask must not be killed by an unhandled rejection.
+  end.promise.catch(() => {})
+  return end
 }
 
 function hostKey(privateKey: PrivateKey): ReturnType<typeof localKeyFromSeed> {
