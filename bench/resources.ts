@@ -1,9 +1,8 @@
 /**
  * What a node costs: `node bench/resources.ts [--rounds 10]`.
  *
- * - start: Node alone, the imports of libp2p and of us (compiled code cached, as the command does it; we import
- * libp2p when a node is made), and from the start of
- *   the process until it listens, on an empty data directory;
+ * - start: Node alone, the imports of libp2p and of us (compiled code cached, as the command does it; we import libp2p when
+ *   a node is made), and from the start of the process until it listens, on an empty data directory;
  * - idle: three nodes on loopback with a leader and nothing to do: resident memory, and processor time over ten seconds;
  * - in one process: what five more nodes over the memory transport add, with the links between them.
  */

@@ -1,0 +1,42 @@
+/**
+ * Loaded into a node with `--import`: keeps what its consensus core was told and asked for in the last steps, and writes it to
+ * standard error on SIGUSR2, as one line. It wraps the shipped classes from outside, so that the product needs no hooks.
+ */
+import { TRACE_MARK, type TraceStep } from './trace-mark.ts'
+import type { RaftEffects, RaftInput } from '../../src/raft/types.ts'
+
+const STEPS_MAX = 1_000
+const steps: TraceStep[] = []
+
+// The built files, because they are what runs; named by a variable, because types come from the sources.
+const built = new URL('../../dist/raft/node.js', import.meta.url).href
+const { RaftNode } = (await import(built)) as typeof import('../../src/raft/node.ts')
+
+// A wrapped method must be called on its own object, and this file knows nothing of that object's type.
+const shipped = RaftNode.prototype as unknown as { step(input: RaftInput, now: number): RaftEffects }
+const step = shipped.step
+shipped.step = function (this: unknown, input: RaftInput, now: number): RaftEffects {
+  const begin = performance.now()
+  const effects = step.call(this as typeof shipped, input, now)
+  const end = performance.now()
+  steps.push({
+    at: performance.timeOrigin + begin,
+    ms: end - begin,
+    input: input.type === 'message' ? input.message.type : input.type,
+    output: summary(effects)
+  })
+  if (steps.length > STEPS_MAX) steps.shift()
+  return effects
+}
+
+const sent = (what: string, list: RaftEffects['send']): string[] => [
+  ...new Set(list.map(({ message }) => `${what} ${message.type}`))
+]
+
+function summary({ write, send, sendAfter, events }: RaftEffects): readonly string[] {
+  const told = events.map((event) => (event.type === 'role' ? event.role : event.type))
+  const writes = write === undefined ? [] : [write.hardState === undefined ? 'write entries' : 'write term and vote']
+  return [...told, ...writes, ...sent('send', send), ...sent('after the write:', sendAfter)]
+}
+
+process.on('SIGUSR2', () => void process.stderr.write(`${TRACE_MARK}${JSON.stringify(steps)}\n`))
