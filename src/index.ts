@@ -30,6 +30,8 @@ export {
   NoCredentialError,
   NodeStoppedError,
   NoQuorumError,
+  NotAdmittedError,
+  NotReadyError,
   RequestRefusedError,
   SeatConflictError
 } from './node/errors.ts'

@@ -37,17 +37,6 @@ export class WouldOverwriteError extends QuorateError {
   }
 }
 
-/** The node did not become ready before `--deadline`. */
-export class NotReadyError extends QuorateError {
-  constructor(deadlineText: string, stage: string, waitingFor: readonly string[]) {
-    const why = waitingFor.length === 0 ? `it is at stage ${stage}` : waitingFor.join('; ')
-    super('NotReadyError', 'ERR_NOT_READY', `not ready within ${deadlineText}: ${why}`, {
-      details: { stage, waitingFor },
-      nextStep: 'Bring what is missing, then run the same command again: it goes on where it stopped.'
-    })
-  }
-}
-
 /** No config has been applied on this node yet. */
 export class NotFormedError extends QuorateError {
   constructor(stage: string, waitingFor: readonly string[]) {

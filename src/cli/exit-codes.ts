@@ -49,6 +49,7 @@ const TABLE: readonly Row[] = [
     meaning: 'refused: identity, token, cluster, or a config that its schema forbids',
     errors: [
       'AdmissionRefusedError',
+      'NotAdmittedError',
       'ConfigTooLargeError',
       'ControlDeniedError',
       'ControlRequestError',

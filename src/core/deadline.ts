@@ -20,6 +20,9 @@ export class TimeoutError extends Error {
   }
 }
 
+/** Whether this is how a deadline ends, ours or the platform's `AbortSignal.timeout`. */
+export const isTimeout = (reason: unknown): reason is Error => reason instanceof Error && reason.name === 'TimeoutError'
+
 export interface DeadlineOptions {
   /** Default: TimeoutError. */
   readonly reason?: () => Error

@@ -113,7 +113,8 @@ export interface ParsedToken {
 export class TokenTextError extends QuorateError {
   constructor(reason: string, cause?: unknown) {
     super('TokenTextError', 'ERR_TOKEN_TEXT', `not a usable token: ${reason}`, {
-      nextStep: 'Copy the whole line again, from `qtk1.` to its end, or pass the file that holds it.',
+      nextStep:
+        'Copy the whole line again, from `qtk1.` to its end. `quorate up --token` takes the file that holds it as well.',
       ...(cause === undefined ? {} : { cause })
     })
   }

@@ -9,7 +9,7 @@ export {
   VERDICT_BYTES_MAX
 } from './hello.ts'
 export type { Hello } from './hello.ts'
-export { AdmissionRefusedError, printable, refusal, REFUSAL_CODES } from './refusal.ts'
+export { AdmissionRefusedError, nextStepOf, printable, refusal, REFUSAL_CODES } from './refusal.ts'
 export type { Refusal, RefusalCode } from './refusal.ts'
 export { judgeHello } from './judge.ts'
 export type { AdmissionContext, Admitted } from './judge.ts'

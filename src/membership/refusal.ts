@@ -83,7 +83,9 @@ export class AdmissionRefusedError extends QuorateError {
   }
 }
 
-/** What a person should do about each. */
+/** What a person should do about a refusal. */
+export const nextStepOf = (code: RefusalCode): string => NEXT_STEP[code]
+
 const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
   malformed: 'Check that both sides run Quorate and that nothing between them rewrites traffic.',
   version: 'Upgrade the older of the two nodes.',
@@ -97,7 +99,8 @@ const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
   'token-expired': 'Make a new token with `quorate token create`.',
   'token-not-yet-valid': 'Wait, or set the clocks of both machines.',
   'token-wrong-peer': 'Use the token on the node that it was made for.',
-  'token-already-used': 'Make a new token; if nobody of yours used this one, it was copied: revoke it.',
+  'token-already-used':
+    'The seat is taken for good. A machine that lost its disk comes back with its key and a new token; a copy of a token is of no use.',
   'not-in-roster': 'Add the PeerId to the roster of a new genesis, or start the node with a join token.',
   'role-forbidden': 'Use a token that allows this role.',
   clone: 'Stop one of the two machines; give it a data directory and key of its own.',

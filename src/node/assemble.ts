@@ -73,7 +73,31 @@ function limitsOf({ dialTimeoutMs, admissionTimeoutMs, frameTimeoutMs }: Network
   }
 }
 
-function checkOptions({ dataDir, timing }: NodeInit): void {
+const OPTIONS: readonly (keyof NodeInit)[] = [
+  'token',
+  'genesis',
+  'dataDir',
+  'listen',
+  'discovery',
+  'timing',
+  'logger',
+  'events',
+  'transports'
+]
+
+/** JavaScript has no compiler to say these things. */
+function checkOptions(init: NodeInit): void {
+  const unknown = Object.keys(init).find((name) => !(OPTIONS as readonly string[]).includes(name))
+  if (unknown !== undefined) {
+    throw new InvalidOptionError(`unknown option ${unknown}; the options are ${OPTIONS.join(', ')}`)
+  }
+  const { dataDir, timing, token } = init
+  if (typeof dataDir !== 'string') {
+    throw new InvalidOptionError(`dataDir is ${String(dataDir)}: name a directory for key and log`)
+  }
+  if (token !== undefined && typeof token !== 'string') {
+    throw new InvalidOptionError('token is not a text: pass the line that `quorate init` wrote into a token file')
+  }
   if (dataDir.trim() === '') throw new InvalidOptionError('dataDir is empty: name a directory for key and log')
   if (timing !== undefined && !isTimingPreset(timing)) {
     throw new InvalidOptionError(`timing is ${String(timing)}; it is one of ${Object.keys(timingPresets).join(', ')}`)

@@ -3,6 +3,7 @@
  * deadline, its signal, and the node's own end.
  */
 import type { Clock } from '../core/clock.ts'
+import { isTimeout } from '../core/deadline.ts'
 import type { ClientOutcome, ClientRequest, ReplicaInput } from '../replica/types.ts'
 import { NodeStoppedError, NoQuorumError } from './errors.ts'
 
@@ -68,5 +69,3 @@ export class Callers {
     }
   }
 }
-
-const isTimeout = (reason: unknown): boolean => reason instanceof Error && reason.name === 'TimeoutError'

@@ -6,7 +6,8 @@ export class SeatConflictError extends QuorateError {
   constructor(seat: number, peerIds: readonly [string, string]) {
     super('SeatConflictError', 'ERR_SEAT_CONFLICT', `seat ${seat} is claimed by ${peerIds[0]} and by ${peerIds[1]}`, {
       details: { seat, peerIds },
-      nextStep: 'Two machines hold the same token. Stop one of them and give it a token of its own.'
+      nextStep:
+        'Two machines hold the same token. Keep the wrong one off, and start the right one again with its data directory: it goes on where it stopped.'
     })
   }
 }
@@ -36,6 +37,27 @@ export class RequestRefusedError extends QuorateError {
 export class NodeStoppedError extends QuorateError {
   constructor(reason: string, cause?: unknown) {
     super('NodeStoppedError', 'ERR_NODE_STOPPED', `the node has stopped: ${reason}`, { cause })
+  }
+}
+
+/** Members refuse this node for good: waiting would not help. */
+export class NotAdmittedError extends QuorateError {
+  constructor(peer: string, code: string, detail: string, nextStep: string) {
+    super('NotAdmittedError', 'ERR_NOT_ADMITTED', `${peer} refuses this node for good (${code}): ${detail}`, {
+      details: { peer, refusal: code },
+      nextStep
+    })
+  }
+}
+
+/** The node was not ready in time; `waitingFor` says what is missing. It goes on trying unless it is stopped. */
+export class NotReadyError extends QuorateError {
+  constructor(limitText: string, stage: string, waitingFor: readonly string[]) {
+    const why = waitingFor.length === 0 ? `it is at stage ${stage}` : waitingFor.join('; ')
+    super('NotReadyError', 'ERR_NOT_READY', `not ready within ${limitText}: ${why}`, {
+      details: { stage, waitingFor },
+      nextStep: 'Bring what is missing, then run the same command again: it goes on where it stopped.'
+    })
   }
 }
 

@@ -9,14 +9,20 @@
 import { type NetworkTiming, resolveTiming, type Timing } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
-import { raceAbort, startDeadline } from '../core/deadline.ts'
+import { isTimeout, raceAbort, startDeadline } from '../core/deadline.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import type { Discovery, PeerHint } from '../discovery/port.ts'
 import { addressSequence, makeAddressRecord } from '../identity/address-record.ts'
 import { incarnationOf } from '../identity/claim.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
-import type { AdmissionContext, Admitted } from '../membership/admission.ts'
+import {
+  type AdmissionContext,
+  type Admitted,
+  nextStepOf,
+  type Refusal,
+  type RefusalCode
+} from '../membership/admission.ts'
 import { type MemberOperation, peerIdOf, type Replica, type ReplicaEvent } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
@@ -24,7 +30,7 @@ import { Callers } from './callers.ts'
 import { Client } from './client.ts'
 import { Dialer } from './dialer.ts'
 import { Driver } from './driver.ts'
-import { NodeStoppedError, RequestRefusedError, SeatConflictError } from './errors.ts'
+import { NodeStoppedError, NotAdmittedError, NotReadyError, RequestRefusedError, SeatConflictError } from './errors.ts'
 import { createGate } from './gate.ts'
 import type { Home } from './home.ts'
 import { prepareReplica } from './prepare-replica.ts'
@@ -64,6 +70,8 @@ export interface NodeParts {
 /** A graceful stop waits this long for the hand-over of leadership; longer where elections take longer. */
 const HAND_OVER_MS = 1_000
 const ADDRESSES_TOLD_MAX = 8
+/** What no waiting changes. A date may be a clock's fault, a missing genesis may come. */
+const FINAL_REFUSALS: ReadonlySet<RefusalCode> = new Set(['token-already-used', 'revoked'])
 
 export class Node implements QuorateNode {
   readonly #parts: NodeParts
@@ -148,8 +156,15 @@ export class Node implements QuorateNode {
     return this.#client.config
   }
 
-  ready({ signal }: CallOptions = {}): Promise<ReadyInfo> {
-    return raceAbort(this.#ready.promise, signal)
+  async ready({ signal }: CallOptions = {}): Promise<ReadyInfo> {
+    const askedAt = this.#parts.clock.now()
+    try {
+      return await raceAbort(this.#ready.promise, signal)
+    } catch (error) {
+      if (!isTimeout(error) || error !== signal?.reason) throw error
+      const waitedMs = Math.round(this.#parts.clock.now() - askedAt)
+      throw new NotReadyError(`${waitedMs} ms`, this.#reporter.stage, this.#waitingFor())
+    }
   }
 
   status(): NodeStatus {
@@ -246,8 +261,7 @@ export class Node implements QuorateNode {
         onSessionOpen: (peer) => this.#onSessionOpen(peer),
         onSessionClose: (peerId, reason) => this.#onSessionClose(peerId, reason),
         onFrame: (from, frame) => this.#driver?.input({ type: 'frame', from, frame }),
-        onRefused: ({ by, peerId, address, refusal }) =>
-          this.#reporter.refused(by, peerId ?? address ?? 'unknown', refusal)
+        onRefused: ({ by, peerId, address, refusal }) => this.#onRefused(by, peerId ?? address ?? 'unknown', refusal)
       })
     })
   }
@@ -400,6 +414,14 @@ export class Node implements QuorateNode {
     }
     this.#reporter.disconnected(peerId, reason)
     this.#dialer?.tell({ type: 'disconnected', peerId })
+  }
+
+  /** A newcomer that members refuse for what it holds can wait for ever; it is told instead. */
+  #onRefused(by: 'us' | 'them', who: string, refusal: Refusal): void {
+    this.#reporter.refused(by, who, refusal)
+    const isOutside = this.clusterId === undefined && (this.#replica?.status().sessions.length ?? 0) === 0
+    if (by === 'us' || !isOutside || !FINAL_REFUSALS.has(refusal.code)) return
+    this.#die(new NotAdmittedError(who, refusal.code, refusal.detail, nextStepOf(refusal.code)))
   }
 
   #onReplicaEvent(event: ReplicaEvent): void {

@@ -224,6 +224,7 @@ export class Reporter {
   /** One lost round is how elections go; having no leader for long is news, once. */
   #onNoQuorum({ term, heardFrom }: Extract<ReplicaEvent, { type: 'no-quorum' }>): void {
     const { clock, electionTimeoutMs } = this.#init
+    if (this.#leader !== undefined) return
     const leaderlessMs = clock.now() - this.#leaderlessSince
     if (this.#noQuorumAlarmed || leaderlessMs < LEADERLESS_TIMEOUTS * electionTimeoutMs()) return
     this.#noQuorumAlarmed = true

@@ -61,6 +61,9 @@ describe('a node of another cluster on the same LAN', () => {
     const copy = yard.start('copy', { token: tokens[1]!, args: ['--seed', await addressOf(nodes[0]!)] })
     const { detail } = await copy.until('token-already-used', refused('token-already-used'))
     expect(detail).toContain(nodes[1]!.events[0]!.node)
+    // Nothing that it could wait for: it ends, and says what can be done.
+    expect((await copy.exited).code).toBe(3)
+    expect(copy.stderr).toContain('NotAdmittedError')
     const ours = await nodes[0]!.until('our own word on it', refused('token-already-used'))
     expect(ours.peer).toBe(copy.events[0]!.node)
     expect(admitted(nodes[0]!, copy.events[0]!.node)).toBe(false)
