@@ -182,7 +182,8 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
 
   /**
    * Nobody goes back behind the term on its disk, nor campaigns in it again (both are checked, see `flaw`). So answers to an
-   * earlier campaign are heard by nobody, and questions of an earlier term are only ever refused.
+   * earlier campaign are heard by nobody, and questions of an earlier term are only ever refused. After the last term of a
+   * space nobody asks for pre-votes any more.
    */
   obsolete(at: number, { disk, role, campaign }: RaftLocal, _from: number, message: ModelMessage): boolean {
     const { term, votedFor } = disk.hardState
@@ -200,7 +201,9 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       case 'transfer':
         return this.#quiet && message.term < term
       case 'pre-vote':
+        return this.#quiet && message.nextTerm < term
       case 'pre-vote-reply':
+        return term >= this.#init.termMax
       case 'led':
       case 'wrote':
       case 'applied':

@@ -86,7 +86,7 @@ const ONE_TERM: Space = {
 const TWO_TERMS: Space = { name: '2 terms of n1 and n2, 1 entry', termMax: 2, logMax: 1, candidates: [[0], [1]] }
 
 const SMALL: readonly Space[] = [
-  { name: '1 term, 2 entries', termMax: 1, logMax: 2, messagesMax: 96 },
+  { name: '1 term of n1 and n2, 2 entries', termMax: 1, logMax: 2, candidates: [[0, 1]], messagesMax: 96 },
   TWO_TERMS,
   { ...QUIET, name: '2 terms, 1 entry, synchronous disk', termMax: 2, logMax: 1, messagesMax: 256 },
   {
@@ -116,6 +116,16 @@ const SMALL: readonly Space[] = [
   },
   {
     ...QUIET,
+    name: '2 terms of n1 and n2, 1 entry, synchronous disk, pre-vote and CheckQuorum, n1 crashes',
+    termMax: 2,
+    logMax: 1,
+    candidates: [[0], [1]],
+    crashing: [0],
+    preVoteRounds: 1,
+    messagesMax: 64
+  },
+  {
+    ...QUIET,
     name: '2 terms, 1 entry, synchronous disk, hand-over',
     termMax: 2,
     logMax: 1,
@@ -125,9 +135,9 @@ const SMALL: readonly Space[] = [
   },
   {
     ...QUIET,
-    name: '3 terms of n1, n2 and n3, 2 entries, synchronous disk',
+    name: '3 terms of n1, n2 and n3, 1 entry, synchronous disk',
     termMax: 3,
-    logMax: 2,
+    logMax: 1,
     candidates: [[0], [1], [2]],
     messagesMax: 256
   },
@@ -140,13 +150,11 @@ const BIG: readonly Space[] = [
   ONE_TERM,
   {
     ...QUIET,
-    name: '2 terms of n1 and n2, 1 entry, synchronous disk, pre-vote and CheckQuorum, n1 crashes',
-    termMax: 2,
-    logMax: 1,
-    candidates: [[0], [1]],
-    crashing: [0],
-    preVoteRounds: 1,
-    messagesMax: 64
+    name: '3 terms of n1, n2 and n3, 2 entries, synchronous disk',
+    termMax: 3,
+    logMax: 2,
+    candidates: [[0], [1], [2]],
+    messagesMax: 256
   },
   { ...QUIET, name: '2 terms, 2 entries, synchronous disk', termMax: 2, logMax: 2, messagesMax: 288 },
   {
@@ -164,6 +172,15 @@ const BIG: readonly Space[] = [
     candidates: [[0], [1]],
     statesMax: 30_000_000,
     messagesMax: 192
+  },
+  {
+    ...QUIET,
+    name: '2 terms of n1 and n2, 1 entry, synchronous disk, pre-vote and CheckQuorum',
+    termMax: 2,
+    logMax: 1,
+    candidates: [[0], [1]],
+    preVoteRounds: 1,
+    statesMax: 30_000_000
   },
   {
     ...QUIET,

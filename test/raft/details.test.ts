@@ -1,0 +1,152 @@
+/**
+ * What voters and candidates do at their edges: guards that a whole group rarely reaches. Each test here was written for a change
+ * of the code that no other test noticed.
+ */
+import { describe, expect, test } from 'vitest'
+import type { Envelope, RaftMessage } from '../../src/raft/index.ts'
+import { majorityValue } from '../../src/raft/quorum.ts'
+import { Member } from './member.ts'
+
+const vote = (term: number, lastIndex = 0, lastTerm = 0): RaftMessage => ({
+  type: 'vote',
+  term,
+  lastIndex,
+  lastTerm,
+  transfer: false
+})
+const preVote = (nextTerm: number, lastIndex = 0, lastTerm = 0): RaftMessage => ({
+  type: 'pre-vote',
+  nextTerm,
+  round: 7,
+  lastIndex,
+  lastTerm
+})
+const reply = (term: number, granted: boolean): RaftMessage => ({ type: 'vote-reply', term, granted })
+const grants = (said: readonly Envelope[]): readonly unknown[] =>
+  said.map(({ message }) => ('granted' in message ? message.granted : message.type))
+
+describe('a candidate', () => {
+  test('goes on with its round until its deadline', () => {
+    const member = new Member()
+    member.timeout()
+    member.now = member.deadline! - 1
+    expect(member.tell({ type: 'tick' })).toEqual([])
+    expect(member.status.term).toBe(1)
+    member.now += 1
+    member.tell({ type: 'tick' })
+    expect(member.status.term).toBe(2)
+  })
+
+  test('asks a voter that it gets connected to and that has not answered; nobody else', () => {
+    const member = new Member({ mode: 'staggered', size: 5 })
+    member.timeout()
+    member.hear('n2', reply(1, false))
+    const asked = ['n2', 'n3', 'stranger'].flatMap((peer) => member.tell({ type: 'connected', peer }))
+    expect(asked).toEqual([{ to: 'n3', message: vote(1) }])
+    const classic = new Member({ size: 5 })
+    classic.timeout()
+    expect(classic.tell({ type: 'connected', peer: 'n3' })).toEqual([])
+  })
+
+  test('keeps a vote that it has, whatever arrives after it; and gets one after a refusal', () => {
+    const member = new Member({ size: 5 })
+    member.timeout()
+    for (const granted of [true, false]) member.hear('n2', reply(1, granted))
+    expect(member.status.role).toBe('candidate')
+    for (const granted of [false, true]) member.hear('n3', reply(1, granted))
+    expect(member.status.role).toBe('leader')
+  })
+
+  test('counts votes, not answers: what is no answer is not one', () => {
+    const member = new Member({ size: 5 })
+    member.timeout()
+    member.hear('n2', { type: 'append-accepted', term: 1, match: 0 })
+    member.hear('n3', reply(1, false))
+    member.now = member.deadline!
+    const { events } = member.raft.step({ type: 'tick' }, member.now)
+    expect(events[0]).toEqual({ type: 'no-quorum', term: 1, heardFrom: ['n1', 'n3'] })
+  })
+
+  test('says how many have voted for it', () => {
+    const member = new Member({ size: 5 })
+    member.timeout()
+    member.hear('n5', reply(1, false))
+    member.hear('n2', reply(1, true))
+    const { events } = member.raft.step({ type: 'message', from: 'n3', message: reply(1, true) }, member.now)
+    expect(events[0]).toEqual({ type: 'role', role: 'leader', term: 1, reason: 'elected by 3' })
+  })
+})
+
+describe('a voter', () => {
+  test('would vote again only for whom it voted for', () => {
+    const member = new Member({ term: 2, vote: 'n2' })
+    expect(grants([...member.hear('n3', preVote(2)), ...member.hear('n2', preVote(2))])).toEqual([false, true])
+    expect(grants([...member.hear('n3', preVote(1)), ...member.hear('n3', preVote(3))])).toEqual([false, true])
+  })
+
+  test('would vote for nobody in a term of the past, however long the log', () => {
+    const member = new Member({ terms: [3] })
+    expect(grants(member.hear('n2', preVote(2, 9, 3)))).toEqual([false])
+  })
+
+  test('that campaigns itself is not thrown off its term by a rival of the same one', () => {
+    const member = new Member()
+    member.timeout()
+    expect(grants(member.hear('n2', vote(1)))).toEqual([false])
+    expect(member.status.role).toBe('candidate')
+    const leading = new Member()
+    leading.elect('n2')
+    expect(grants(leading.hear('n3', vote(1)))).toEqual([false])
+    expect(leading.status.role).toBe('leader')
+  })
+
+  test('that asks for pre-votes ends its round when it votes for another one', () => {
+    const member = new Member({ preVote: true, term: 3 })
+    member.timeout()
+    expect(member.status.role).toBe('pre-candidate')
+    const { events, sendAfter } = member.raft.step({ type: 'message', from: 'n2', message: vote(3) }, member.now)
+    expect(grants(sendAfter)).toEqual([true])
+    expect(events[0]).toEqual({ type: 'role', role: 'follower', term: 3, reason: 'votes for n2' })
+  })
+
+  test('that asks for pre-votes goes on when it refuses', () => {
+    const member = new Member({ preVote: true, term: 3, terms: [3] })
+    member.timeout()
+    expect(grants(member.hear('n2', vote(3)))).toEqual([false])
+    expect(member.status.role).toBe('pre-candidate')
+  })
+
+  test('gives the one that it has voted for its time', () => {
+    const member = new Member({ mode: 'staggered', rank: 0 })
+    const before = member.deadline!
+    member.now = before
+    member.hear('n2', vote(1))
+    expect(member.deadline).toBeGreaterThan(before)
+  })
+
+  test('that follows a leader without having voted for it votes for nobody else in its term', () => {
+    const member = new Member({ term: 1 })
+    member.hear('n2', { type: 'heartbeat', term: 2, commit: 0, seq: 1, rank: 0 })
+    expect(grants(member.hear('n3', vote(2)))).toEqual([false])
+    expect(member.status).toMatchObject({ role: 'follower', leader: 'n2', term: 2 })
+  })
+
+  test('hears a stranger only when its log is ahead', () => {
+    const member = new Member({ terms: [1, 3] })
+    for (const [index, term, heard] of [
+      [9, 2, false],
+      [1, 3, false],
+      [2, 3, false],
+      [3, 3, true],
+      [1, 4, true]
+    ] as const) {
+      expect(member.hear('stranger', preVote(9, index, term))).toHaveLength(heard ? 1 : 0)
+    }
+  })
+})
+
+test('a majority is asked of its voters and of nobody else', () => {
+  const asked: unknown[] = []
+  majorityValue(['a', 'b', 'c'], (id) => asked.push(id))
+  expect(asked).toEqual(['a', 'b', 'c'])
+})
