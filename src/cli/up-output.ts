@@ -57,7 +57,7 @@ function liveOutput(io: Io, name: () => string): UpOutput {
       state = { ...upState(state, event), name: name() }
       const line = lasts(event) ? eventLine(event) : undefined
       if (line !== undefined) block.print([line])
-      block.update(upLines(state, styleOf(io.stdout, io.env)))
+      block.update((rows) => upLines(state, styleOf(io.stdout, io.env), rows))
     },
     print: (lines) => block.print(lines),
     extra() {},

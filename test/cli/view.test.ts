@@ -59,7 +59,7 @@ describe('up', () => {
       '  ✓  preflight       5 ms',
       '  ✓  identity        12 ms',
       '  ✓  discovery       31 ms  1 by mdns',
-      '  ●  authentication',
+      '  ●  authentication         seat 2',
       '  ·  formation',
       '  ·  election',
       '  ·  config',
@@ -88,6 +88,46 @@ describe('up', () => {
       '  ✓  …her2222  seat 2  authenticated, leader  mdns',
       '  ✗  …ird3333          refused                foreign-domain: evil\\u{1b}[2J'
     ])
+  })
+
+  it('in a short terminal leaves out peers, then addresses, then stages that are over; never what is missing', () => {
+    const state = [...forming, stamp({ event: 'stopped', reason: 'stop' })].reduce(upState, upStart('plant-7'))
+    const all = upLines(state, plain)
+    const end = ['', '  waiting for 2 of 3 founders: seat 3 not seen; tried 10.0.0.3', '', '  stopped: stop']
+    expect(all.slice(-4)).toEqual(end)
+    for (let rows = 4; rows < all.length; rows++) {
+      const lines = upLines(state, plain, rows)
+      expect(lines.length, String(rows)).toBeLessThanOrEqual(rows)
+      expect(lines.slice(-4)).toEqual(end)
+      if (rows > 5) expect(lines.join()).toContain('authentication')
+    }
+    expect(upLines(state, plain, 16).slice(10, 12)).toEqual(['', '  2 peers'])
+    expect(upLines(state, plain, 15)).toEqual([...all.slice(0, 10), ...end])
+    expect(upLines(state, plain, 13)).toEqual([...all.slice(0, 1), ...all.slice(2, 10), ...end])
+    expect(upLines(state, plain, 9)).toEqual([...all.slice(0, 1), ...all.slice(2, 6), ...end])
+    expect(upLines(state, plain, 2)).toEqual(end.slice(-2))
+  })
+
+  it('forgets of a peer what was true of its last connection only, and counts nobody who is gone', () => {
+    const back: readonly StampedNodeEvent[] = [
+      stamp({ event: 'peer', peer: THIRD, status: 'discovered', source: 'mdns' }),
+      stamp({ event: 'peer', peer: OTHER, status: 'disconnected', detail: 'the connection closed' })
+    ]
+    const gone = upLines([...forming, ...back].reduce(upState, upStart('plant-7')), plain).join('\n')
+    expect(gone).toContain('disconnected  the connection closed')
+    expect(gone).toMatch(/discovery +31 ms +1 by mdns\n/)
+    const again = stamp({ event: 'peer', peer: OTHER, status: 'authenticated' })
+    const lines = upLines([...forming, ...back, again].reduce(upState, upStart('plant-7')), plain)
+    expect(lines).toContain('  ✓  …her2222  seat 2  authenticated  mdns')
+    expect(lines.join('\n')).toMatch(/discovery +31 ms +2 by mdns\n/)
+  })
+
+  it('waits for nothing any more once there is a leader again', () => {
+    const lost = stamp({ event: 'waiting', waitingFor: ['a majority'] }, CLUSTER)
+    const found = stamp({ event: 'leader', term: 2, leader: OTHER }, CLUSTER)
+    const config = stamp({ event: 'config', version: 1, hash, author: 'genesis', reason: '' }, CLUSTER)
+    expect([config, lost, found].reduce(upState, upStart('p')).waitingFor).toEqual([])
+    expect([lost, found].reduce(upState, upStart('p')).waitingFor).toEqual(['a majority'])
   })
 
   it('shows why a stage failed and how it ended', () => {
@@ -146,6 +186,13 @@ describe('status', () => {
     expect(lines[0]).toBe('plant-7 · not a member')
     expect(lines.join('\n')).not.toMatch(/quorum|reachable/)
     expect(lines.at(-1)).toContain('no longer a member')
+  })
+
+  it('without a majority does not say that there is no config', () => {
+    const text = (leader: string | null): string => statusLines({ ...READY, leader, config: null }, plain).join('\n')
+    expect(text(null)).toContain('  config     not confirmed yet: without a majority')
+    expect(text(OTHER)).toMatch(/ {2}config {5}not confirmed yet$/m)
+    expect(statusLines({ ...READY, cluster: null, config: null }, plain).join('\n')).toContain('  config     none yet')
   })
 
   it('before founding names what is missing', () => {
@@ -281,7 +328,9 @@ describe('the live block', () => {
       // oxlint-disable-next-line no-control-regex -- the escape character is what this is about
       for (const [part, count, what] of text.matchAll(/\u001B\[(\d*)([A-Z])|\n|\r|[^\u001B\n\r]+/g)) {
         if (what === 'A') row -= Number(count)
+        else if (part === '\u001B[2J') lines.splice(0, lines.length, '')
         else if (what === 'J') lines.length = row + 1
+        else if (what === 'H') row = 0
         else if (part === '\n') row++
         else if (part !== '\r' && what === undefined) lines[row] = part
         lines[row] ??= ''
@@ -312,13 +361,13 @@ describe('the live block', () => {
     const clock = handClock()
     const { stream, screen } = terminal(20, 10)
     const block = liveBlock(stream, clock)
-    block.update(['one', 'two', 'three'])
+    block.update(() => ['one', 'two', 'three'])
     expect(screen()).toEqual([])
     clock.run()
     expect(screen()).toEqual(['one', 'two', 'three'])
     block.print(['stays'])
-    block.update(['uno'])
-    block.update(['eins', 'x'.repeat(40)])
+    block.update(() => ['uno'])
+    block.update(() => ['eins', 'x'.repeat(40)])
     clock.run()
     expect(screen()).toEqual(['stays', 'eins', `${'x'.repeat(18)}…`])
     block.close()
@@ -331,8 +380,26 @@ describe('the live block', () => {
     const clock = handClock()
     const { stream, screen } = terminal(20, 4)
     const block = liveBlock(stream, clock)
-    block.update(['1', '2', '3', '4', '5'])
+    block.update(() => ['1', '2', '3', '4', '5'])
     block.close()
     expect(screen()).toEqual(['1', '2', '3'])
+  })
+
+  it('clears the screen when its size changes, and prints again what was to stay', () => {
+    const clock = handClock()
+    const { stream, screen } = terminal(20, 8)
+    const block = liveBlock(stream, clock)
+    block.print(['early', 'a long line that stays', 'late'])
+    block.update((rows) => [`${rows} rows`, 'two'])
+    clock.run()
+    expect(screen()).toEqual(['early', 'a long line that stays', 'late', '7 rows', 'two'])
+    Object.assign(stream, { columns: 12, rows: 6 })
+    stream.emit('resize')
+    clock.run()
+    // The long line takes two rows now, and the first one has no room any more.
+    expect(screen()).toEqual(['a long line that stays', 'late', '5 rows', 'two'])
+    block.close()
+    expect(screen()).toEqual(['a long line that stays', 'late', '5 rows', 'two'])
+    expect(stream.listenerCount('resize')).toBe(0)
   })
 })

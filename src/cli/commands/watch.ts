@@ -112,7 +112,7 @@ function peopleView<T>(io: Io, { compare, lines }: Watched<T>): View<T> {
   if (io.stdout.isTTY === true) {
     const block = liveBlock(io.stdout, io.clock)
     return {
-      show: (value) => block.update(lines(value, styleOf(io.stdout, io.env))),
+      show: (value) => block.update(() => lines(value, styleOf(io.stdout, io.env))),
       close: () => block.close()
     }
   }

@@ -9,10 +9,7 @@ export function statusLines(status: NodeStatus, style: Style): readonly string[]
     ['node', `${status.node}${seatText(status.members.find((member) => member.self)?.seat)}`],
     ['cluster', status.cluster ?? 'not founded yet'],
     ['leader', leaderText(status, style)],
-    [
-      'config',
-      status.config === null ? 'none yet' : `version ${status.config.version}  ${shortHash(status.config.hash)}`
-    ],
+    ['config', configText(status)],
     ['safety', safetyText(status)],
     ['listening', status.addresses.join('  ') || 'on no address'],
     ['running', durationText(status.uptimeMs)]
@@ -65,6 +62,15 @@ function leaderText(status: NodeStatus, style: Style): string {
   const needed = Math.floor(voters.length / 2) + 1
   const counted = `${reachable} of ${plural(voters.length, 'voter')} reachable, ${needed} needed`
   return style.red(`none, ${term}: ${counted}`)
+}
+
+/** Applied is what is known to be committed; after a restart only a leader can say how far that reaches. */
+function configText({ config, cluster, leader }: NodeStatus): string {
+  if (config !== null) return `version ${config.version}  ${shortHash(config.hash)}`
+  if (cluster === null) return 'none yet'
+  return leader === null
+    ? 'not confirmed yet: without a majority nobody knows which version is the last'
+    : 'not confirmed yet'
 }
 
 function safetyText({ safety }: NodeStatus): string {

@@ -7,7 +7,7 @@ import { stageOrder } from '../../observability/stages.ts'
 import { durationText } from '../duration.ts'
 import { selfOr } from './event-line.ts'
 import type { Style } from './style.ts'
-import { printable, shortHash, shortPeer, table, wrap } from './text.ts'
+import { plural, printable, shortHash, shortPeer, table, wrap } from './text.ts'
 
 /** Peers that are shown; on large clusters the first to come. */
 const PEERS_SHOWN_MAX = 12
@@ -52,7 +52,11 @@ export function upState(before: UpState, event: StampedNodeEvent): UpState {
     case 'peer':
       return { ...state, peers: withPeer(state.peers, event) }
     case 'leader':
-      return { ...state, leader: { term: event.term, peer: event.leader } }
+      return {
+        ...state,
+        leader: { term: event.term, peer: event.leader },
+        waitingFor: waitingWith(event.leader, state)
+      }
     case 'ready':
       return {
         ...state,
@@ -73,37 +77,70 @@ export function upState(before: UpState, event: StampedNodeEvent): UpState {
   }
 }
 
+/** No event says that nothing is missing any more: a leader was the last thing, unless the config was. */
+const waitingWith = (leader: string | null, { config, waitingFor }: UpState): readonly string[] =>
+  leader === null || config === undefined ? waitingFor : []
+
 /** A later event keeps what an earlier one knew (seat, source). */
 function withPeer(peers: readonly PeerState[], event: PeerState): readonly PeerState[] {
   const known = peers.some(({ peer }) => peer === event.peer)
-  return known ? peers.map((peer) => (peer.peer === event.peer ? { ...peer, ...event } : peer)) : [...peers, event]
+  return known ? peers.map((peer) => (peer.peer === event.peer ? renewed(peer, event) : peer)) : [...peers, event]
 }
 
-export function upLines(state: UpState, style: Style): readonly string[] {
-  const lines = [
-    `${style.bold(printable(state.name))} · ${state.node}`,
-    ...state.addresses.map((address) => style.dim(`  listening on ${withoutPeerId(address)}`)),
-    ...table(
-      stageOrder.map((stage) => stageRow(state, stage, style)),
-      '  '
-    )
-  ]
-  if (state.peers.length > 0) lines.push('', ...peerLines(state, style))
-  if (state.waitingFor.length > 0) {
-    const waiting = state.waitingFor.flatMap((text) => wrap(`waiting for ${printable(text)}`, style.columns - 3, '  '))
-    lines.push('', ...waiting.map((line) => style.yellow(line)))
+/** What was said of an earlier connection (a refusal, why it closed) is not true of the next one. */
+const renewed = ({ seat, source }: PeerState, event: PeerState): PeerState => ({
+  ...(seat === undefined ? {} : { seat }),
+  ...(source === undefined ? {} : { source }),
+  ...event
+})
+
+/**
+ * At most `rows` lines, as far as that is possible: in a short terminal peers go first, then addresses, then stages that
+ * are over. What is missing and how it ended always stay.
+ */
+export function upLines(state: UpState, style: Style, rows = Number.POSITIVE_INFINITY): readonly string[] {
+  const ended = endedLines(state)
+  const end = [...waitingLines(state, style).slice(0, Math.max(0, rows - ended.length)), ...ended]
+  const stages = table(
+    stageOrder.map((stage) => stageRow(state, stage, style)),
+    '  '
+  )
+  const addresses = state.addresses.map((address) => style.dim(`  listening on ${withoutPeerId(address)}`))
+  const head = `${style.bold(printable(state.name))} · ${state.node}`
+  let left = rows - end.length
+  const take = (lines: readonly string[]): readonly string[] => {
+    left -= lines.length
+    return lines
   }
-  if (state.ended !== undefined) lines.push('', `  stopped: ${printable(state.ended)}`)
-  return lines
+  const shownHead = take(left > 1 ? [head] : [])
+  const shownStages = take(aroundCurrent(stages, state, Math.max(0, left)))
+  const shownAddresses = take(addresses.slice(0, Math.max(0, left)))
+  return [...shownHead, ...shownAddresses, ...shownStages, ...peerLines(state, style, left), ...end]
 }
+
+/** Of too many stages those that end with the one that is under way. */
+function aroundCurrent(lines: readonly string[], { stages }: UpState, count: number): readonly string[] {
+  const current = stageOrder.findIndex((stage) => stages[stage]?.status !== 'done')
+  const last = Math.max(count, current === -1 ? lines.length : current + 1)
+  return lines.slice(Math.max(0, last - count), last)
+}
+
+function waitingLines({ waitingFor }: UpState, style: Style): readonly string[] {
+  if (waitingFor.length === 0) return []
+  const lines = waitingFor.flatMap((text) => wrap(`waiting for ${printable(text)}`, style.columns - 3, '  '))
+  return ['', ...lines.map((line) => style.yellow(line))]
+}
+
+const endedLines = ({ ended }: UpState): readonly string[] =>
+  ended === undefined ? [] : ['', `  stopped: ${printable(ended)}`]
 
 function stageRow(state: UpState, stage: StageName, style: Style): readonly string[] {
   const { symbols } = style
   const at = state.stages[stage]
-  if (at === undefined) return [style.dim(symbols.idle), style.dim(stage), '', '']
+  if (at === undefined) return [style.dim(symbols.idle), style.dim(stage), '', factOf(state, stage)]
   switch (at.status) {
     case 'start':
-      return [style.cyan(symbols.busy), stage, '', '']
+      return [style.cyan(symbols.busy), stage, '', factOf(state, stage)]
     case 'done':
       return [style.green(symbols.done), stage, durationText(at.ms), factOf(state, stage)]
     case 'failed':
@@ -143,8 +180,9 @@ const HINT_SOURCES: ReadonlySet<string | undefined> = new Set(['mdns', 'seed', '
 
 function sourcesOf(peers: readonly PeerState[]): string {
   const counts = new Map<string, number>()
-  for (const { source } of peers) {
-    if (source !== undefined && HINT_SOURCES.has(source)) counts.set(source, (counts.get(source) ?? 0) + 1)
+  for (const { source, status } of peers) {
+    const isHere = status === 'discovered' || status === 'authenticated'
+    if (isHere && source !== undefined && HINT_SOURCES.has(source)) counts.set(source, (counts.get(source) ?? 0) + 1)
   }
   return [...counts].map(([source, count]) => `${count} by ${source}`).join(', ')
 }
@@ -163,9 +201,14 @@ function leaderOf({ leader, node, peers }: UpState): string {
   return `leader ${selfOr(leader.peer, node)}${seat === undefined ? '' : ` (seat ${seat})`}, term ${leader.term}`
 }
 
-function peerLines(state: UpState, style: Style): readonly string[] {
-  const rows = state.peers
-    .slice(0, PEERS_SHOWN_MAX)
+/** With the blank line above them, in at most `lines` lines. */
+function peerLines(state: UpState, style: Style, lines: number): readonly string[] {
+  const { peers } = state
+  const room = Math.min(PEERS_SHOWN_MAX, lines - 1)
+  if (peers.length === 0 || room < 1) return []
+  const fitting = lines - 1 < peers.length ? Math.min(room, lines - 2) : room
+  const rows = peers
+    .slice(0, fitting)
     .map((peer) => [
       peerSymbol(peer, style),
       shortPeer(peer.peer),
@@ -175,8 +218,9 @@ function peerLines(state: UpState, style: Style): readonly string[] {
         printable([peer.code, peer.detail].filter((text) => text !== undefined).join(': ') || (peer.source ?? ''))
       )
     ])
-  const more = state.peers.length - rows.length
-  return [...table(rows, '  '), ...(more > 0 ? [style.dim(`  and ${more} more`)] : [])]
+  const more = peers.length - rows.length
+  const rest = rows.length === 0 ? plural(more, 'peer') : `and ${more} more`
+  return ['', ...table(rows, '  '), ...(more > 0 ? [style.dim(`  ${rest}`)] : [])]
 }
 
 function peerSymbol({ status }: PeerState, { symbols, ...style }: Style): string {
