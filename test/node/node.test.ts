@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
 import { NodeStoppedError } from '../../src/node/errors.ts'
+import type { Discovery } from '../../src/discovery/port.ts'
 import type { Transport } from '../../src/transport/port.ts'
+import { manualClock } from '../transport/manual-clock.ts'
 import { type MemoryNode, MemoryNodes } from './memory-nodes.ts'
 
 let nodes: MemoryNodes | undefined
@@ -93,6 +95,52 @@ describe('a cluster of memory nodes', LIMIT, () => {
     const set = node.config.set({ interval: 3 }, { reason: 'early', signal: AbortSignal.timeout(30_000) })
     await nodes.start(a!)
     expect(await set).toMatchObject({ version: 2 })
+  })
+})
+
+describe('after a restart', LIMIT, () => {
+  it('dials the members of its cluster as members: often, and for as long as it takes', async () => {
+    await formed(3)
+    await nodes!.stopAll()
+    const clock = manualClock()
+    const [own, ...others] = nodes!.places
+    const dials = new Map<string, number[]>(others.map(({ key }) => [key.signer.peerId, []]))
+    const nobody: Transport = {
+      start: () => Promise.resolve(),
+      addresses: () => [],
+      dial: ({ peerId }) => {
+        dials.get(peerId!)!.push(clock.now())
+        return Promise.reject(new Error('nobody answers'))
+      },
+      send: () => false,
+      disconnect: () => Promise.resolve(),
+      stop: () => Promise.resolve()
+    }
+    const known: Discovery = {
+      start({ onHint }) {
+        for (const peerId of dials.keys()) onHint({ source: 'cache', peerId, addresses: ['/ip4/10.0.0.1/tcp/4001'] })
+        return Promise.resolve()
+      },
+      stop: () => Promise.resolve()
+    }
+    const { node } = nodes!.make(own!, {
+      home: { startedAt: 0 },
+      parts: {
+        clock,
+        createTransport: () => Promise.resolve(nobody),
+        createSources: () => Promise.resolve([known])
+      }
+    })
+    await node.start()
+    // A hint from the cache is forgotten after an hour.
+    const end = 2 * 3_600_000
+    while (clock.now() < end) {
+      clock.advance(5_000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (const times of dials.values()) {
+      expect(times.filter((at) => at > end - 300_000).length).toBeGreaterThan(20)
+    }
   })
 })
 
