@@ -25,9 +25,11 @@ interface Space extends Omit<RaftModelInit, 'create'> {
   readonly messagesMax?: number
 }
 
+const shipped = openRaft()
+
 async function explore(space: Space, plants: readonly Plant[] = []): Promise<Exploration> {
   const { name, statesMax = 4_000_000, messagesMax = 128, ...init } = space
-  const create = await openRaft(plants)
+  const create = await (plants.length === 0 ? shipped : openRaft(plants))
   return exploreAndPrint(`raft, ${name}`, new RaftModel({ create, ...init }), statesMax, messagesMax)
 }
 
