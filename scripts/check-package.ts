@@ -112,7 +112,7 @@ async function checkSupported(version: string, node: string, folder: string): Pr
 
 async function checkTooOld(node: string, folder: string): Promise<void> {
   const { code, stdout, stderr } = await end(node, [join('node_modules', '.bin', 'quorate'), '--help'], folder)
-  check(code === 1 && stdout === '', `Node.js ${TOO_OLD} is sent away with exit code 1`)
+  check(code === 8 && stdout === '', `Node.js ${TOO_OLD} is sent away with exit code 8`)
   const line = /^quorate needs Node\.js 22\.12 or newer; this is v20\.[\d.]+\n$/
   check(line.test(stderr), `Node.js ${TOO_OLD} gets one line`)
 }
