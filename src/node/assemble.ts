@@ -6,7 +6,7 @@ import { systemRandom } from '../core/random.ts'
 import type { LocalKey } from '../identity/signer.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport, TransportLimits } from '../transport/port.ts'
-import { agent, silentLogger } from './defaults.ts'
+import { agent, carefulLogger, silentLogger } from './defaults.ts'
 import { type Home, openHome } from './home.ts'
 import { Node } from './node.ts'
 import { createSources } from './sources.ts'
@@ -31,7 +31,7 @@ export async function assembleNode(init: NodeInit, { events, createTransport, ke
   const startedAt = clock.now()
   checkOptions(init)
   const { dataDir, token, genesis, timing, discovery } = init
-  const logger = init.logger ?? silentLogger
+  const logger = carefulLogger(init.logger ?? silentLogger)
   const random = systemRandom()
   const home = await openHome({
     dataDir,

@@ -29,6 +29,8 @@ export interface ErrorReport {
 }
 
 const REFUSALS_MAX = 32
+/** Peers whose discovery is no news any more; beyond it the oldest is news again. Anybody can invent peers. */
+const HEARD_OF_MAX = 1_024
 /** Without a leader for this many election timeouts, a lost round is an alarm. */
 const LEADERLESS_TIMEOUTS = 10
 /** How often it looks whether what is missing has changed. */
@@ -104,6 +106,7 @@ export class Reporter {
   discovered(peerId: string, source: string): void {
     if (!this.#heardOf.has(peerId)) {
       this.#heardOf.add(peerId)
+      if (this.#heardOf.size > HEARD_OF_MAX) this.#heardOf.delete(this.#heardOf.keys().next().value!)
       this.#emit({ event: 'peer', peer: peerId, status: 'discovered', source })
     }
     const needed = this.#clusterId === undefined ? (this.#init.foundingSize() ?? Infinity) - 1 : 1
@@ -246,7 +249,7 @@ export class Reporter {
   }
 
   #emit(event: NodeEvent, at = this.#init.clock.wallNow()): void {
-    const { home, logger, events } = this.#init
+    const { home, logger } = this.#init
     const stamped: StampedNodeEvent = {
       ...event,
       at,
@@ -255,8 +258,16 @@ export class Reporter {
       attempt: home.boot
     }
     logger.debug(stamped, event.event)
-    events.dispatchEvent(new CustomEvent(event.event, { detail: stamped }))
-    events.dispatchEvent(new CustomEvent('*', { detail: stamped }))
+    for (const name of [event.event, '*']) this.#dispatch(new CustomEvent(name, { detail: stamped }))
+  }
+
+  /** Node reports what a listener throws as an uncaught exception, later. Other EventTargets throw it here, into the protocol. */
+  #dispatch(event: CustomEvent): void {
+    try {
+      this.#init.events.dispatchEvent(event)
+    } catch (error) {
+      this.#init.logger.error({ event: event.type, reason: messageOf(error) }, 'a listener of an event threw')
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** A whole node over a memory network: forming, serving, and above all every way of beginning and ending. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
+import { carefulLogger } from '../../src/node/defaults.ts'
 import { NodeStoppedError } from '../../src/node/errors.ts'
 import type { Discovery } from '../../src/discovery/port.ts'
 import type { Transport } from '../../src/transport/port.ts'
@@ -141,6 +142,86 @@ describe('after a restart', LIMIT, () => {
     for (const times of dials.values()) {
       expect(times.filter((at) => at > end - 300_000).length).toBeGreaterThan(20)
     }
+  })
+})
+
+describe('a program that misbehaves', LIMIT, () => {
+  it('with listeners that throw disturbs nobody but itself', async () => {
+    nodes = await MemoryNodes.of(1)
+    const told: string[] = []
+    const events = new EventTarget()
+    // Node's own EventTarget reports a throwing listener to the process; others let it out here.
+    events.dispatchEvent = (event) => {
+      told.push(event.type)
+      throw new Error('a bug of the program')
+    }
+    const { node, clock } = await nodes.start(nodes.places[0]!, { parts: { events } })
+    await node.ready()
+    expect(await node.config.set({ interval: 2 }, { reason: 'test' })).toMatchObject({ version: 2 })
+    await node.stop()
+    await node.stopped
+    expect(told).toEqual(expect.arrayContaining(['leader', 'config', 'ready', 'stopped', '*']))
+    expect(clock.timers.size).toBe(0)
+  })
+
+  it('with a logger that throws loses its lines, and nothing else', () => {
+    const lines: string[] = []
+    const logger = carefulLogger({
+      debug: (_, message) => lines.push(message),
+      info: () => {
+        throw new Error('the worker has exited')
+      },
+      warn: () => {},
+      error: () => {}
+    })
+    logger.info({}, 'lost')
+    logger.debug({}, 'kept')
+    expect(lines).toEqual(['kept'])
+  })
+
+  it('that stops the node within any of its events sees it stop in order', async () => {
+    for (const name of ['stage', 'listening', 'leader', 'config', 'writable', 'ready'] as const) {
+      nodes = await MemoryNodes.of(1)
+      const made = nodes.make(nodes.places[0]!)
+      let stopping: Promise<void> | undefined
+      made.node.addEventListener(name, () => {
+        stopping ??= made.node.stop()
+      })
+      // Whether the start was over by then is a matter of which event it was.
+      await made.node.start().catch((error: unknown) => expect(error).toBeInstanceOf(NodeStoppedError))
+      await made.node.stopped
+      await stopping
+      expect(named(made, 'stopped')).toMatchObject([{ reason: 'stop' }])
+      expect(made.closed).toEqual(['home'])
+      expect(made.clock.timers.size, name).toBe(0)
+    }
+  })
+
+  it('asks from within events, and is answered', async () => {
+    nodes = await MemoryNodes.of(1)
+    const made = nodes.make(nodes.places[0]!)
+    const answers: Promise<unknown>[] = []
+    made.node.addEventListener('writable', () => {
+      answers.push(made.node.config.set({ interval: 4 }, { reason: 'at once' }), made.node.config.read())
+      made.node.status()
+    })
+    await made.node.start()
+    await made.node.ready()
+    expect(await Promise.all(answers)).toMatchObject([{ version: 2 }, {}])
+  })
+})
+
+describe('peers that are only heard of', LIMIT, () => {
+  it('are news once, and not remembered without bound', async () => {
+    nodes = await MemoryNodes.of(1)
+    const made = await nodes.start(nodes.places[0]!)
+    const hear = (n: number): void => made.node.hint({ source: 'mdns', peerId: `peer-${n}`, addresses: ['/memory/x'] })
+    for (let n = 0; n < 1_024; n++) hear(n)
+    for (let n = 0; n < 1_024; n++) hear(n)
+    expect(named(made, 'peer')).toHaveLength(1_024)
+    hear(1_024)
+    hear(0)
+    expect(named(made, 'peer')).toHaveLength(1_026)
   })
 })
 
