@@ -12,7 +12,7 @@
  * What has happened is recorded in the network for ever (`Record`), so that no crash can hide it:
  * who led a term with which log, which entry was at a place in a term, what was committed by whom, what was applied.
  */
-import { utf8 } from '../../src/core/bytes.ts'
+import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { unreachable } from '../../src/core/invariant.ts'
 import type { Random } from '../../src/core/random.ts'
 import type {
@@ -44,6 +44,10 @@ export interface RaftModelInit {
   readonly refusals?: boolean
   /** A leader may hand over, once a term. */
   readonly transfers?: boolean
+  /** Who votes at first. Default: all; the others learn. */
+  readonly voters?: readonly number[]
+  /** Who shall vote instead, as a leader may be asked at any time. */
+  readonly changes?: readonly (readonly number[])[]
   /** Who may campaign for each term, from term 1. Default: anybody. */
   readonly candidates?: readonly (readonly number[])[]
   /** What the disks hold at first: the term, the vote, and the terms of the entries. */
@@ -90,7 +94,13 @@ export interface RaftLocal {
 const NAMES = ['n1', 'n2', 'n3', 'n4', 'n5']
 const noChance: Random = { next: () => 0, int: (low) => low, fork: () => noChance }
 const decoder = new TextDecoder()
-const textOf = ({ index, term, type, data }: Entry): string => `${index}@${term} ${type} ${decoder.decode(data)}`
+const textOf = ({ index, term, type, data }: Entry): string =>
+  `${index}@${term} ${type} ${type === 'membership' ? toHex(data) : decoder.decode(data)}`
+/** Whoever of the three does not vote learns. */
+const membersWith = (voters: readonly number[]): { voters: readonly string[]; learners: readonly string[] } => ({
+  voters: voters.map((at) => NAMES[at]!),
+  learners: [0, 1, 2].filter((at) => !voters.includes(at)).map((at) => NAMES[at]!)
+})
 const node = (id: string): number => NAMES.indexOf(id)
 
 export class RaftModel implements System<RaftLocal, ModelMessage> {
@@ -100,7 +110,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
 
   constructor(init: RaftModelInit) {
     this.#init = init
-    this.#membership = { voters: NAMES.slice(0, 3), outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+    this.#membership = { ...membersWith(init.voters ?? [0, 1, 2]), outgoing: [], learnersNext: [], autoLeave: false }
   }
 
   initial(at: number): LocalResult<RaftLocal, ModelMessage> {
@@ -115,11 +125,17 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
 
   spontaneous(at: number, local: RaftLocal): readonly string[] {
     const { raft } = this.#replay(at, local)
-    const { role, term, lastIndex, leader } = raft.status()
+    const status = raft.status()
+    const { role, term, lastIndex, leader } = status
     const actions: string[] = []
     if (role === 'leader') {
       if (lastIndex < this.#init.logMax)
         for (const value of this.#init.values ?? ['x']) actions.push(`proposes ${value}`)
+      if (lastIndex < this.#init.logMax - 1) {
+        for (const [i, voters] of (this.#init.changes ?? []).entries()) {
+          if (status.membership.voters.join() !== membersWith(voters).voters.join()) actions.push(`changes voters ${i}`)
+        }
+      }
       if (this.#init.transfers === true && term < this.#init.termMax && !handingOver(raft)) {
         for (let to = 0; to < this.nodes; to++) if (to !== at) actions.push(`hands over to ${to}`)
       }
@@ -142,6 +158,9 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
     else if (verb === 'proposes') {
       const ref = run.raft.status().lastIndex + 1
       run.input({ type: 'propose', ref, data: utf8(word) })
+    } else if (verb === 'changes') {
+      const change = membersWith(this.#init.changes![Number(word)]!)
+      run.input({ type: 'change-membership', ref: -1, change })
     } else if (verb === 'hands') run.input({ type: 'transfer', ref: 0, to: NAMES[Number(word)]! })
     else if (verb === 'loses') run.input({ type: 'disconnected', peer: run.raft.status().leader! })
     else if (verb === 'resigns') run.input({ type: 'tick' }, LATE)

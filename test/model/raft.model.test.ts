@@ -4,8 +4,8 @@
  * Explored are loss, repetition, delay and reordering of every message, also over restarts; timers at any moment; crashes of
  * any member at any moment, which lose what is not durable. Checked are election safety, log matching, leader completeness and
  * state-machine safety (paper, figure 3) over all that ever happened. Unless a space says otherwise, refusals are always
- * lost (they only inform), pre-vote and CheckQuorum are off, and there are no heartbeats and no membership changes: what those
- * add is covered by the seeded world of test/raft.
+ * lost (they only inform), pre-vote and CheckQuorum are off, and there are no heartbeats: what those add is covered by the
+ * seeded world of test/raft.
  *
  * The short run takes seconds. `QUORATE_MODEL=large npx vitest run --project unit test/model` adds the large spaces: several
  * minutes, up to 3 GB.
@@ -87,6 +87,10 @@ const ONE_TERM: Space = {
 }
 const TWO_TERMS: Space = { name: '2 terms of n1 and n2, 1 entry', termMax: 2, logMax: 1, candidates: [[0], [1]] }
 
+/** Voters change in term 1, without other entries; a log of 3 holds the no-op and both steps of a joint change. */
+const CHANGE = { ...QUIET, termMax: 2, logMax: 3, values: [], messagesMax: 256 } as const
+const THREE_TO_ONE: Space = { ...CHANGE, name: 'voters n1 n2 n3 to n1', candidates: [[0], [1]], changes: [[0]] }
+
 const SMALL: readonly Space[] = [
   { name: '1 term of n1 and n2, 2 entries', termMax: 1, logMax: 2, candidates: [[0, 1]], messagesMax: 96 },
   TWO_TERMS,
@@ -145,11 +149,26 @@ const SMALL: readonly Space[] = [
   },
   FIGURE_8,
   LONG_AND_OLD,
-  BEHIND
+  BEHIND,
+  { ...CHANGE, name: 'voters n1 n2 to n1 n3', candidates: [[0], [1, 2]], voters: [0, 1], changes: [[0, 2]] },
+  { ...CHANGE, name: 'voters n1 n2 to n3', candidates: [[0], [1, 2]], voters: [0, 1], changes: [[2]] }
 ]
 
 const BIG: readonly Space[] = [
   ONE_TERM,
+  THREE_TO_ONE,
+  { ...CHANGE, name: 'voters n1 to n1 n2 n3', candidates: [[0], [0, 1]], voters: [0], changes: [[0, 1, 2]] },
+  {
+    ...CHANGE,
+    name: 'voters n1 n2 to n1 n3 or n2 n3',
+    candidates: [[0], [1, 2]],
+    voters: [0, 1],
+    changes: [
+      [0, 2],
+      [1, 2]
+    ],
+    statesMax: 30_000_000
+  },
   {
     ...QUIET,
     name: '3 terms of n1, n2 and n3, 2 entries, synchronous disk',
@@ -229,7 +248,7 @@ const PLANTED: readonly Planted[] = [
         by: 'if (term > this.term) this.#enterTerm(term, undefined)\n    else Object.assign(this.disk, { votedFor: undefined, $hardStateDirty: true })'
       }
     ],
-    reason: /the leader of term 2/
+    reason: /two values for the leader of term 2/
   },
   {
     what: 'a candidate leads before its own vote is durable',
@@ -297,6 +316,38 @@ const PLANTED: readonly Planted[] = [
       }
     ],
     reason: /the leader of term 4 lacks/
+  },
+  {
+    what: 'voters change in one step',
+    space: THREE_TO_ONE,
+    plants: [
+      {
+        file: 'configuration.ts',
+        replace: 'return votersChange ? enterJoint(from, changes, true)',
+        by: 'return votersChange ? accept({ ...from, voters: sorted(wanted.voters), learners: sorted(wanted.learners) })'
+      }
+    ],
+    reason: /the leader of term 2 lacks 2@1 membership/
+  },
+  {
+    what: 'of a joint configuration only the new voters commit',
+    space: THREE_TO_ONE,
+    plants: [
+      { file: 'quorum.ts', replace: 'Math.min(incoming, majorityValue(membership.outgoing, valueOf))', by: 'incoming' }
+    ],
+    reason: /the leader of term 2 lacks 2@1 membership/
+  },
+  {
+    what: 'of a joint configuration only the new voters elect',
+    space: { ...THREE_TO_ONE, candidates: [[0], [0, 1]] },
+    plants: [
+      {
+        file: 'quorum.ts',
+        replace: 'const outgoing = majorityVote(membership.outgoing, voteOf)',
+        by: 'const outgoing = incoming'
+      }
+    ],
+    reason: /two values for the leader of term 2/
   }
 ]
 
