@@ -19,7 +19,7 @@ export class NodeNotRunningError extends QuorateError {
 const REASONS = {
   'no-directory': 'there is no such directory',
   'no-socket': 'it has no control socket',
-  'dead-socket': 'nobody answers on its control socket (the process was killed)'
+  'dead-socket': 'nobody answers on its control socket (its process has ended)'
 } as const
 
 /** The socket belongs to another user. */

@@ -5,15 +5,14 @@
 import { pino } from 'pino'
 import type { Logger } from '../node/types.ts'
 import type { Io } from './io.ts'
+import { REDACTED, withoutTokens } from './secret-text.ts'
 import { type Style, styleOf } from './view/style.ts'
 import { printable } from './view/text.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-const REDACTED = '[redacted]'
 const SECRET_FIELDS = /^(?:token|seed|passphrase|password|secret|key|issuerKey|privateKey)$/i
-const TOKEN_TEXT = /qtk1\.[A-Za-z0-9_-]*/g
 const DEPTH_MAX = 8
 
 /** `printLines`: where lines for people go, so that they do not tear the live block. */
@@ -41,9 +40,20 @@ export function makeLogger(io: Io, level: LogLevel, printLines: (lines: readonly
   )
 }
 
+/** For a run that people watch: what ends the node is said once, by the command itself. */
+export const withoutLastWords = (logger: Logger): Logger => ({
+  debug: (details, message) => logger.debug(details, message),
+  info: (details, message) => logger.info(details, message),
+  warn: (details, message) => logger.warn(details, message),
+  error(details, message) {
+    const isErrorReport = 'name' in details && 'code' in details && 'message' in details
+    if (!isErrorReport) logger.error(details, message)
+  }
+})
+
 /** A copy without secrets. A static seed is an address and may be seen; a key's seed is bytes or text without a slash or colon. */
 export function redact(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return value.replaceAll(TOKEN_TEXT, REDACTED)
+  if (typeof value === 'string') return withoutTokens(value)
   if (typeof value !== 'object' || value === null) return value
   if (depth === DEPTH_MAX) return '[deep]'
   if (value instanceof Error) {

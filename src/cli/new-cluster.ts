@@ -23,6 +23,9 @@ const SEATS_DEFAULT = 3
 
 export interface NewCluster {
   readonly name: string
+  readonly seats: number
+  /** Nobody said how many seats there should be. */
+  readonly seatsByDefault: boolean
   /** The documents were there already. */
   readonly continued: boolean
   readonly issuerKey: 'encrypted' | 'plaintext' | 'thrown-away' | 'as-before'
@@ -38,6 +41,9 @@ export interface NewCluster {
 export interface Invitation {
   readonly seat: number
   readonly token: string
+  /** Holds the token until the cluster is founded. */
+  readonly file: string
+  /** Right to paste on this machine, in this directory; elsewhere with the name that the token file has there. */
   readonly command: string
 }
 
@@ -59,11 +65,14 @@ class NewClusterMismatchError extends QuorateError {
 export async function newCluster(io: Io, options: UpOptions): Promise<NewCluster> {
   const folder = join(options.data, FOLDER)
   const present = await readFolder(folder)
-  if (present !== undefined) return goOn(options, folder, present)
+  if (present !== undefined) return goOn(options, present)
   await requireUnused(options.data)
   const { name, seats = SEATS_DEFAULT, config, schema, timing = 'lan' } = options
   if (name === undefined) {
-    throw new UsageError('--new needs --name', 'For example: quorate up --new --name demo --seats 3 --data node')
+    throw new UsageError(
+      '--new needs --name',
+      `For example: quorate up --new --name demo --data ${shellWord(options.data)}`
+    )
   }
   const init = { name, seats, mode: 'seats', voters: [], config, schema, timing } as const
   const passphrase = await givenPassphrase(io, options.passphraseFile)
@@ -76,19 +85,19 @@ export async function newCluster(io: Io, options: UpOptions): Promise<NewCluster
     await rm(draft, { recursive: true, force: true })
     const other = await readFolder(folder)
     if (other === undefined) throw error
-    return goOn(options, folder, other)
+    return goOn(options, other)
   }
   await placeIssuerKey(options.data)
   const kept = options.plaintextKey === true ? 'plaintext' : 'thrown-away'
-  return describe(folder, documents, false, passphrase === undefined ? kept : 'encrypted')
+  return describe(options, documents, false, passphrase === undefined ? kept : 'encrypted')
 }
 
 type Documents = Pick<ClusterDocuments, 'genesis' | 'tokens'>
 
-async function goOn(options: UpOptions, folder: string, present: Documents): Promise<NewCluster> {
+async function goOn(options: UpOptions, present: Documents): Promise<NewCluster> {
   requireSame(options, present.genesis)
   await placeIssuerKey(options.data)
-  return describe(folder, present, true, 'as-before')
+  return describe(options, present, true, 'as-before')
 }
 
 async function writeDraft(
@@ -161,38 +170,64 @@ function requireSame(options: UpOptions, { genesis }: VerifiedGenesis): void {
 }
 
 function describe(
-  folder: string,
+  options: UpOptions,
   { genesis, tokens }: Documents,
   continued: boolean,
   issuerKey: NewCluster['issuerKey']
 ): NewCluster {
   const { name, foundingSize } = genesis.genesis
+  const fileOf = (seat: number): string => join(options.data, FOLDER, tokenFile(seat))
   return {
     name,
+    seats: foundingSize,
+    seatsByDefault: !continued && options.seats === undefined,
     continued,
     issuerKey,
     genesis: genesis.bytes,
     ownToken: tokens[0],
-    invitations: (seeds) =>
-      tokens.slice(1).map((token, i) => ({ seat: i + 2, token, command: upCommand(token, seeds) })),
+    invitations: (ownAddresses) =>
+      tokens.slice(1).map((token, i) => {
+        const seat = i + 2
+        return { seat, token, file: fileOf(seat), command: upCommand(options, seat, fileOf(seat), ownAddresses) }
+      }),
     async forgetTokens() {
-      for (let seat = foundingSize; seat >= 1; seat--) await rm(join(folder, tokenFile(seat)), { force: true })
+      for (let seat = foundingSize; seat >= 1; seat--) await rm(fileOf(seat), { force: true })
     }
   }
 }
 
-const upCommand = (token: string, seeds: readonly string[]): string =>
-  `quorate up --data node --token ${token}${seeds.length === 0 ? '' : ` --no-mdns --seed ${seeds.join(' ')}`}`
+/** With the options of this node that are as good for another one beside it. */
+function upCommand(options: UpOptions, seat: number, file: string, ownAddresses: readonly string[]): string {
+  const { mdns, interface: interfaces = [], listen = [], seed = [], timing } = options
+  const seeds = mdns ? seed : [...ownAddresses, ...seed]
+  const words = [
+    ['--data', `./node-${seat}`, '--token', file],
+    interfaces.length === 0 ? [] : ['--interface', ...interfaces],
+    // A port that was chosen is taken.
+    listen.length > 0 && listen.every((address) => address.endsWith('/tcp/0')) ? ['--listen', ...listen] : [],
+    mdns ? [] : ['--no-mdns'],
+    seeds.length === 0 ? [] : ['--seed', ...seeds],
+    timing === undefined ? [] : ['--timing', timing]
+  ]
+  return `quorate up ${words.flat().map(shellWord).join(' ')}`
+}
 
-export function noteLines({ name, continued, issuerKey }: NewCluster): readonly string[] {
-  return [...(continued ? [`going on with ${name}, which was made here before`] : []), ...keyLines(issuerKey)]
+/** As a shell reads it back. */
+const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
+export function noteLines({ name, seats, seatsByDefault, continued, issuerKey }: NewCluster): readonly string[] {
+  const byDefault = seatsByDefault ? ' (the default; --seats chooses)' : ''
+  const size = seats === 1 ? '1 seat' : `${seats} seats${byDefault}, and all of them must be there to found it`
+  return [continued ? `going on with ${name}, which was made here before` : `${name}: ${size}`, ...keyLines(issuerKey)]
 }
 
 export function invitationLines(invitations: readonly Invitation[]): readonly string[] {
   if (invitations.length === 0) return []
   return [
-    'run on the other machines, one line each (a token is secret until it is used):',
-    ...invitations.map(({ command }) => `  $ ${command}`)
+    'for the other seats, one line each. On another machine: copy its token file there first, or pass --token - and paste the',
+    'token. A token is secret until it is used; the files are removed once the cluster is founded.',
+    ...invitations.flatMap(({ seat, command, token }) => [`  seat ${seat}  $ ${command}`, `          ${token}`])
   ]
 }
 

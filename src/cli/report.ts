@@ -2,6 +2,7 @@
 import { errorBody, plainValue } from '../admin/index.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Io } from './io.ts'
+import { withoutTokens } from './secret-text.ts'
 import { printable } from './view/text.ts'
 
 const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
@@ -12,7 +13,8 @@ const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
  */
 export function reportError(io: Io, error: unknown, json: boolean): void {
   const lines = json ? [JSON.stringify({ error: errorJson(error) }, plainValue)] : errorLines(error)
-  io.stderr.write(lines.map((line) => `${line}\n`).join(''))
+  // A token that was given where a name belongs comes back in messages; its owner's terminal is no place for it either.
+  io.stderr.write(lines.map((line) => `${withoutTokens(line)}\n`).join(''))
 }
 
 /** `hint` is there always, so that a script may rely on it. No value can take the place of one of the four. */

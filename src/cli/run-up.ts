@@ -13,7 +13,8 @@ import { ExitWith, Interrupted } from './cli-errors.ts'
 import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
-import { makeLogger } from './log.ts'
+import { unknownInterfaces } from './interfaces.ts'
+import { makeLogger, withoutLastWords } from './log.ts'
 import { invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { readSource } from './sources.ts'
 import { readToken } from './token-source.ts'
@@ -124,10 +125,14 @@ async function nodeInit(run: Run): Promise<NodeInit> {
   const genesis =
     cluster?.genesis ??
     (options.genesis === undefined ? undefined : await readSource(io, options.genesis, 'the genesis'))
+  const logger = makeLogger(io, options.logLevel, (lines) => output.print(lines))
+  for (const { name, present } of unknownInterfaces(interfaces ?? [])) {
+    logger.warn({}, `--interface ${name}: nothing here has this name or address now; there are ${present.join(', ')}`)
+  }
   return {
     dataDir: options.data,
     discovery: { mdns: mdns && interfaces !== undefined ? { interfaces } : mdns, seeds: options.seed ?? [] },
-    logger: makeLogger(io, options.logLevel, (lines) => output.print(lines)),
+    logger: options.json === true ? logger : withoutLastWords(logger),
     events: eventsOf(run),
     ...(token === undefined ? {} : { token }),
     ...(genesis === undefined ? {} : { genesis: new Uint8Array(genesis) }),

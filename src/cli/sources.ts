@@ -5,7 +5,8 @@ import type { JsonValue } from '../core/json.ts'
 import { UnreadableFileError, UsageError } from './cli-errors.ts'
 import { type Io, readAll } from './io.ts'
 
-const STDIN = '-'
+/** As the name of a file: standard input. */
+export const STDIN = '-'
 
 /** The bytes of a file, or of stdin for `-`. */
 export async function readSource(io: Io, path: string, what: string): Promise<Buffer> {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { QuorateError } from '../../src/core/errors.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import { LOG_LEVELS, makeLogger, redact } from '../../src/cli/log.ts'
+import { LOG_LEVELS, makeLogger, redact, withoutLastWords } from '../../src/cli/log.ts'
 import { Secret } from '../../src/identity/secret.ts'
 
 const CANARY = 'qtk1.canary_Canary-0123456789'
@@ -34,6 +34,15 @@ describe('the log', () => {
     const terminal = log(true)
     terminal.logger.warn({ peer: 'p', bad: '\u001B[2J' }, 'some\nthing')
     expect(terminal.text()).toBe('warn some\\u{a}thing peer="p" bad="\\u001b[2J"\n')
+  })
+
+  it('for people leaves out what ends the node, which the command says itself', () => {
+    const { logger, text } = log(false)
+    const watched = withoutLastWords(logger)
+    watched.error({ name: 'AError', code: 'ERR_A', message: 'a' }, 'the node stops')
+    expect(text()).toBe('')
+    for (const level of ['debug', 'info', 'warn', 'error'] as const) watched[level]({}, `a ${level}`)
+    expect(text().match(/"msg":"a \w+"/g)).toHaveLength(4)
   })
 
   it('keeps to its level', () => {

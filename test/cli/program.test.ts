@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import type { networkInterfaces } from 'node:os'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { QuorateError } from '../../src/core/errors.ts'
 import type { Io } from '../../src/cli/io.ts'
+import { unknownInterfaces } from '../../src/cli/interfaces.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { errorLines, reportError } from '../../src/cli/report.ts'
 import { explained } from '../../src/cli/system-errors.ts'
@@ -51,6 +53,8 @@ describe('usage errors', () => {
     [['up', '--data', 'x', '--no-mdns', '--interface', 'lo'], '--interface is for mDNS'],
     [['up', '--data', 'x', '--token', '-', '--stop-with-parent'], 'both need standard input'],
     [['up', '--data', 'x', '--token', 'no-such-file'], 'cannot read the token file no-such-file'],
+    [['up', '--data', 'x', '--token', 'QTK1.AAAA'], 'looks like a token and does not begin as one'],
+    [['up', '--data', 'x', '--token', `"qtk1.${'a'.repeat(300)}`], 'looks like a token and does not begin as one'],
     [['up', '--data', 'x', '--timing', 'moon'], 'Allowed choices are lan, wan, edge']
   ])('%j', async (argv, text) => {
     const people = await quorate(argv)
@@ -62,6 +66,34 @@ describe('usage errors', () => {
     const { error } = JSON.parse(err) as { error: Record<string, unknown> }
     expect(error['message']).toContain(text)
     expect(Object.keys(error).slice(0, 4)).toEqual(['name', 'code', 'message', 'hint'])
+  })
+
+  it('never print a token, wherever it was given', async () => {
+    const token = 'qtk1.c2VjcmV0LXNlZWQ'
+    for (const argv of [
+      ['inspect', token],
+      ['inspect', token.toUpperCase()],
+      [token],
+      ['up', '--data', token, token]
+    ]) {
+      const { code, out, err } = await quorate(argv)
+      expect([code, out, err]).toEqual([2, '', expect.not.stringMatching(/c2Vj/i)])
+    }
+  })
+})
+
+describe('options', () => {
+  it('show their defaults as they are written', async () => {
+    expect((await quorate(['status', '--help'])).out).toMatch(/--timeout <duration> .*\(default: 10s\)/)
+    expect((await quorate(['up', '--help'])).out).toMatch(/--seats <n>[^-]*\(default:\s+3\)/)
+  })
+
+  it('of an interface that is not here are told from those that are', () => {
+    const address = { address: '127.0.0.1' } as NonNullable<ReturnType<typeof networkInterfaces>[string]>[number]
+    expect(unknownInterfaces(['lo', 'nope', '127.0.0.1', '10.9.9.9'], { lo: [address], eth0: [] })).toEqual([
+      { name: 'nope', present: ['lo', 'eth0'] },
+      { name: '10.9.9.9', present: ['lo', 'eth0'] }
+    ])
   })
 })
 

@@ -1,6 +1,6 @@
 /** The command as people run it: real processes, signals, pipes, and what is left of them. */
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -36,14 +36,23 @@ describe('up --new', () => {
           const { event: kind, seat: invited } = seen as { event: string; seat?: number }
           return kind === 'invitation' && invited === seat
         })
-        return event as { readonly token: string; readonly command: string }
+        return event as {
+          readonly seat: number
+          readonly token: string
+          readonly file: string
+          readonly command: string
+        }
       })
     )
     for (const invitation of invitations) {
-      const { token, command } = invitation
+      const { seat, token, file, command } = invitation
       expect(invitation).toMatchObject({ node: expect.any(String) as unknown, cluster: null, attempt: 1 })
       expect(token).toMatch(/^qtk1\.[\w-]{100,500}$/)
-      expect(command).toContain(`quorate up --data node --token ${token}`)
+      expect(readFileSync(file, 'utf8')).toBe(`${token}\n`)
+      expect(statSync(file).mode & 0o777).toBe(0o600)
+      // What this node was told about the machine is as good for another one on it.
+      const same = '--interface lo --listen /ip4/127.0.0.1/tcp/0'
+      expect(command).toBe(`quorate up --data ./node-${seat} --token ${file} ${same}`)
     }
     // Killed before the cluster is founded, it goes on with the same genesis and the same tokens.
     await first.kill()
@@ -122,6 +131,17 @@ describe('a start', () => {
     // Before there is a node there is nobody to report for; afterwards the last event says why as well.
     if (name !== 'ListenFailedError') expect(events).toEqual([])
     else expect(JSON.parse(events.at(-1)!)).toMatchObject({ event: 'stopped', error: { name } })
+  })
+})
+
+describe('for people', () => {
+  it('a failure is said once, and an interface that is not there is named', async () => {
+    const { tokens } = await founding('fails', 1)
+    const common = ['up', '--data', yard.data('n1'), '--token', tokens[0]!, '--interface', 'lo', 'no-such-interface']
+    const { code, stderr } = await run(...common, '--listen', '/ip4/192.0.2.1/tcp/1')
+    expect(code).toBe(8)
+    expect(stderr).toContain('--interface no-such-interface: nothing here has this name or address now')
+    expect(stderr.split('cannot listen on')).toHaveLength(2)
   })
 })
 

@@ -1,5 +1,5 @@
 /** Options and habits that several commands have in common. */
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { controlClient, type ControlClient, ControlTimeoutError } from '../../admin/index.ts'
 import { startDeadline } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
@@ -52,7 +52,11 @@ function rephrase<T>(parse: () => T): T {
 export function askOptions(command: Command): Command {
   return command
     .requiredOption(DATA_OPTION, 'data directory of the running node')
-    .option('--timeout <duration>', 'longest wait for the answer', durationOption, durationOption(TIMEOUT_DEFAULT))
+    .addOption(
+      new Option('--timeout <duration>', 'longest wait for the answer')
+        .argParser(durationOption)
+        .default(durationOption(TIMEOUT_DEFAULT), TIMEOUT_DEFAULT)
+    )
 }
 
 export const example = (text: string): string => `\nExample:\n${text.replaceAll(/^/gm, '  $ ')}`

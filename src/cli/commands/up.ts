@@ -38,13 +38,17 @@ events and nothing else, one JSON object a line. Logs go to stderr.
 `
 
 const EXAMPLE = example(`quorate up --data node --token seat-1.token
-quorate up --data node --token seat-2.token --seed 192.168.1.10:4001 --no-mdns
-quorate up --data node --new --name demo --seats 3`)
+quorate up --data node --token seat-1.token --no-mdns --listen /ip4/0.0.0.0/tcp/4001   (on 192.168.1.10)
+quorate up --data node --token seat-2.token --no-mdns --seed 192.168.1.10:4001         (on the others)
+quorate up --data node --new --name demo`)
 
 export function define(command: Command, io: Io): void {
   command
     .requiredOption(DATA_OPTION, 'data directory; made when absent')
-    .option('--token <token>', 'the token: its line, a file, or - for standard input')
+    .option(
+      '--token <token>',
+      'the token: a file, - for standard input, or its line, which `ps` shows to everybody here'
+    )
     .option('--genesis <file>', 'the signed genesis, when the token only pins it, or in roster mode')
     .option('--listen <multiaddr...>', 'addresses to listen on (default: /ip4/0.0.0.0/tcp/0)')
     .option('--seed <address...>', 'where to look for peers: multiaddr or host:port')
@@ -59,9 +63,9 @@ export function define(command: Command, io: Io): void {
         .default('warn')
     )
     .optionsGroup('A new cluster, from its first machine:')
-    .option('--new', 'make the genesis, take seat 1, print the tokens of the other seats')
+    .option('--new', 'make the genesis, take seat 1, print what to run for the other seats')
     .option('--name <name>', 'cluster name: 1 to 63 of a-z, 0-9 and inner hyphens')
-    .option('--seats <n>', 'founding size', wholeNumber(1))
+    .option('--seats <n>', 'founding size; all of them must be there to found it (default: 3)', wholeNumber(1))
     .option('--config <file>', 'initial config, JSON')
     .option('--schema <file>', 'JSON Schema of the config')
     .option('--passphrase-file <file>', 'keep the issuer key, encrypted with the passphrase in this file')
