@@ -20,7 +20,6 @@ import { createToken, parseToken } from '../identity/token.ts'
 
 /** Epoch ms at which every simulated cluster was designed. */
 export const GENESIS_AT_MS = 1_750_000_000_000
-export const FOUNDING_SIZE_MAX = 9
 /** Disks that one machine may go through in a run. */
 const STORES_MAX = 4
 const LISTEN_PORT = 4001

@@ -57,6 +57,8 @@ interface Cluster {
   readonly committed: Place[]
   /** By version. */
   readonly configs: Map<number, string>
+  /** By the text of the value. */
+  readonly versionOf: Map<string, number>
   /** By `index:term`. */
   readonly places: Map<string, number>
 }
@@ -78,6 +80,8 @@ export class Oracle {
   readonly #reads = new Map<string, number>()
   readonly #applied = new Map<string, string>()
   termMax = 0
+  /** The callers of this run never ask for the same value twice, so a value has one version. */
+  valuesAreUnique = false
 
   constructor(world: World) {
     this.#world = world
@@ -431,7 +435,13 @@ export class Oracle {
     this.#clusterOf.set(incarnation, clusterId)
     view.clusterId = clusterId
     if (!this.#clusters.has(clusterId)) {
-      this.#clusters.set(clusterId, { leaders: new Map(), committed: [], configs: new Map(), places: new Map() })
+      this.#clusters.set(clusterId, {
+        leaders: new Map(),
+        committed: [],
+        configs: new Map(),
+        versionOf: new Map(),
+        places: new Map()
+      })
     }
     const size = this.#world.cast.actors.length
     if (this.#clusters.size > 1 && this.#incarnations.size < 2 * size) {
@@ -473,6 +483,7 @@ export class Oracle {
     const cluster = this.#clusterFor(view)
     if (version !== view.version + 1) this.#fail('config-order', process, `config ${version} follows ${view.version}`)
     view.version = version
+    if (this.valuesAreUnique && cluster !== undefined) this.#once(process, cluster, version)
     const known = cluster?.configs.get(version)
     if (known === undefined) cluster?.configs.set(version, hash)
     else if (known !== hash) {
@@ -482,6 +493,17 @@ export class Oracle {
         `config ${version} has hash ${hash.slice(0, 8)} here and ${known.slice(0, 8)} elsewhere`
       )
     }
+  }
+
+  /** A request that is tried again takes effect once, whoever led when (invariant: exactly once). */
+  #once(process: Process, cluster: Cluster, version: number): void {
+    const record = process.replica.status().config?.history.find((one) => one.version === version)
+    if (record === undefined) return
+    const { text } = record
+    const known = cluster.versionOf.get(text)
+    if (known === undefined) cluster.versionOf.set(text, version)
+    else if (known !== version)
+      this.#fail('exactly-once', process, `one request made config ${known} and config ${version}`)
   }
 
   asksToRead(requestId: string): void {

@@ -44,6 +44,14 @@ export type RecordedMark =
       readonly text: string
       readonly detail: string
     }
+  /** Whom it follows. */
+  | {
+      readonly type: 'leader'
+      readonly node: number
+      readonly atMs: number
+      readonly term: number
+      readonly leader: string | undefined
+    }
   | { readonly type: 'paused'; readonly node: number; readonly atMs: number; readonly paused: boolean }
 
 export interface RecordedFault {
@@ -63,6 +71,22 @@ export class Recorder {
   readonly faults: RecordedFault[] = []
   readonly violations: Violation[] = []
   framesDropped = 0
+  /** Of the machines, by index. */
+  readonly names: string[] = []
+  readonly #namesOf = new Map<string, string>()
+
+  machine({ index, name, actor }: Machine): void {
+    this.names[index] = name
+    if (!this.#namesOf.has(actor.peerId)) this.#namesOf.set(actor.peerId, name)
+  }
+
+  /** The text with names for PeerIds and incarnations. */
+  named(text: string): string {
+    let words = text
+    for (const [peerId, name] of this.#namesOf)
+      words = words.replaceAll(new RegExp(`${peerId}(?:#[0-9a-f]{32})?`, 'g'), name)
+    return words
+  }
 
   life(machine: Machine, state: 'up' | 'down', how = ''): void {
     this.marks.push({ type: 'life', node: machine.index, atMs: nowMs(machine), state, how })
@@ -109,10 +133,12 @@ export class Recorder {
       case 'seat-conflict':
         this.note(machine, 'seat conflict', `two claims on seat ${event.seat}`)
         return
+      case 'leader':
+        this.marks.push({ type: 'leader', ...at, term: event.term, leader: event.leader })
+        return
       case 'founder-seen':
       case 'frame-refused':
       case 'hint':
-      case 'leader':
       case 'member':
       case 'writable':
         return

@@ -87,6 +87,7 @@ class Run {
       ...(recorder === undefined ? {} : { recorder }),
       ...(few === undefined ? {} : { seedsKnown: few.value })
     })
+    this.#world.oracle.valuesAreUnique = true
     this.#faults = new FaultDriver(this.#world, this.#plan)
   }
 
@@ -154,7 +155,7 @@ class Run {
       author: process.machine.actor.peerId,
       at: Math.floor(this.#world.nowUs / 1_000),
       reason: '',
-      text: `{"limit":${this.#requests}}`,
+      text: `{"limit":${1_000 + this.#requests}}`,
       ...(ifVersion === undefined ? {} : { ifVersion })
     })
     this.#world.request(process, { type: 'command', requestId, data })

@@ -123,12 +123,12 @@ export class Simulation {
 
   // ── Network ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Nothing passes between machines of different groups; who is in none is a group of its own. */
+  /** Nothing passes between machines of different groups; those that are in none are one more group. */
   partition(...groups: readonly (readonly string[])[]): void {
     const { network, machines } = this.world
     const groupOf = (machine: Machine): number => {
       const at = groups.findIndex((group) => group.includes(machine.name))
-      return at === -1 ? groups.length + machine.index : at
+      return at === -1 ? groups.length : at
     }
     for (const a of machines) for (const b of machines) if (groupOf(a) !== groupOf(b)) network.block(a.index, b.index)
     this.world.cutsChanged()

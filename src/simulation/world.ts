@@ -81,6 +81,7 @@ export class World {
     const machine = new Machine(this, this.machines.length, name, actor, address)
     this.machines.push(machine)
     this.#byAddress.set(address, machine)
+    this.recorder?.machine(machine)
     return machine
   }
 

@@ -152,7 +152,6 @@ async function writeReport(path: string, options: Options, cast: Cast, wanted: R
   const again = replayCommand(options, wanted)
   const run: ReportRun = {
     title: `seed ${wanted.seed}, ${cast.actors.length} voters`,
-    names: cast.actors.map(({ name }) => name),
     recorder,
     virtualMs: result.virtualMs,
     replay: again
@@ -179,7 +178,6 @@ async function scenario(io: Io, options: Options): Promise<void> {
   if (options.report !== undefined && recorder !== undefined) {
     const page = reportPage({
       title: options.scenario!,
-      names: simulation.names,
       recorder,
       virtualMs: simulation.nowMs,
       replay: `quorate simulate --scenario ${options.scenario!}`

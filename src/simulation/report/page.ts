@@ -8,8 +8,6 @@ import { STYLE } from './style.ts'
 
 export interface ReportRun {
   readonly title: string
-  /** Of the machines, in the order of their lanes. */
-  readonly names: readonly string[]
   readonly recorder: Recorder
   readonly virtualMs: number
   /** The command that shows this run again. */
@@ -17,6 +15,7 @@ export interface ReportRun {
 }
 
 const count = (value: number): string => value.toLocaleString('en')
+const plural = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? '' : 's'}`
 const round = (ms: number): number => Math.round(ms * 1_000) / 1_000
 
 export function reportPage(run: ReportRun): string {
@@ -35,11 +34,11 @@ export function reportPage(run: ReportRun): string {
 <body>
 <header>
   <h1>${escape(title)}</h1>
-  <span class="facts">${(virtualMs / 1_000).toFixed(1)} s of cluster time · ${count(recorder.frames.length)} frames${dropped} · ${elections} elections · ${recorder.faults.length} faults</span>
+  <span class="facts">${(virtualMs / 1_000).toFixed(1)} s of cluster time · ${count(recorder.frames.length)} frames${dropped} · ${plural(elections, 'election')} · ${plural(recorder.faults.length, 'fault')}</span>
   <span style="flex:1"></span>
   <button id="theme" title="Light or dark (T)">Light / dark</button>
 </header>
-${verdict(violation)}
+${verdict(violation, (text) => recorder.named(text))}
 <main>
   <section class="card stage" aria-label="Time line">
     <canvas id="map" aria-label="The whole run; click to go there"></canvas>
@@ -82,11 +81,11 @@ ${verdict(violation)}
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const escape = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!)
 
-function verdict(violation: Recorder['violations'][number] | undefined): string {
+function verdict(violation: Recorder['violations'][number] | undefined, named: (text: string) => string): string {
   if (violation === undefined) return '<p class="verdict">Every invariant held after every event of this run.</p>'
   const { invariant, atMs, node, detail } = violation
   const where = node === '' ? '' : `${escape(node)}: `
-  return `<p class="verdict bad"><span><b>${escape(invariant)}</b> is broken at ${atMs.toFixed(3)} ms. ${where}${escape(detail)}</span><button id="jump" title="V">Show it</button></p>`
+  return `<p class="verdict bad"><span><b>${escape(invariant)}</b> is broken at ${atMs.toFixed(3)} ms. ${where}${escape(named(detail))}</span><button id="jump" title="V">Show it</button></p>`
 }
 
 const ROLES: readonly (readonly [colour: string, name: string, meaning: string])[] = [
@@ -112,7 +111,7 @@ const LEGEND = `<div class="legend">${ROLES.map(
 </div>`
 
 /** The data as JSON that cannot end its script element. */
-function embedded({ names, recorder, virtualMs }: ReportRun): string {
+function embedded({ recorder, virtualMs }: ReportRun): string {
   const kinds = [...new Set(recorder.frames.map(({ kind }) => kind))].toSorted()
   const place = new Map(kinds.map((kind, i) => [kind, i]))
   const frames = recorder.frames.map(({ kind, from, to, sentMs, arriveMs, term }) => [
@@ -123,13 +122,7 @@ function embedded({ names, recorder, virtualMs }: ReportRun): string {
     arriveMs === undefined ? null : round(arriveMs),
     term
   ])
-  const { marks, faults, violations } = recorder
-  const all = { names: laneNames(names, recorder), kinds, virtualMs, frames, marks, faults, violations }
-  return JSON.stringify(all).replaceAll('<', String.raw`\u003c`)
-}
-
-/** Clones have lanes of their own, below the founders. */
-function laneNames(names: readonly string[], { marks }: Recorder): readonly string[] {
-  const last = marks.reduce((most, { node }) => Math.max(most, node), names.length - 1)
-  return Array.from({ length: last + 1 }, (_, i) => names[i] ?? `copy ${i - names.length + 1}`)
+  const { marks, faults, violations, names } = recorder
+  const all = { names, kinds, virtualMs, frames, marks, faults, violations }
+  return recorder.named(JSON.stringify(all)).replaceAll('<', String.raw`\u003c`)
 }

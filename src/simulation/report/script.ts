@@ -35,6 +35,7 @@ names.forEach((_, node) => {
     if (m.node !== node) continue
     if (m.type === 'life') cut(m.atMs, m.state === 'up' ? { role: 'forming', term: 0, paused: false } : { role: 'down', paused: false, how: m.how })
     else if (m.type === 'role') cut(m.atMs, { role: m.role, term: m.term, why: m.why })
+    else if (m.type === 'leader') { if (m.term > 0 && open.role !== 'down' && (m.term !== open.term || m.leader !== open.leader)) cut(m.atMs, { term: Math.max(m.term, open.term), leader: m.leader }) }
     else if (m.type === 'paused') cut(m.atMs, { paused: m.paused })
     else if (m.type === 'config') configs[node].push(m)
     else notes[node].push(m)
@@ -45,6 +46,7 @@ names.forEach((_, node) => {
 const sentence = (m) => {
   const n = names[m.node]
   if (m.type === 'life') return m.state === 'up' ? n + ' starts' : n + (m.how === 'power' ? ' loses power' : m.how === 'disk' ? ' stops: its disk failed' : ' is killed')
+  if (m.type === 'leader') return m.leader ? n + ' hears of leader ' + m.leader + ' of term ' + m.term : n + ' has no leader in term ' + m.term
   if (m.type === 'paused') return m.paused ? n + ' stands still' : n + ' wakes up'
   if (m.type === 'config') return n + ' applies config ' + m.version
   if (m.type === 'note') return n + ': ' + m.text + (m.detail ? ' (' + m.detail + ')' : '')
@@ -54,7 +56,21 @@ const sentence = (m) => {
   if (m.role === 'leader') return n + ' leads term ' + m.term + ' (' + m.why + ')'
   return n + ' follows in term ' + m.term + ' (' + m.why + ')'
 }
-for (const m of marks) say(m.atMs, sentence(m), '', m.node)
+for (const m of marks) if (m.type !== 'leader' || (m.leader && m.leader !== names[m.node])) say(m.atMs, sentence(m), '', m.node)
+// A split vote: several ask for votes in one term, and nobody gets enough.
+const candidates = new Map(), led = new Set()
+for (const m of marks) {
+  if (m.type !== 'role') continue
+  if (m.role === 'leader') led.add(m.term)
+  if (m.role === 'candidate') candidates.set(m.term, (candidates.get(m.term) || []).concat(m))
+}
+const splits = []
+for (const [term, list] of candidates) {
+  const who = [...new Set(list.map((m) => names[m.node]))]
+  if (who.length < 2 || led.has(term)) continue
+  splits.push(list[1].atMs)
+  say(list[1].atMs + 1e-4, 'Split vote: ' + who.slice(0, -1).join(', ') + ' and ' + who.at(-1) + ' all ask for votes in term ' + term + '. Each has voted for itself, the other votes are divided, and nobody has a majority: the term ends without a leader', 'split')
+}
 for (const f of faults) say(f.fromMs, f.text, 'fault')
 for (const v of violations) say(v.atMs, 'BROKEN: ' + v.invariant + '. ' + (v.node ? v.node + ': ' : '') + v.detail, 'bad')
 story.sort((a, b) => a.atMs - b.atMs)
@@ -74,12 +90,12 @@ const readPalette = () => {
 }
 
 // ── Geometry ──
-const LEFT = 58, RIGHT = 14, TOP = 30, FAULT_H = 15
+const LEFT = 26 + Math.max(30, ...names.map((name) => name.length * 8)), RIGHT = 14, TOP = 30, FAULT_H = 15
 const faultRows = []
 {
   const ends = []
   for (const f of faults) {
-    const until = Math.max(f.untilMs, f.fromMs + endMs / 90)
+    const until = Math.max(f.untilMs, f.fromMs + endMs / 26)
     let row = ends.findIndex((e) => e <= f.fromMs)
     if (row === -1) row = ends.length
     ends[row] = until
@@ -106,7 +122,7 @@ const fit = (c, w, h) => {
 }
 const x = (ms) => LEFT + ((ms - view.from) / (view.to - view.from)) * (width - LEFT - RIGHT)
 const ms = (px) => view.from + ((px - LEFT) / (width - LEFT - RIGHT)) * (view.to - view.from)
-const text = (value) => value >= 10000 ? (value / 1000).toFixed(value >= 100000 ? 0 : 1) + ' s' : value >= 100 ? value.toFixed(0) + ' ms' : value.toFixed(value >= 10 ? 1 : 2) + ' ms'
+const text = (value) => value === 0 ? '0' : value >= 10000 ? (value / 1000).toFixed(value >= 100000 ? 0 : 1) + ' s' : value >= 100 ? value.toFixed(0) + ' ms' : value.toFixed(value >= 10 ? 1 : 2) + ' ms'
 const tickStep = () => {
   const span = view.to - view.from, raw = span / Math.max(4, width / 130)
   const power = 10 ** Math.floor(Math.log10(raw))
@@ -161,7 +177,7 @@ const paintLanes = () => {
       const words = s.paused ? 'stands still' : s.role === 'forming' ? 'forming' : s.role + (s.term ? ' · term ' + s.term : '')
       const space = b - a - 12
       if (space > 26) {
-        g.fillStyle = s.role === 'leader' ? palette.card : s.role === 'candidate' ? '#1d1f24' : palette.ink
+        g.fillStyle = s.role === 'leader' ? palette.card : s.role.endsWith('candidate') ? '#1d1f24' : palette.ink
         const short = space > g.measureText(words).width ? words : s.term ? 't' + s.term : ''
         if (short && space > g.measureText(short).width) g.fillText(short, a + 7, y + bar / 2)
       }
@@ -175,7 +191,7 @@ const paintLanes = () => {
     for (const m of notes[node]) if (m.atMs >= view.from && m.atMs <= view.to && /alarm|refused|conflict/.test(m.text)) { g.beginPath(); g.arc(x(m.atMs), y + bar / 2, 2.4, 0, 7); g.fill() }
   }
   if (showFrames) paintFrames(g)
-  for (const v of violations) {
+  for (const v of violations.slice(0, 1)) {
     if (v.atMs < view.from || v.atMs > view.to) continue
     const px = x(v.atMs)
     g.strokeStyle = palette.bad; g.lineWidth = 2; g.beginPath(); g.moveTo(px, TOP - 8); g.lineTo(px, height() - 8); g.stroke()
@@ -231,7 +247,7 @@ const paintMap = () => {
     }
   })
   g.fillStyle = palette.fault; g.globalAlpha = 0.6
-  for (const f of faults) g.fillRect(at(f.fromMs), 4, Math.max(1.5, at(f.untilMs) - at(f.fromMs)), 3)
+  for (const f of faults) g.fillRect(at(f.fromMs), 4, Math.max(1.5, at(Math.min(endMs, f.untilMs)) - at(f.fromMs)), 3)
   g.globalAlpha = 1
   for (const v of violations) { g.fillStyle = palette.bad; g.fillRect(at(v.atMs) - 1, 2, 2.5, 42) }
   g.fillStyle = palette.paper; g.globalAlpha = 0.65; g.fillRect(LEFT, 0, at(view.from) - LEFT, 46); g.fillRect(at(view.to), 0, width - RIGHT - at(view.to), 46); g.globalAlpha = 1
@@ -255,7 +271,7 @@ const panel = () => {
   if (at === storyAt) return
   storyAt = at
   const list = $('story'); list.textContent = ''
-  for (let i = Math.max(0, at - 7); i < Math.min(story.length, at + 9); i++) {
+  for (let i = Math.max(0, at - 4); i < Math.min(story.length, at + 9); i++) {
     const e = story[i], item = document.createElement('li'), when = document.createElement('time')
     item.className = e.kind + (i === at ? ' now' : '')
     when.textContent = (e.atMs / 1000).toFixed(4)
@@ -263,6 +279,8 @@ const panel = () => {
     item.onclick = () => go(e.atMs)
     list.append(item)
   }
+  const current = list.querySelector('.now')
+  if (current) list.scrollTop = Math.max(0, current.offsetTop - list.offsetTop - 150)
 }
 
 // ── Moving ──
@@ -389,8 +407,9 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { re
 new ResizeObserver(draw).observe(canvas.parentElement)
 readPalette()
 // Begin where something happens: at the broken invariant, or at the first election.
-const opening = violations[0] ? violations[0].atMs : (marks.find((m) => m.type === 'role' && m.role === 'leader') || { atMs: 0 }).atMs
+const opening = violations[0] ? violations[0].atMs : splits.length ? splits[0] : (marks.find((m) => m.type === 'role' && m.role === 'leader') || { atMs: 0 }).atMs
 if (violations[0]) focusOn(opening, Math.min(endMs, 80))
+else if (splits.length) { setView(opening - 18, opening + 22); go(opening + 1e-3) }
 else { setView(Math.max(0, opening - 60), Math.min(endMs, opening + 40)); go(opening) }
 window.reportReady = { events: story.length, frames: frames.length }
 `

@@ -33,7 +33,7 @@ h2 { font-size: 12px; font-weight: 600; text-transform: uppercase; letter-spacin
 main { padding: 0 24px 24px; display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr) 330px; }
 @media (max-width: 900px) { main { grid-template-columns: minmax(0, 1fr); } }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 12px; }
-.stage { padding: 0; overflow: hidden; }
+.stage { padding: 0; overflow: hidden; align-self: start; }
 canvas { display: block; width: 100%; touch-action: none; }
 #map { height: 46px; cursor: pointer; border-bottom: 1px solid var(--line); }
 #lanes { cursor: crosshair; }
@@ -51,18 +51,18 @@ input[type='range'] { flex: 1 1 160px; accent-color: var(--accent); min-width: 1
 .chip i { width: 9px; height: 9px; border-radius: 50%; background: var(--c); }
 .chip[aria-pressed='false'] { color: var(--faint); } .chip[aria-pressed='false'] i { opacity: 0.3; }
 .chip[aria-pressed='true'] { background: var(--card); color: var(--ink); border-color: var(--faint); }
-aside { display: grid; gap: 14px; align-content: start; }
+aside { display: grid; gap: 14px; align-content: start; min-width: 0; grid-template-columns: minmax(0, 1fr); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; color: var(--faint); font-size: 12px; padding: 0 6px 4px 0; }
 td { padding: 4px 6px 4px 0; border-top: 1px solid var(--line); white-space: nowrap; }
 td .dot { display: inline-block; width: 9px; height: 9px; border-radius: 3px; margin-right: 7px; background: var(--c); border: 1px solid color-mix(in srgb, var(--ink) 18%, transparent); }
 #story { list-style: none; margin: 0; padding: 0; max-height: 420px; overflow: auto; }
-#story li { padding: 5px 8px; border-left: 2px solid var(--line); color: var(--soft); cursor: pointer; }
+#story li { overflow-wrap: anywhere; padding: 5px 8px; border-left: 2px solid var(--line); color: var(--soft); cursor: pointer; }
 #story li time { color: var(--faint); font-variant-numeric: tabular-nums; margin-right: 8px; font-size: 12px; }
 #story li.now { border-color: var(--accent); color: var(--ink); background: color-mix(in srgb, var(--accent) 8%, transparent); border-radius: 0 6px 6px 0; }
-#story li.fault { border-color: var(--fault); } #story li.bad { border-color: var(--bad); color: var(--bad); font-weight: 600; }
+#story li.split { border-color: var(--candidate); color: var(--ink); } #story li.fault { border-color: var(--fault); } #story li.bad { border-color: var(--bad); color: var(--bad); font-weight: 600; }
 .legend { display: grid; gap: 6px; color: var(--soft); font-size: 13px; }
-.legend span { display: grid; grid-template-columns: 18px 1fr; gap: 8px; align-items: start; }
+.legend > span { display: grid; grid-template-columns: 18px 1fr; gap: 8px; align-items: start; }
 .legend i { width: 14px; height: 14px; border-radius: 4px; background: var(--c); margin-top: 3px; border: 1px solid color-mix(in srgb, var(--ink) 15%, transparent); }
 .legend b { color: var(--ink); font-weight: 600; }
 kbd { font: 12px ui-monospace, monospace; border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5px; padding: 1px 5px; background: var(--paper); color: var(--ink); }

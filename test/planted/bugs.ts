@@ -1,0 +1,354 @@
+/**
+ * Bugs on purpose: each is a small change of the shipped code, such as somebody might make, that a simulator worth its name
+ * has to find. Many are the known holes of Raft implementations (test/raft/holes.test.ts has their numbers).
+ *
+ * A patch names a text that must stand in the file exactly once: when the code changes, the patch says so instead of
+ * planting nothing.
+ */
+export interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export interface PlantedBug {
+  readonly name: string
+  readonly room:
+    'raft' | 'formation' | 'storage' | 'replica' | 'membership' | 'identity' | 'replicated-config' | 'discovery'
+  readonly edits: readonly Edit[]
+  /** Draw only these faults: where a bug needs a rare mixture, the search is told the kinds, never the moment. */
+  readonly only?: readonly string[]
+  readonly nodes?: number
+}
+
+const bug = (
+  name: string,
+  room: PlantedBug['room'],
+  file: string,
+  find: string,
+  replace: string,
+  more: Partial<PlantedBug> = {}
+): PlantedBug => ({
+  name,
+  room,
+  edits: [{ file: `src/${file}`, find, replace }, ...(more.edits ?? [])],
+  ...without(more)
+})
+
+const without = ({ edits: _edits, ...rest }: Partial<PlantedBug>): Partial<PlantedBug> => rest
+
+export const PLANTED: readonly PlantedBug[] = [
+  // ── Raft: votes ───────────────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    'a vote leaves before it is durable',
+    'raft',
+    'raft/voting.ts',
+    "node.sendLater(from, { type: 'vote-reply', term: node.term, granted })",
+    "node.send(from, { type: 'vote-reply', term: node.term, granted })"
+  ),
+  bug(
+    'a voter votes for everybody',
+    'raft',
+    'raft/voting.ts',
+    'return node.votedFor === candidate || (node.votedFor === undefined && node.termLeader === undefined)',
+    'return candidate.length > 0 || node.votedFor === candidate',
+    {
+      edits: [
+        {
+          file: 'src/raft/durability.ts',
+          find: "invariant(this.votedFor === undefined || this.votedFor === candidate, 'one vote a term')",
+          replace: ''
+        }
+      ]
+    }
+  ),
+  bug(
+    'candidates with an old log get votes',
+    'raft',
+    'raft/log.ts',
+    'return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.lastIndex)',
+    'return lastTerm >= 0 && lastIndex >= 0'
+  ),
+  bug(
+    'logs are compared by length before term',
+    'raft',
+    'raft/log.ts',
+    'return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.lastIndex)',
+    'return lastIndex > this.lastIndex || (lastIndex === this.lastIndex && lastTerm >= this.lastTerm)'
+  ),
+  bug(
+    'half of the voters are a majority',
+    'raft',
+    'raft/quorum.ts',
+    'Math.floor(voters / 2) + 1',
+    'Math.ceil(voters / 2)',
+    { nodes: 4 }
+  ),
+  bug(
+    'the own vote counts before it is durable',
+    'raft',
+    'raft/candidate.ts',
+    'if (!this.answers.has(this.node.self) || !this.won) return',
+    'this.count(this.node.self, true)\n    if (!this.won) return',
+    {
+      edits: [
+        {
+          file: 'src/raft/node.ts',
+          find: "invariant(this.votedFor === this.self && this.disk.hardStateDurable, 'the own vote is durable before it elects')",
+          replace: ''
+        }
+      ]
+    }
+  ),
+  bug(
+    'stepping down forgets the vote',
+    'raft',
+    'raft/node.ts',
+    "    if (this.role.name !== 'follower') {\n      const before = this.role",
+    "    if (this.role.name !== 'follower') {\n      this.disk.votedFor = undefined\n      const before = this.role"
+  ),
+  bug(
+    'the vote is not stored',
+    'raft',
+    'replica/durable.ts',
+    'encodeCbor([state.term, state.votedFor ?? null])',
+    'encodeCbor([state.term, null])'
+  ),
+  bug(
+    'a pre-vote raises the term',
+    'raft',
+    'raft/voting.ts',
+    '  const answer = (granted: boolean): void =>',
+    "  if (request.nextTerm > node.term) node.becomeFollower(request.nextTerm, undefined, 'asked', now)\n  const answer = (granted: boolean): void =>"
+  ),
+  // ── Raft: log and commit ──────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    'entries are acknowledged before they are durable',
+    'raft',
+    'raft/follower.ts',
+    "node.sendLater(from, { type: 'append-accepted', term, match })",
+    "node.send(from, { type: 'append-accepted', term, match })"
+  ),
+  bug(
+    'entries of earlier terms are committed by counting',
+    'raft',
+    'raft/leader.ts',
+    'if (index <= log.commit || log.termAt(index) !== node.term) return',
+    'if (index <= log.commit) return'
+  ),
+  bug(
+    'what was sent counts as stored',
+    'raft',
+    'raft/replication.ts',
+    'id === this.#node.self ? this.#node.log.stable : (this.#progress.get(id)?.match ?? 0)',
+    'id === this.#node.self ? this.#node.log.stable : (this.#progress.get(id)?.next ?? 1) - 1'
+  ),
+  bug(
+    'a leader counts itself before its disk has the entry',
+    'raft',
+    'raft/replication.ts',
+    'id === this.#node.self ? this.#node.log.stable :',
+    'id === this.#node.self ? this.#node.log.lastIndex :'
+  ),
+  bug(
+    'a follower commits what it holds, agreed or not',
+    'raft',
+    'raft/follower.ts',
+    'this.#node.commitTo(Math.min(this.#leaderCommit, this.#match))',
+    'this.#node.commitTo(Math.min(this.#leaderCommit, this.#node.log.lastIndex))'
+  ),
+  bug(
+    'an append is taken wherever it lands',
+    'raft',
+    'raft/follower.ts',
+    'if (node.log.termAt(prevIndex) !== prevTerm) {',
+    'if (node.log.termAt(prevIndex) === undefined) {'
+  ),
+  bug(
+    'what an append does not cover is acknowledged as well',
+    'raft',
+    'raft/follower.ts',
+    'const match = prevIndex + entries.length',
+    'const match = node.log.lastIndex'
+  ),
+  bug(
+    'a confirmed write counts for the entry that replaced it',
+    'raft',
+    'raft/node.ts',
+    '    this.disk.writes.truncate(index - 1)\n',
+    ''
+  ),
+  bug(
+    'a rejection is not followed back',
+    'raft',
+    'raft/progress.ts',
+    'this.next = Math.max(this.match + 1, Math.min(prevIndex, agreeAt + 1))',
+    'this.next = prevIndex + 1'
+  ),
+  bug(
+    'a failed round is the last one',
+    'raft',
+    'raft/campaign-delay.ts',
+    '  const round = ROUND_STEPS',
+    '  if (node.failedRounds > 0) return 1e9\n  const round = ROUND_STEPS'
+  ),
+  // ── Raft: office and reads ────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    'a leader without a quorum stays in office',
+    'raft',
+    'raft/settings.ts',
+    'checkQuorum: init.checkQuorum ?? true',
+    'checkQuorum: init.checkQuorum ?? false'
+  ),
+  bug(
+    'reads are not confirmed by a quorum',
+    'raft',
+    'raft/leader.ts',
+    'if (awaited === undefined || jointValue(this.#node.membership, this.#replication.ackedSeqOf) < awaited) return',
+    'if (awaited === undefined) return',
+    {
+      edits: [
+        {
+          file: 'src/raft/settings.ts',
+          find: 'checkQuorum: init.checkQuorum ?? true',
+          replace: 'checkQuorum: init.checkQuorum ?? false'
+        }
+      ]
+    }
+  ),
+  bug(
+    'a read is answered before its index is applied',
+    'replica',
+    'replica/requests.ts',
+    'if (readIndex !== undefined && readIndex <= index)',
+    'if (readIndex !== undefined)'
+  ),
+  bug(
+    'the first entry does not carry the config',
+    'raft',
+    'raft/leader.ts',
+    'log.lastIndex === 0 ? settings.firstEntryData : NO_DATA',
+    'NO_DATA'
+  ),
+  // ── Formation ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    'a founding vote leaves before it is durable',
+    'formation',
+    'formation/election.ts',
+    "return step.sendAfterSaved(from, { type: 'vote', term })",
+    "return step.send(from, { type: 'vote', term })"
+  ),
+  bug(
+    'a founder votes twice in a term',
+    'formation',
+    'formation/election.ts',
+    'if (term === state.term && !outdated && (state.votedFor === undefined || state.votedFor === from)) {\n    if (state.votedFor === undefined) step.save',
+    'if (term === state.term && !outdated) {\n    if (state.votedFor !== from) step.save'
+  ),
+  bug(
+    'a founding set is signed before it is durable',
+    'formation',
+    'formation/agreement.ts',
+    'if (own.asked || own.write > durableWrite || state.accepted === undefined) return',
+    'if (own.asked || state.accepted === undefined) return'
+  ),
+  bug(
+    'the name of the cluster hangs on the term of its certificate',
+    'identity',
+    'identity/certificate.ts',
+    'certificateBody(genesis, generation, NO_TERM, certificate.set)',
+    'certificateBody(genesis, generation, certificate.term, certificate.set)'
+  ),
+  bug(
+    'a fresh set is proposed although one was accepted',
+    'formation',
+    'formation/election.ts',
+    'if (core.state.accepted !== undefined) return core.state.accepted.set',
+    'if (NO_SET !== undefined) return NO_SET',
+    {
+      edits: [
+        {
+          file: 'src/formation/election.ts',
+          find: 'export function onVote(',
+          replace:
+            'const NO_SET: FoundingSet | undefined = undefined as FoundingSet | undefined\n\nexport function onVote('
+        }
+      ]
+    }
+  ),
+  bug(
+    'nobody resends what was lost during founding',
+    'formation',
+    'formation/step.ts',
+    'for (const founder of step.core.founders) ask(step, founder)',
+    ''
+  ),
+  // ── Storage and replica ───────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    'damage passes for a torn tail',
+    'storage',
+    'storage/wal/recover.ts',
+    'if (damage !== undefined) throw new StorageCorruptError(file.path, at, damage)',
+    ''
+  ),
+  bug(
+    'the checksum of a body is not compared',
+    'storage',
+    'storage/wal/format.ts',
+    'return crc32(body) === header.bodyCrc ? body : undefined',
+    'return body'
+  ),
+  bug(
+    "another machine's disk is believed",
+    'storage',
+    'storage/owner.ts',
+    'export function checkSameOwner(file: string, expected: StoreOwner, found: StoreOwner): void {',
+    "export function checkSameOwner(file: string, expected: StoreOwner, found: StoreOwner): void {\n  if (file !== '') return",
+    {
+      edits: [
+        {
+          file: 'src/storage/wal/recover.ts',
+          find: 'if (!equalBytes(header.ownerTag, this.#tag)) {',
+          replace: 'if (header.ownerTag.byteLength === 0) {'
+        }
+      ]
+    }
+  ),
+  bug(
+    'nothing waits for the disk',
+    'replica',
+    'replica/outbox.ts',
+    'if (write.owner === owner && write.inner <= inner) return write.id',
+    ''
+  ),
+  bug(
+    'one confirmed write confirms all',
+    'replica',
+    'replica/outbox.ts',
+    'while (this.#open.length > 0 && this.#open[0]!.id <= id) {',
+    'while (this.#open.length > 0) {'
+  ),
+  bug(
+    'a request that is tried again is applied again',
+    'replicated-config',
+    'replicated-config/state.ts',
+    'if (before !== undefined) return',
+    'if (before !== undefined && state.current.version < 0) return'
+  ),
+  // ── Admission and discovery ───────────────────────────────────────────────────────────────────────────────────────
+  bug('the signatures of a claim are not verified', 'identity', 'identity/claim.ts', '  verifyCose(cose)\n', ''),
+  bug(
+    'a claim is believed whoever shows it',
+    'membership',
+    'membership/judge.ts',
+    'if (fields.peerId !== context.remotePeerId) {',
+    "if (fields.peerId === '') {"
+  ),
+  bug(
+    'members are not dialled again',
+    'discovery',
+    'discovery/dial-planner.ts',
+    'target.nextAt = now + wait',
+    'target.nextAt = Infinity'
+  )
+]
