@@ -131,6 +131,14 @@ describe('a voter', () => {
     expect(member.status).toMatchObject({ role: 'follower', leader: 'n2', term: 2 })
   })
 
+  test('that follows whom it voted for goes on following when the request for its vote comes again', () => {
+    const member = new Member({ term: 1 })
+    member.hear('n2', vote(2))
+    member.hear('n2', { type: 'heartbeat', term: 2, commit: 0, seq: 1, rank: 0 })
+    expect(grants(member.hear('n2', vote(2)))).toEqual([true])
+    expect(member.status).toMatchObject({ role: 'follower', leader: 'n2', term: 2 })
+  })
+
   test('hears a stranger only when its log is ahead', () => {
     const member = new Member({ terms: [1, 3] })
     for (const [index, term, heard] of [
