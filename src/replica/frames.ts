@@ -38,13 +38,19 @@ export type Frame =
   | { readonly kind: 'raft'; readonly message: RaftMessage }
   | { readonly kind: 'peers'; readonly records: readonly Uint8Array[] }
   | { readonly kind: 'forward'; readonly requestId: Uint8Array; readonly operation: ForwardedOperation }
-  /** `retry`: the request entered no log (with code `unknown` it may have), ask again (of `leader`, when known). A command has no `done`: its author sees it applied. */
+  /**
+   * `retry`: the request entered no log (with code `unknown` it may have), ask again (of `leader`, when known). A command that is
+   * `done` has committed at `index`; how it ended its author sees when it applies it.
+   */
   | {
       readonly kind: 'answer'
       readonly requestId: Uint8Array
       readonly status: 'done' | 'retry' | 'refused'
       readonly leader: string | undefined
-      /** Of a read that is done: what is applied up to here is at least as new as the moment of asking. Otherwise 0. */
+      /**
+       * Of a read that is done: what is applied up to here is at least as new as the moment of asking. Of a command that is done:
+       * its place in the log. Otherwise 0.
+       */
       readonly index: number
       readonly code: string
       readonly detail: string

@@ -2,9 +2,10 @@
  * What callers asked of this node, and what peers asked through it, until each is answered once.
  *
  * A request is tried where it can succeed: by our own consensus core when we lead, by the leader when somebody else does,
- * later when nobody does. It keeps one id for its whole life, so a retry after a lost answer can never apply twice. A command
- * is finished when this node has applied it, wherever it was proposed; a read when this node has applied what the leader
- * confirmed (ReadIndex, dissertation section 6.4); the other requests when the leader says so.
+ * later when nobody does. It keeps one id for its whole life, by which the state machine knows a repeat, among the last
+ * thousand or so; a command is therefore not repeated while its first copy may be on its way here. A command is finished when
+ * this node has applied it, wherever it was proposed; a read when this node has applied what the leader confirmed (ReadIndex,
+ * dissertation section 6.4); the other requests when the leader says so.
  *
  * Refused for good is only what would be refused again: an unknown voter, a change that loses the quorum. Everything else
  * (no leader, a leader that lost its office, a full log) is tried until the caller gives up, because silence is never absence.
@@ -40,6 +41,8 @@ interface Pending {
   readIndex: number | undefined
   /** A copy of it may be in the log of some leader up to `askedTerm`. */
   mayBeLogged: boolean
+  /** A command that the leader has seen commit: answered when this much is applied here. 0: not yet. */
+  committedIndex: number
 }
 
 /** What a peer asked us to do. */
@@ -108,7 +111,8 @@ export class RequestDesk {
       askedTerm: 0,
       retryAt: now,
       readIndex: undefined,
-      mayBeLogged: false
+      mayBeLogged: false,
+      committedIndex: 0
     })
   }
 
@@ -161,11 +165,12 @@ export class RequestDesk {
   }
 
   /**
-   * A leader of an earlier term may have logged it. When an entry of the present term is applied here, that copy has been applied
-   * before it or never will be (Leader Completeness), so that asking again cannot apply it twice, however many others there are.
+   * It has committed, and we are slow to apply it; or a leader of an earlier term may have logged it. When an entry of the
+   * present term is applied here, that copy has been applied before it or never will be (Leader Completeness), so that asking
+   * again cannot apply it twice, however many others there are.
    */
-  #isHeld({ mayBeLogged, askedTerm }: Pending, term: number): boolean {
-    return mayBeLogged && askedTerm < term && this.#appliedTerm < term
+  #isHeld({ mayBeLogged, askedTerm, committedIndex }: Pending, term: number): boolean {
+    return committedIndex > this.#appliedIndex || (mayBeLogged && askedTerm < term && this.#appliedTerm < term)
   }
 
   /** The cluster goes on without us, so nothing that we ask is decided any more; to leave it is done. */
@@ -219,7 +224,7 @@ export class RequestDesk {
     if (pending === undefined || pending.asked !== peerId || pending.ref !== undefined) return
     switch (frame.status) {
       case 'done':
-        if (pending.request.type === 'command') return
+        if (pending.request.type === 'command') return void (pending.committedIndex = frame.index)
         if (pending.request.type === 'read') return this.#confirmed(pending, frame.index)
         this.#remove(requestId)
         this.#around.outcome({ type: 'done', requestId, leader: frame.leader })
@@ -292,7 +297,7 @@ export class RequestDesk {
     const leader = this.#around.leader().peerId
     switch (outcome.type) {
       case 'committed':
-        if (op !== 'command') this.#answer(peerId, requestId, 'done', leader, '', '')
+        this.#answer(peerId, requestId, 'done', leader, '', '', op === 'command' ? outcome.index : 0)
         return
       case 'transferred':
         this.#answer(peerId, requestId, 'done', peerIdOf(outcome.to), '', '')

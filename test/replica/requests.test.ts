@@ -18,8 +18,11 @@ const command = (n: number) => {
   return { type: 'command', requestId, data } as const
 }
 
-function form(seed: number): { cluster: VirtualCluster; leader: string; follower: string } {
-  const cluster = new VirtualCluster({ size: 3, seed })
+function form(
+  seed: number,
+  slowDisks: Readonly<Record<string, number>> = {}
+): { cluster: VirtualCluster; leader: string; follower: string } {
+  const cluster = new VirtualCluster({ size: 3, seed, slowDisks })
   for (const name of cluster.names) cluster.start(name)
   cluster.connectAll()
   cluster.runUntil(() => cluster.names.every((name) => cluster.life(name).replica.status().config !== undefined))
@@ -45,6 +48,16 @@ describe('commands and a leader that dies', () => {
       expect(outcomes).toHaveLength(many)
     })
   }
+
+  it('are applied once each when the node that asked is so slow that it asks again', () => {
+    const slow = 'p3'
+    const { cluster, leader } = form(2, { [slow]: 1_500 })
+    expect(leader).not.toBe(slow)
+    for (let n = 1; n <= many; n++) cluster.input(slow, { type: 'request', request: command(n) })
+    cluster.runUntil(() => cluster.life(slow).outcomes.length === many, 60_000)
+    cluster.run(5_000)
+    expect(cluster.life(leader).replica.status().config?.current.version).toBe(many + 1)
+  })
 
   it('are applied once each when leadership moves on under them, again and again', () => {
     const { cluster, follower } = form(11)

@@ -53,6 +53,8 @@ export interface ClusterOptions {
   readonly delayMs?: number
   readonly jitterMs?: number
   readonly diskMs?: number
+  /** Nodes whose writes take longer than those of the others. */
+  readonly slowDisks?: Readonly<Record<string, number>>
   /** Share of frames that are lost. */
   readonly loss?: number
 }
@@ -71,7 +73,7 @@ export class VirtualCluster {
   now = 0
 
   constructor(options: ClusterOptions) {
-    this.#options = { delayMs: 1, jitterMs: 1, diskMs: 1, loss: 0, ...options }
+    this.#options = { delayMs: 1, jitterMs: 1, diskMs: 1, slowDisks: {}, loss: 0, ...options }
     this.random = seededRandom(options.seed)
     for (let seat = 1; seat <= options.size; seat++) this.add(`p${seat}`, seat)
   }
@@ -232,7 +234,7 @@ export class VirtualCluster {
     life.events.push(...effects.events)
     life.outcomes.push(...effects.outcomes)
     for (const { id, batch } of effects.writes) {
-      this.at(this.#options.diskMs, () => {
+      this.at(this.#options.slowDisks[name] ?? this.#options.diskMs, () => {
         if (!alive()) return
         this.#persist(this.nodes.get(name)!.disk, batch)
         life.durable = id
