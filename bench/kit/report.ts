@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { BusyMeter, machine } from './machine.ts'
-import { summary } from './stats.ts'
+import { percentiles, summary } from './stats.ts'
 
 const RESULTS = fileURLToPath(new URL('../results/', import.meta.url))
 
@@ -84,10 +84,15 @@ export class Report {
     for (const row of rows) this.say(line(row))
   }
 
-  /** One measured thing with all its values: the line holds its quantiles and, for plots, the values rounded to a microsecond. */
+  /** One measured thing: the line holds its quantiles and the values, to a microsecond; of more than 200, every hundredth part. */
   series(what: Readonly<Record<string, unknown>>, values: readonly number[]): void {
     const rounded = values.map((value) => Math.round(value * 1000) / 1000)
-    this.#add({ record: 'series', ...what, ...summary(rounded), values: rounded })
+    this.#add({
+      record: 'series',
+      ...what,
+      ...summary(rounded),
+      ...(rounded.length > 200 ? { percentiles: percentiles(rounded) } : { values: rounded })
+    })
     this.#series.push({ what, values })
   }
 

@@ -15,6 +15,12 @@ export function summary(values: readonly number[]): Summary {
   return { n: sorted.length, min: at(0), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) }
 }
 
+/** From the least to the largest in 100 steps. */
+export function percentiles(values: readonly number[]): readonly number[] {
+  const sorted = values.toSorted((a, b) => a - b)
+  return Array.from({ length: 101 }, (_, i) => sorted[Math.max(0, Math.ceil((i / 100) * sorted.length) - 1)]!)
+}
+
 /** Three digits that mean something, never an exponent. */
 export function figure(value: number): string {
   const size = Math.abs(value)

@@ -97,11 +97,11 @@ function pointsOf(values: PlotSeries['values']): readonly Point[] {
 function path(points: readonly Point[], x: (value: number) => number, y: (share: number) => number): string {
   const [first] = points
   if (first === undefined) return ''
-  const words = [`M${x(first[0]).toFixed(1)} ${y(0).toFixed(1)}`]
-  let drawn = ''
+  const words = [`M${x(first[0]).toFixed(0)} ${y(0).toFixed(0)}`]
+  let drawn = words[0]!.slice(1)
   for (const [value, share] of points) {
-    const word = `L${x(value).toFixed(1)} ${y(share).toFixed(1)}`
-    if (word !== drawn) words.push(word)
+    const word = `${x(value).toFixed(0)} ${y(share).toFixed(0)}`
+    if (word !== drawn) words.push(`L${word}`)
     drawn = word
   }
   return words.join('')
