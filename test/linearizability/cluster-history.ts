@@ -34,7 +34,19 @@ export interface Counts {
   crashes: number
   partitions: number
   silences: number
+  handOvers: number
 }
+
+export const noCounts = (): Counts => ({
+  calls: 0,
+  answers: 0,
+  reads: 0,
+  conflicts: 0,
+  crashes: 0,
+  partitions: 0,
+  silences: 0,
+  handOvers: 0
+})
 
 const GIVES_UP_MS = 4_000
 const PAUSE_MS = 40
@@ -59,7 +71,7 @@ class Callers {
   readonly #random: Random
   readonly #callers: readonly Caller[]
   readonly #events: HistoryEvent<RegisterCommand, RegisterResult>[] = []
-  readonly #counts: Counts = { calls: 0, answers: 0, reads: 0, conflicts: 0, crashes: 0, partitions: 0, silences: 0 }
+  readonly #counts = noCounts()
   #initial: Register = { version: 0, value: 0 }
   #nextId = 1
   #heals: () => void = () => {}
@@ -168,7 +180,10 @@ class Callers {
 
   // --- faults ---
 
-  /** One fault at a time, each healed before the next: a minority is down, cut off, or not heard without knowing it. */
+  /**
+   * One fault at a time, each healed before the next: one node is down, or cut off, or not heard without knowing it. Or the
+   * leader is asked to hand over.
+   */
   #fault(end: number): void {
     this.#cluster.at(100 + this.#random.next() * 500, () => {
       this.#heals()
@@ -183,26 +198,47 @@ class Callers {
     const leader = names.find((name) => cluster.nodes.get(name)?.life?.replica.status().raft?.role === 'leader')
     const victim =
       leader !== undefined && this.#random.next() < 0.6 ? leader : names[this.#random.int(0, names.length - 1)]!
-    const kind = this.#random.int(0, 2)
-    if (kind === 0) {
-      this.#counts.crashes++
-      cluster.crash(victim)
-      return () => {
-        cluster.start(victim)
-        cluster.connectAll()
-      }
+    switch (this.#random.int(0, 3)) {
+      case 0:
+        return this.#crash(victim)
+      case 1:
+        return this.#cutOff(victim)
+      case 2:
+        return this.#silence(victim)
+      default:
+        return this.#handOver(victim)
     }
-    if (kind === 1) {
-      this.#counts.partitions++
-      for (const other of names) cluster.disconnect(victim, other)
-      return () => cluster.connectAll()
+  }
+
+  #crash(victim: string): () => void {
+    this.#counts.crashes++
+    this.#cluster.crash(victim)
+    return () => {
+      this.#cluster.start(victim)
+      this.#cluster.connectAll()
     }
+  }
+
+  #cutOff(victim: string): () => void {
+    this.#counts.partitions++
+    for (const other of this.#cluster.names) this.#cluster.disconnect(victim, other)
+    return () => this.#cluster.connectAll()
+  }
+
+  #silence(victim: string): () => void {
     this.#counts.silences++
     const oneWay = this.#random.next() < 0.3
-    cluster.loses = (from, to) => from === victim || (to === victim && !oneWay)
+    this.#cluster.loses = (from, to) => from === victim || (to === victim && !oneWay)
     return () => {
-      cluster.loses = () => false
+      this.#cluster.loses = () => false
     }
+  }
+
+  #handOver(from: string): () => void {
+    this.#counts.handOvers++
+    const requestId = `f${this.#nextId++}`.padStart(32, '0')
+    this.#cluster.input(from, { type: 'request', request: { type: 'transfer', requestId, to: undefined } })
+    return () => {}
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { checkLinearizable } from './checker.ts'
-import { playCallers, type CallersInit, type Counts } from './cluster-history.ts'
+import { type CallersInit, type Counts, noCounts, playCallers } from './cluster-history.ts'
 import { configRegister } from './config-register.ts'
 
 const [FIRST, LAST] = (process.env.QUORATE_SEEDS ?? '1..40').split('..').map(Number) as [number, number]
@@ -21,7 +21,7 @@ function judge(init: CallersInit, total?: Counts): string | undefined {
 
 describe('what callers are told', () => {
   it(`is linearizable when reads are confirmed (seeds ${FIRST} to ${LAST})`, { timeout: 300_000 }, () => {
-    const total: Counts = { calls: 0, answers: 0, reads: 0, conflicts: 0, crashes: 0, partitions: 0, silences: 0 }
+    const total = noCounts()
     for (const seed of SEEDS)
       expect(judge({ seed, reads: 'confirmed', size: seed % 5 === 0 ? 5 : 3 }, total)).toBeUndefined()
     process.stdout.write(`linearizability: ${JSON.stringify(total)}\n`)
