@@ -1,14 +1,17 @@
 /** Durations as people write them on a command line, and as they like to read them. */
 import { UsageError } from './cli-errors.ts'
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Milliseconds of "500ms", "60s", "1.5m", "2h". Throws UsageError. */
+/** Milliseconds of "500ms", "60s", "1.5m", "2h", "7d". Throws UsageError. */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim())
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim())
   const ms = match === null ? Number.NaN : Number(match[1]) * UNITS_MS[match[2]!]!
   if (!Number.isFinite(ms) || ms <= 0) {
-    throw new UsageError(`${JSON.stringify(text)} is not a duration`, 'Write a number and a unit: 500ms, 60s, 2m, 1h.')
+    throw new UsageError(
+      `${JSON.stringify(text)} is not a duration`,
+      'Write a number and a unit: 500ms, 60s, 2m, 1h, 7d.'
+    )
   }
   return ms
 }

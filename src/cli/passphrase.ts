@@ -52,6 +52,14 @@ export async function newPassphrase(io: Io, file: string | undefined): Promise<s
   return first
 }
 
+/** The given one, or one that a person types: of a key that exists. */
+export async function knownPassphrase(io: Io, file: string | undefined): Promise<string> {
+  const given = await givenPassphrase(io, file)
+  if (given !== undefined) return given
+  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) throw new PassphraseNeededError()
+  return askHidden(io, 'Passphrase of the issuer key: ')
+}
+
 function checked(text: string): string {
   if (text.length >= PASSPHRASE_CHARS_MIN) return text
   throw new PassphraseRefusedError(`a passphrase of ${text.length} characters is too short`)

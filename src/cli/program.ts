@@ -45,6 +45,7 @@ const COMMANDS: readonly Entry[] = [
   { name: 'transfer', summary: 'hand leadership to another voter', load: () => import('./commands/transfer.ts') },
   { name: 'leave', summary: 'give up membership, then stop the node', load: () => import('./commands/leave.ts') },
   { name: 'id', summary: "print a data directory's PeerId, made when absent", load: () => import('./commands/id.ts') },
+  { name: 'token', summary: 'make tokens for further machines', load: () => import('./commands/token.ts') },
   {
     name: 'inspect',
     summary: 'show a genesis, token or certificate and verify it',

@@ -36,6 +36,8 @@ export type * from './types.ts'
 export { decodeFormationMessage, encodeFormationMessage, FormationMessageError } from './messages.ts'
 export type { FormationMessage } from './messages.ts'
 export { decodeCertificate, decodeFoundingSet, encodeCertificate, encodeFoundingSet } from './certificate-codec.ts'
+export { createWitness } from './witness.ts'
+export type { WitnessInit } from './witness.ts'
 export { FOUNDING_SIZE_MAX } from './fields.ts'
 export { decodeFormationState, encodeFormationState, FormationStateError, initialFormationState } from './state.ts'
 

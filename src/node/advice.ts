@@ -18,7 +18,7 @@ export function advice({ replica, incarnation: self }: AdviceFacts): readonly st
     const who = id === self ? 'this node' : peerIdOf(id)
     return `${who} came back with an empty disk and is a learner; its old disk still counts as a voter that has failed: \`quorate replace ${peerIdOf(id)}\` gives the new one its vote`
   })
-  if (type === 'learner' && !reborn.includes(self)) {
+  if (type === 'learner' && replica.entitled === 'voter' && !reborn.includes(self)) {
     sentences.push(
       `this node is a learner: it receives log and config and has no vote; \`quorate promote ${peerIdOf(self)}\` gives it one`
     )

@@ -37,6 +37,8 @@ export interface GateFacts {
   seats(): AdmissionContext['seats']
   members(): ReadonlySet<string>
   sessions(): readonly Admitted[]
+  /** PeerIds that have used a join token. */
+  redeemedBy(tokenId: string): readonly string[]
 }
 
 export function createGate(facts: GateFacts): AdmissionGate {
@@ -50,7 +52,8 @@ export function createGate(facts: GateFacts): AdmissionGate {
     remotePeerId,
     wallMs: facts.clock.wallNow(),
     members: facts.members(),
-    live: facts.sessions()
+    live: facts.sessions(),
+    redeemedBy: (tokenId) => facts.redeemedBy(tokenId)
   })
   return {
     hello: () =>

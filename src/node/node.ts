@@ -325,7 +325,8 @@ export class Node implements QuorateNode {
       addressRecord: () => this.#addressRecord,
       seats: () => this.#seats,
       members: () => this.#memberIncarnations(),
-      sessions: () => this.#replica?.status().sessions ?? []
+      sessions: () => this.#replica?.status().sessions ?? [],
+      redeemedBy: (tokenId) => this.#replica?.redeemedBy(tokenId) ?? []
     })
   }
 
@@ -431,7 +432,8 @@ export class Node implements QuorateNode {
     else if (type === 'seat-conflict') this.#onSeatConflict(event)
     else if (type === 'hint') {
       this.#dialer?.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
-    } else if (type === 'member') this.#wantMembers()
+    } else if (type === 'unwelcome') void this.#transport?.disconnect(event.peerId, event.detail)
+    else if (type === 'member') this.#wantMembers()
     else if (type === 'leader' || type === 'config') this.#catchUp()
   }
 

@@ -17,21 +17,19 @@ import {
 } from '../replica/durable.ts'
 import { type RecordReader, Replica } from '../replica/index.ts'
 import { configJudge } from './config-judge.ts'
-import { CredentialMismatchError } from './errors.ts'
 import type { Home } from './home.ts'
 
 export function prepareReplica(home: Home, genesis: VerifiedGenesis, timing: Timing, random: Random): Replica {
-  const { generation, path, storage } = home
-  const { name, foundingSize, config } = genesis.genesis
+  const { generation, storage } = home
+  const { foundingSize, config } = genesis.genesis
   const crypto = formationCrypto(genesis, generation)
-  const { founding, tokenId } = readClaim(home.claim, genesis, generation)
-  if (founding === undefined) throw new CredentialMismatchError('founding', name, `join token ${tokenId ?? ''}`, path)
+  const { founding, incarnation, peerId, role } = readClaim(home.claim, genesis, generation)
   const { cells, entries } = storage.recovered
   const stored = cells.get(FORMATION_CELL)
   const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
   const kept = home.certificate === undefined ? undefined : readCertificate(home.certificate, genesis, generation)
   return new Replica({
-    self: founding,
+    self: founding ?? { incarnation, peerId, seat: undefined, role },
     domainId: home.domainId,
     generation,
     foundingSize,

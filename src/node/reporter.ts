@@ -46,6 +46,8 @@ export class Reporter {
   #leaderlessSince: number
   #noQuorumAlarmed = false
   #multicastBlocked = false
+  /** Some peer was admitted. */
+  #hasMet = false
   #lastWaiting = ''
   #waitingTimer: Timer | undefined
 
@@ -114,6 +116,7 @@ export class Reporter {
   }
 
   admitted({ peerId, seat }: Admitted): void {
+    this.#hasMet = true
     this.#refusals.delete(peerId)
     this.discovered(peerId, 'inbound')
     this.#emit({ event: 'peer', peer: peerId, status: 'authenticated', ...(seat === undefined ? {} : { seat }) })
@@ -152,6 +155,7 @@ export class Reporter {
         return
       case 'founded':
         this.#clusterId = event.clusterId
+        this.#joined()
         this.#stages.finish('formation', { cluster: event.clusterId, term: event.term })
         return
       case 'leader':
@@ -186,8 +190,16 @@ export class Reporter {
       // The node acts on these, and says what came of it.
       case 'hint':
       case 'seat-conflict':
+      case 'unwelcome':
         return
     }
+  }
+
+  /** Who comes after founding needs one member, and may have met it before it knew that there is a cluster. */
+  #joined(): void {
+    if (!this.#hasMet) return
+    this.#stages.finish('discovery', { peers: this.#heardOf.size })
+    this.#stages.finish('authentication', { peers: 1 })
   }
 
   /** True the first time. */

@@ -22,6 +22,12 @@ export function waitingFor(facts: WaitingFacts): readonly string[] {
   if (replica === undefined) {
     return [`the genesis: the token only pins it, and no peer has sent it yet${tried(facts)}`, ...hints(facts)]
   }
+  if (replica.clusterId === undefined && replica.joins) {
+    return [
+      `a member of the cluster: this node has a join token, and none was met yet that is founded${tried(facts)}`,
+      ...hints(facts)
+    ]
+  }
   if (replica.clusterId === undefined) return [foundingSentence(facts, replica), ...hints(facts)]
   const outside = outsideSentence(facts, replica)
   if (outside !== undefined) return outside

@@ -18,6 +18,7 @@ export const namedBy = (m: Membership): readonly NodeId[] =>
  */
 export class MemberHistory {
   readonly #ever = new Set<NodeId>()
+  readonly #everVoters = new Set<NodeId>()
   #current: ReadonlySet<NodeId> = new Set()
   #index = 0
 
@@ -34,10 +35,16 @@ export class MemberHistory {
     this.#index = index
     this.#current = new Set(namedBy(membership))
     for (const id of this.#current) this.#ever.add(id)
+    for (const id of membership.voters) this.#everVoters.add(id)
   }
 
   isMember(id: NodeId): boolean {
     return this.#current.has(id)
+  }
+
+  /** It has had a vote once; that it has none now is somebody's decision. */
+  hasVoted(id: NodeId): boolean {
+    return this.#everVoters.has(id)
   }
 
   /** It was a member, and the committed configuration does not name it. */

@@ -26,7 +26,7 @@
  */
 export * from './types.ts'
 export { Replica } from './replica.ts'
-export type { ReplicaInit, ReplicaStatus } from './replica.ts'
+export type { Joiner, ReplicaInit, ReplicaStatus } from './init.ts'
 export type { RecordReader } from './sessions.ts'
 export type { Fenced, Standing, StandingType } from './standing.ts'
 export { peerIdOf } from './incarnations.ts'

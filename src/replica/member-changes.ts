@@ -29,6 +29,8 @@ export interface MembersInForce {
   readonly isReachable: (id: NodeId) => boolean
   /** This incarnation, or one of this PeerId, was a member and is none any more. */
   readonly wasRemoved: (name: string) => boolean
+  /** Its token entitles it to receive, and to nothing else. */
+  readonly isObserver: (peerId: string) => boolean
 }
 
 export type MemberVerdict =
@@ -68,7 +70,7 @@ function promote(name: string, state: MembersInForce): MemberVerdict {
       `${peerIdOf(learner)} votes already with another disk (${elder}): replace that one by ${learner}, so that one machine has one vote`
     )
   }
-  const problem = unreachable(learner, state)
+  const problem = unable(learner, state)
   if (problem !== undefined) return problem
   return checked(`promoting ${shown(learner, state)} makes`, [...voters, learner], without(learners, learner), state)
 }
@@ -96,7 +98,7 @@ function replace(name: string, by: string | undefined, state: MembersInForce): M
   const voter = one(name, voters)
   const successor = one(by ?? name, learners)
   if (voter === undefined || successor === undefined) return unfit(name, by, voter, successor, state)
-  const problem = unreachable(successor, state)
+  const problem = unable(successor, state)
   if (problem !== undefined) return problem
   const elder = voters.find((id) => id !== voter && peerIdOf(id) === peerIdOf(successor))
   if (elder !== undefined) return refuse('invalid-change', `${peerIdOf(successor)} votes already, as ${elder}`)
@@ -147,7 +149,14 @@ function checked(
   )
 }
 
-function unreachable(learner: NodeId, state: MembersInForce): MemberVerdict | undefined {
+/** Why this learner cannot be a voter now. */
+function unable(learner: NodeId, state: MembersInForce): MemberVerdict | undefined {
+  if (state.isObserver(peerIdOf(learner))) {
+    return refuse(
+      'invalid-change',
+      `${peerIdOf(learner)} came with the token of an observer, which is not entitled to a vote`
+    )
+  }
   if (state.isReachable(learner)) return undefined
   return refuse('invalid-change', `${learner} is not connected to the leader, so it would be a voter that cannot vote`)
 }

@@ -1,33 +1,47 @@
 /**
  * The leader takes in whoever was admitted and is no member yet: as a learner, by itself, because a learner decides nothing.
- * That is how a machine that lost its disk gets log and config again (FAULTS P4), and how spares of a pool do.
+ * That is how a machine that lost its disk gets log and config again (FAULTS P4), and how a machine with a join token comes in.
+ * Such a token is redeemed first, as an entry of the log, so that its uses hold for the whole cluster.
  *
- * One at a time, at a bounded rate, and never beside another change. A machine whose disk is lost again and again leaves no
+ * One step at a time, at a bounded rate, and never beside another change. A machine whose disk is lost again and again leaves no
  * trail: the new learner takes the place of the older learners of its PeerId. A voter's place is nobody's but the operator's to
  * give away, also when its disk is known to be gone: it counts as failed until it is replaced.
  *
- * Not taken in: who was removed (it would undo the removal), who is barred (its disk was set back), and who is one too many.
+ * Who came with a voter's join token is promoted when it has caught up, once: a learner that has had a vote was demoted by
+ * somebody, who meant it. Not taken in: who was removed (it would undo the removal), who is barred (its disk was set back), whose
+ * token others have used up, and who is one too many.
  */
 import { invariant } from '../core/invariant.ts'
 import type { Admitted } from '../membership/admission.ts'
-import type { MembershipChange, Outcome, RaftInput, RaftStatus } from '../raft/types.ts'
+import { encodeRedeem, type Redeem } from '../membership/redemptions.ts'
+import type { Outcome, RaftInput, RaftStatus } from '../raft/types.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
+import { planMembers, type MembersInForce } from './member-changes.ts'
 
-/** Between two that are taken in, and before a change is tried again. */
+/** Between two steps, and before one is tried again. */
 export const TAKE_IN_EVERY_MS = 200
 /** Learners that are taken in without being asked for. */
 export const LEARNERS_MAX = 64
 
+/** What a peer's credential, and what is known of it, allow. */
+export type Welcome =
+  { readonly type: 'take-in' } | { readonly type: 'redeem'; readonly redeem: Redeem } | { readonly type: 'no' }
+
 export interface NewcomerSurroundings {
   isLeader(): boolean
   raftStatus(): RaftStatus | undefined
+  /** What plans of changes go by. */
+  members(status: RaftStatus): MembersInForce
   /** Admitted peers in the order of their PeerIds. */
   sessions(): readonly Admitted[]
-  /** It may be taken in: its credential holds a place, and nothing is held against it. */
-  mayJoin(peer: Admitted): boolean
+  welcome(peer: Admitted): Welcome
+  /** This learner came for a vote that it never had. */
+  awaitsVote(incarnation: string): boolean
   nextRef(): number
   toRaft(input: RaftInput, now: number): void
 }
+
+type Step = Extract<RaftInput, { type: 'propose' | 'change-membership' }>
 
 export class Newcomers {
   readonly #around: NewcomerSurroundings
@@ -54,11 +68,11 @@ export class Newcomers {
     this.#lookAt = undefined
     const status = this.#around.raftStatus()
     invariant(status !== undefined, 'who leads has a consensus core')
-    const newcomer = this.#next(status)
-    if (newcomer === undefined) return
+    const step = this.#takeIn(status) ?? this.#promote(status)
+    if (step === undefined) return
     this.#restUntil = now + TAKE_IN_EVERY_MS
-    this.#ref = this.#around.nextRef()
-    this.#around.toRaft({ type: 'change-membership', ref: this.#ref, change: takeIn(newcomer, status) }, now)
+    this.#ref = step.ref
+    this.#around.toRaft(step, now)
   }
 
   /** Whatever the end was, the next look tells what is left to do. */
@@ -68,17 +82,32 @@ export class Newcomers {
     this.look(now)
   }
 
-  #next({ membership }: RaftStatus): string | undefined {
+  #takeIn({ membership }: RaftStatus): Step | undefined {
+    const { voters, learners } = membership
     const named = new Set(namedBy(membership))
-    const fits = ({ peerId }: Admitted): boolean =>
-      membership.learners.length < LEARNERS_MAX || membership.learners.some((id) => peerIdOf(id) === peerId)
-    return this.#around
-      .sessions()
-      .find((peer) => !named.has(peer.incarnation) && this.#around.mayJoin(peer) && fits(peer))?.incarnation
+    for (const peer of this.#around.sessions()) {
+      const { peerId, incarnation } = peer
+      const isRoom = learners.length < LEARNERS_MAX || learners.some((id) => peerIdOf(id) === peerId)
+      if (named.has(incarnation) || !isRoom) continue
+      const welcome = this.#around.welcome(peer)
+      if (welcome.type === 'no') continue
+      const ref = this.#around.nextRef()
+      if (welcome.type === 'redeem') return { type: 'propose', ref, data: encodeRedeem(welcome.redeem) }
+      const others = learners.filter((id) => peerIdOf(id) !== peerId)
+      return { type: 'change-membership', ref, change: { voters, learners: [...others, incarnation] } }
+    }
+    return undefined
   }
-}
 
-function takeIn(newcomer: string, { membership }: RaftStatus): MembershipChange {
-  const others = membership.learners.filter((id) => peerIdOf(id) !== peerIdOf(newcomer))
-  return { voters: membership.voters, learners: [...others, newcomer] }
+  #promote(status: RaftStatus): Step | undefined {
+    const members = this.#around.members(status)
+    for (const id of status.membership.learners) {
+      if (!this.#around.awaitsVote(id)) continue
+      const plan = planMembers({ op: 'promote', member: id }, members)
+      if (plan.type === 'change') {
+        return { type: 'change-membership', ref: this.#around.nextRef(), change: plan.change }
+      }
+    }
+    return undefined
+  }
 }

@@ -2,98 +2,35 @@
 import { compareText, equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { QuorateError } from '../core/errors.ts'
 import { invariant } from '../core/invariant.ts'
-import type { Random } from '../core/random.ts'
-import { createFormation } from '../formation/index.ts'
-import type {
-  Claim,
-  Formation,
-  FormationCrypto,
-  FormationEffects,
-  FormationEvent,
-  FormationInput,
-  FormationState,
-  FormationStatus,
-  FoundingCertificate
-} from '../formation/types.ts'
+import { createFormation, createWitness } from '../formation/index.ts'
+import type { Formation, FormationEffects, FormationInput, FoundingCertificate } from '../formation/types.ts'
 import { encodeFormationState } from '../formation/state.ts'
 import type { Admitted } from '../membership/admission.ts'
+import { isJoint } from '../raft/configuration.ts'
 import { createRaft, type Raft } from '../raft/index.ts'
-import type {
-  Entry,
-  HardState,
-  Membership,
-  RaftEffects,
-  RaftEvent,
-  RaftInit,
-  RaftInput,
-  RaftStatus,
-  RaftTiming
-} from '../raft/types.ts'
-import type { ConfigState, ValidateConfig } from '../replicated-config/index.ts'
-import { ConfigMachine } from './config-machine.ts'
+import type { Entry, Membership, RaftEffects, RaftEvent, RaftInit, RaftInput, RaftStatus } from '../raft/types.ts'
 import {
   BOOTS_CELL,
   encodeBoots,
   encodeHardState,
   FORMATION_CELL,
-  type RememberedBoot,
   storeEntry,
   StoredStateError,
   VOTE_CELL
 } from './durable.ts'
 import { Fences } from './fences.ts'
 import { decodeFrame, EarlyFrameError, encodeFrame, type Frame, FrameError, type FrameScope } from './frames.ts'
+import { Guests } from './guests.ts'
 import { MemberHistory, peerIdOf } from './incarnations.ts'
+import type { MembersInForce } from './member-changes.ts'
 import { Newcomers } from './newcomers.ts'
+import type { ReplicaInit, ReplicaStatus } from './init.ts'
 import { Outbox } from './outbox.ts'
+import { reportFormation } from './report-formation.ts'
 import { RequestDesk } from './requests.ts'
-import { type RecordReader, Sessions } from './sessions.ts'
-import type { Standing } from './standing.ts'
+import { Sessions } from './sessions.ts'
+import { StateMachine } from './state-machine.ts'
 import type { ReplicaEffects, ReplicaInput } from './types.ts'
-
-export interface ReplicaInit {
-  /** This node's own claim: its incarnation, PeerId and seat. */
-  readonly self: Claim
-  readonly domainId: Uint8Array
-  readonly generation: number
-  readonly foundingSize: number
-  /** Canonical JSON of the genesis' config: what the first entry of the log carries. */
-  readonly initialConfigText: string
-  readonly validateConfig: ValidateConfig
-  /** What the store held. */
-  readonly formationState: FormationState
-  readonly hardState: HardState
-  readonly entries: readonly Entry[]
-  /** Process lives of other members that earlier lives of this one have seen. */
-  readonly boots?: readonly RememberedBoot[]
-  readonly crypto: FormationCrypto
-  /** Names the cluster of a certificate. */
-  readonly clusterIdOf: (certificate: FoundingCertificate) => Uint8Array
-  /** The certificate as a document, to be kept beside the key. */
-  readonly certificateDocument: (certificate: FoundingCertificate) => Uint8Array
-  readonly readAddressRecord: RecordReader
-  readonly raftTiming: RaftTiming
-  readonly formationTiming: { readonly rankStepMs: number; readonly campaignTimeoutMs: number }
-  readonly random: Random
-}
-
-export interface ReplicaStatus {
-  readonly formation: FormationStatus
-  readonly raft: RaftStatus | undefined
-  readonly clusterId: string | undefined
-  /** Undefined until the first entry of the log has committed here. */
-  readonly config: ConfigState | undefined
-  /** The founding certificate's claims, by seat. */
-  readonly founders: readonly Claim[]
-  /** This incarnation is in the certificate. */
-  readonly member: boolean
-  readonly standing: Standing
-  /** Incarnations of connected peers that this node does not let vote: their disks were set back. */
-  readonly barred: readonly string[]
-  /** By PeerId. */
-  readonly sessions: readonly Admitted[]
-  readonly requestsPending: number
-}
 
 /** Frames of consensus that arrive between a certificate and its latch; more are lost, as on any network. */
 const EARLY_FRAMES_MAX = 64
@@ -105,7 +42,7 @@ export class Replica {
   readonly #outbox = new Outbox()
   readonly #requests: RequestDesk
   readonly #sessions: Sessions
-  readonly #config: ConfigMachine
+  readonly #machine: StateMachine
   #early: { readonly from: string; readonly frame: Uint8Array }[] = []
   #certificate: FoundingCertificate | undefined
   #clusterId: Uint8Array | undefined
@@ -114,6 +51,7 @@ export class Replica {
   #term = 0
   #members = new Map<string, 'voter' | 'learner'>()
   readonly #fences: Fences
+  readonly #guests: Guests
   readonly #newcomers: Newcomers
   #lastRef = 0
   #bootWrites = 0
@@ -123,13 +61,11 @@ export class Replica {
 
   constructor(init: ReplicaInit) {
     this.#init = init
-    this.#formation = createFormation({
-      self: init.self,
-      foundingSize: init.foundingSize,
-      state: init.formationState,
-      crypto: init.crypto,
-      ...init.formationTiming
-    })
+    const { self, foundingSize, formationState: state, crypto } = init
+    this.#formation =
+      self.seat === undefined
+        ? createWitness({ foundingSize, state, crypto })
+        : createFormation({ self, foundingSize, state, crypto, ...init.formationTiming })
     this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord, init.boots)
     this.#fences = new Fences({
       self: init.self.incarnation,
@@ -140,7 +76,7 @@ export class Replica {
       event: (event) => this.#outbox.event(event)
     })
     this.#bootsWritten = encodeBoots(init.boots ?? [])
-    this.#config = new ConfigMachine(init.initialConfigText, init.validateConfig)
+    this.#machine = new StateMachine(init.initialConfigText, init.validateConfig)
     this.#requests = new RequestDesk({
       selfPeerId: init.self.peerId,
       leader: () => ({ peerId: this.#leader, term: this.#term }),
@@ -150,18 +86,23 @@ export class Replica {
       incarnationOf: (peerId) =>
         peerId === init.self.peerId ? init.self.incarnation : this.#sessions.get(peerId)?.incarnation,
       voterOf: (peerId) => this.#raft?.status().membership.voters.find((id) => peerIdOf(id) === peerId),
-      isReachable: (id) =>
-        id === init.self.incarnation || (this.#sessions.peerOf(id) !== undefined && !this.#fences.isBarred(id)),
-      wasRemoved: (name) => this.#fences.history?.wasRemoved(name) ?? false,
+      members: (status) => this.#membersInForce(status),
       outcast: () => this.#fences.outcast(),
       nextRef: () => ++this.#lastRef,
       outcome: (outcome) => this.#outbox.outcome(outcome)
+    })
+    this.#guests = new Guests({
+      fences: this.#fences,
+      redemptions: () => this.#machine.redemptions,
+      isFounder: (peerId) => this.#certificate?.set.claims.some((claim) => claim.peerId === peerId) ?? false
     })
     this.#newcomers = new Newcomers({
       isLeader: () => this.#leader === init.self.peerId,
       raftStatus: () => this.#raft?.status(),
       sessions: () => this.#sessions.list(),
-      mayJoin: (peer) => this.#mayJoin(peer),
+      members: (status) => this.#membersInForce(status),
+      welcome: (peer) => this.#guests.welcome(peer),
+      awaitsVote: (id) => this.#guests.awaitsVote(id),
       nextRef: () => ++this.#lastRef,
       toRaft: (input, now) => this.#toRaft(input, now)
     })
@@ -216,9 +157,11 @@ export class Replica {
       formation: this.#formation.status(),
       raft: this.#raft?.status(),
       clusterId: this.#clusterId === undefined ? undefined : toHex(this.#clusterId),
-      config: this.#config.state,
+      config: this.#machine.state,
       founders: this.#certificate?.set.claims ?? [],
       member: this.#isMember(),
+      entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
+      joins: this.#init.self.seat === undefined,
       standing: this.#fences.standing(),
       barred: this.#sessions
         .list()
@@ -226,6 +169,11 @@ export class Replica {
       sessions: this.#sessions.list(),
       requestsPending: this.#requests.size
     }
+  }
+
+  /** PeerIds that have used this join token, as far as is applied here. */
+  redeemedBy(tokenId: string): readonly string[] {
+    return this.#guests.redeemedBy(tokenId)
   }
 
   // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,6 +186,7 @@ export class Replica {
     this.#fences.tell(peer, now)
     if (this.#fences.isBarred(peer.incarnation)) return
     if (peer.claim !== undefined) this.#toFormation({ type: 'founder-connected', claim: peer.claim }, now)
+    this.#handCertificate(peer)
     this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
     this.#newcomers.look(now)
   }
@@ -255,8 +204,31 @@ export class Replica {
     this.#toRaft({ type: 'disconnected', peer: incarnation }, now)
   }
 
-  #mayJoin({ incarnation, claim }: Admitted): boolean {
-    return claim !== undefined && !this.#fences.isBarred(incarnation) && !this.#fences.isRemoved(incarnation)
+  /** Founders hand it to each other; whoever is or meets somebody without a seat gets it from here. */
+  #handCertificate({ peerId, claim, clusterId }: Admitted): void {
+    const isBetweenFounders = claim !== undefined && this.#init.self.seat !== undefined
+    if (this.#certificate === undefined || clusterId !== undefined || isBetweenFounders) return
+    this.#send(peerId, { kind: 'formation', message: { type: 'certificate', certificate: this.#certificate } }, 0)
+  }
+
+  // ── Members ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #membersInForce({ membership, membershipIndex, commitIndex, writable }: RaftStatus): MembersInForce {
+    return {
+      membership,
+      settled: writable && membershipIndex <= commitIndex && !isJoint(membership),
+      isReachable: (id) =>
+        id === this.#init.self.incarnation || (this.#sessions.peerOf(id) !== undefined && !this.#fences.isBarred(id)),
+      wasRemoved: (name) => this.#fences.history?.wasRemoved(name) ?? false,
+      isObserver: (peerId) => this.#guests.isObserver(peerId)
+    }
+  }
+
+  #turnAwayCopies(): void {
+    for (const { peerId, detail } of this.#guests.copies(this.#sessions.list())) {
+      this.#outbox.event({ type: 'alarm', code: 'token-already-used', detail })
+      this.#outbox.event({ type: 'unwelcome', peerId, detail })
+    }
   }
 
   /** Written when it says something new about members, off everybody's path: nothing waits for it. */
@@ -299,7 +271,12 @@ export class Replica {
     }
     switch (frame.kind) {
       case 'formation':
-        if (sender.claim === undefined || this.#fences.isBarred(sender.incarnation)) return
+        if (this.#fences.isBarred(sender.incarnation)) return
+        // It proves itself, so anybody may hand it over; the rest is between founders.
+        if (sender.claim === undefined) {
+          if (frame.message.type !== 'certificate') return
+          return this.#toFormation({ type: 'certificate-seen', certificate: frame.message.certificate }, now)
+        }
         this.#toFormation({ type: 'message', from: sender.incarnation, message: frame.message }, now)
         return
       case 'raft':
@@ -344,42 +321,8 @@ export class Replica {
     for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'formation', message }, 0)
     for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'formation', message }, after)
     if (effects.sign !== undefined) this.#outbox.sign(effects.sign.term, effects.sign.payload)
-    for (const event of effects.events) this.#fromFormationEvent(event)
+    for (const event of effects.events) for (const reported of reportFormation(event)) this.#outbox.event(reported)
     if (effects.formed !== undefined) this.#found(effects.formed, now)
-  }
-
-  #fromFormationEvent(event: FormationEvent): void {
-    switch (event.type) {
-      case 'founder-seen':
-        this.#outbox.event(event)
-        return
-      case 'campaign':
-        this.#outbox.event({
-          type: 'campaign',
-          phase: 'founding',
-          term: event.term,
-          reason: 'all founders are present'
-        })
-        return
-      case 'elected':
-        this.#outbox.event({ type: 'founding-leader', term: event.term, votes: event.votes })
-        return
-      case 'seat-conflict': {
-        const [a, b] = event.claims
-        this.#outbox.event({ type: 'seat-conflict', seat: event.seat, peerIds: [a.peerId, b.peerId], own: event.own })
-        return
-      }
-      case 'rival-certificate':
-        this.#outbox.event({
-          type: 'alarm',
-          code: 'rival-cluster',
-          detail: `another cluster of this genesis exists, founded in term ${event.certificate.term} by ${event.certificate.set.claims.map(({ peerId }) => peerId).join(', ')}`
-        })
-        return
-      case 'accepted':
-      case 'formed':
-        return
-    }
   }
 
   /** The latch is durable: from here on a majority of the certificate's members decides. */
@@ -408,6 +351,7 @@ export class Replica {
       member: this.#isMember()
     })
     this.#fromRaft(this.#raft.start(now), now)
+    for (const peer of this.#sessions.list()) this.#handCertificate(peer)
     for (const { incarnation } of this.#sessions.list()) {
       if (!this.#fences.isBarred(incarnation)) this.#toRaft({ type: 'connected', peer: incarnation }, now)
     }
@@ -441,7 +385,7 @@ export class Replica {
     for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'raft', message }, 0)
     for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'raft', message }, after)
     for (const event of effects.events) this.#fromRaftEvent(event, now)
-    for (const entry of effects.committed) this.#apply(entry)
+    for (const entry of effects.committed) this.#apply(entry, now)
     const applied = effects.committed.at(-1)
     if (applied !== undefined) this.#requests.appliedUpTo(applied.index, applied.term)
     for (const outcome of effects.outcomes) {
@@ -497,9 +441,13 @@ export class Replica {
     this.#members = next
   }
 
-  #apply(entry: Entry): void {
-    const { events, answer } = this.#config.apply(entry)
+  #apply(entry: Entry, now: number): void {
+    const { events, answer, redeems } = this.#machine.apply(entry)
     if (entry.index === 1) this.#keepBoots()
+    if (redeems === true) {
+      this.#turnAwayCopies()
+      this.#newcomers.look(now)
+    }
     for (const event of events) this.#outbox.event(event)
     if (answer !== undefined && this.#requests.applied(answer.requestId))
       this.#outbox.outcome({ type: 'applied', ...answer })

@@ -12,11 +12,11 @@
  */
 import { fromHex, toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
-import { isJoint } from '../raft/configuration.ts'
 import type { Outcome, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
 import type { ForwardedOperation, Frame } from './frames.ts'
+import { decodeRedeem } from '../membership/redemptions.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
-import { type MemberOperation, planMembers } from './member-changes.ts'
+import { type MemberOperation, type MembersInForce, planMembers } from './member-changes.ts'
 import type { ClientOutcome, ClientRequest } from './types.ts'
 
 /** Requests of this node that wait for an outcome. Beyond it callers are told `busy`. */
@@ -65,10 +65,8 @@ export interface RequestSurroundings {
   incarnationOf(peerId: string): string | undefined
   /** The incarnation of a voter, by PeerId. */
   voterOf(peerId: string): string | undefined
-  /** This very incarnation has a session with us, or is ours. */
-  isReachable(incarnation: string): boolean
-  /** This incarnation, or one of this PeerId, was a member and is none any more. */
-  wasRemoved(name: string): boolean
+  /** What plans of changes go by. */
+  members(status: RaftStatus): MembersInForce
   /** Why nobody will take a request of this node any more; undefined while it belongs to the cluster. */
   outcast(): string | undefined
   /** Names a request to our core; rising. */
@@ -340,8 +338,13 @@ export class RequestDesk {
   #inputOf(operation: ForwardedOperation, subject: string | undefined): CoreRequest | Answer {
     switch (operation.op) {
       case 'command':
-        return { type: 'propose', ref: this.#around.nextRef(), data: operation.data }
+        // Only the leader redeems tokens, and only those that it has verified.
+        if (decodeRedeem(operation.data) !== undefined)
+          return refused('invalid-change', 'a token is redeemed by admission')
+        return this.#noSay(subject) ?? { type: 'propose', ref: this.#around.nextRef(), data: operation.data }
       case 'transfer': {
+        const noSay = this.#noSay(subject)
+        if (noSay !== undefined) return noSay
         const ref = this.#around.nextRef()
         if (operation.to === undefined) return { type: 'transfer', ref }
         const to = this.#around.voterOf(operation.to)
@@ -364,13 +367,7 @@ export class RequestDesk {
   #changeMembers(operation: MemberOperation, subject: string | undefined): CoreRequest | Answer {
     const status = this.#around.raftStatus()
     invariant(status !== undefined, 'who is asked to lead a change has a consensus core')
-    const { membership, membershipIndex, commitIndex } = status
-    const plan = planMembers(operation, {
-      membership,
-      settled: status.writable && membershipIndex <= commitIndex && !isJoint(membership),
-      isReachable: (id) => this.#around.isReachable(id),
-      wasRemoved: (name) => this.#around.wasRemoved(name)
-    })
+    const plan = planMembers(operation, this.#around.members(status))
     switch (plan.type) {
       case 'later':
         return { status: 'retry', code: 'change-in-progress', detail: '' }
@@ -379,14 +376,28 @@ export class RequestDesk {
       case 'refused':
         return refused(plan.code, plan.detail)
       case 'change':
-        // Whoever is no member has no say in who is one.
-        return subject !== undefined && namedBy(membership).includes(subject)
-          ? { type: 'change-membership', ref: this.#around.nextRef(), change: plan.change }
-          : refused(
-              'not-a-member',
-              `${subject ?? 'the node that asks'} is no member of this cluster; ask on one that is`
-            )
+        return (
+          this.#noSay(subject, operation) ?? {
+            type: 'change-membership',
+            ref: this.#around.nextRef(),
+            change: plan.change
+          }
+        )
     }
+  }
+
+  /** Whoever is no member, or only an observer, has no say in what the cluster does; anybody may go. */
+  #noSay(subject: string | undefined, operation?: MemberOperation): Answer | undefined {
+    const status = this.#around.raftStatus()
+    invariant(status !== undefined, 'who is asked to decide has a consensus core')
+    if (subject === undefined || !namedBy(status.membership).includes(subject)) {
+      const who = subject ?? 'the node that asks'
+      return refused('not-a-member', `${who} is no member of this cluster; ask on one that is`)
+    }
+    if (operation?.op === 'remove' && operation.member === subject) return undefined
+    return this.#around.members(status).isObserver(peerIdOf(subject))
+      ? refused('observer', `${peerIdOf(subject)} came with the token of an observer; ask on a voter or learner`)
+      : undefined
   }
 
   #finish(requestId: string, leader: string | undefined): void {

@@ -36,7 +36,7 @@ describe('help', () => {
 
   it('names only commands that exist', async () => {
     const { out } = await quorate(['--help'])
-    for (const name of ['doctor', 'token']) expect(out).not.toContain(`\n  ${name} `)
+    expect(out).not.toContain('\n  doctor ')
   })
 })
 

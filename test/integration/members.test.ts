@@ -127,6 +127,54 @@ describe('a disk that was set back', () => {
   })
 })
 
+describe('a machine with a join token', () => {
+  it('made offline, comes in by itself and gets its vote; a copy is refused everywhere; an observer only receives', async () => {
+    const out = join(yard.path, 'papers')
+    expect((await run('init', '--name', 'joined', '--seats', '3', '--out', out, '--plaintext-key')).code).toBe(0)
+    const nodes = [1, 2, 3].map((seat) => yard.start(`n${seat}`, { token: join(out, `seat-${seat}.token`) }))
+    await Promise.all(nodes.map((node) => node.ready()))
+    const papers = ['--genesis', join(out, 'genesis.cose'), '--key', join(out, 'issuer.key')]
+    const token = async (...words: readonly string[]): Promise<string> => {
+      const { stdout } = await run('token', 'create', ...papers, ...words, '--json')
+      return (JSON.parse(stdout) as { token: string }).token
+    }
+    const ticket = await token('--role', 'voter')
+    const fourth = yard.start('n4', { token: ticket })
+    await fourth.ready()
+    const peer = peerOf(fourth)
+    await fourth.until('its vote', is('voter', peer))
+    const done = fourth.events.filter((event) => event.event === 'stage' && event.status === 'done')
+    expect(done).toHaveLength(8)
+    await nodes[0]!.until('the vote of the fourth', is('voter', peer))
+    expect((await statusOf('n4')).role).toMatch(/follower|leader/)
+
+    // Somebody else with the same line.
+    const copy = yard.start('n5', { token: ticket })
+    const refused = await copy.until(
+      'being refused',
+      (event) => event.event === 'peer' && event.status === 'refused' && event.code === 'token-already-used'
+    )
+    expect(refused).toMatchObject({ source: 'them', detail: expect.stringContaining(peer) as unknown })
+    await copy.stop()
+
+    const observer = yard.start('n6', { token: await token('--role', 'observer') })
+    await observer.ready()
+    expect(await statusOf('n6')).toMatchObject({ role: 'learner', advice: [], waitingFor: [] })
+    expect(await refusal('n1', 'promote', peerOf(observer))).toMatchObject({ reason: 'invalid-change' })
+    expect(await refusal('n6', 'config', 'set', '{}')).toMatchObject({ reason: 'observer' })
+    expect((await ask<{ version: number }>('n6', 'config', 'get')).version).toBe(1)
+
+    // Started again it needs no token, and it is a voter that counts: two of four may not go, one may.
+    await fourth.stop()
+    await yard.start('n4').ready()
+    await nodes[2]!.kill()
+    await ask('n4', 'config', 'set', '{"limit":2}', '--timeout', '30s')
+    // The machine that it was is replaced by it for good.
+    await ask('n4', 'remove', peerOf(nodes[2]!))
+    expect((await ask<readonly MemberInfo[]>('n1', 'members')).filter(({ role }) => role === 'voter')).toHaveLength(3)
+  })
+})
+
 describe('an operator', () => {
   it('demotes, promotes and removes; who is removed says so and keeps still; what would lose the quorum is refused', async () => {
     const { names, nodes } = await cluster('operator', 4)

@@ -14,6 +14,7 @@ function facts(
     standing: { type, elders: [], fenced: undefined, final: true },
     sessions: connected.map((incarnation) => ({ incarnation })),
     barred,
+    entitled: 'voter',
     raft: { membership: { voters, outgoing: [], learners, learnersNext: [] } }
   }
   return { incarnation: SELF, replica: replica as unknown as AdviceFacts['replica'] }

@@ -1,6 +1,7 @@
 /** Members come, change their role and go, in virtual time: lost disks, disks that were set back, and what operators ask. */
 import { describe, expect, it } from 'vitest'
-import type { ClientOutcome, MemberOperation } from '../../src/replica/index.ts'
+import { encodeRedeem } from '../../src/membership/redemptions.ts'
+import type { ClientOutcome, ClientRequest, MemberOperation } from '../../src/replica/index.ts'
 import { encodeCommand } from '../../src/replicated-config/index.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
@@ -188,6 +189,128 @@ describe('a disk that was set back', () => {
     cluster.runUntil(() => statusOf(cluster, victim).config !== undefined)
     expect(ask(cluster, victim, { op: 'replace', member: victim, by: undefined })).toMatchObject({ type: 'done' })
     cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'voter')
+  })
+})
+
+describe('a machine with a join token', () => {
+  const token = (role: 'voter' | 'observer', uses = 1) => ({ tokenId: 'ab'.repeat(16), role, uses })
+  const redeemed = (cluster: VirtualCluster, name: string) => cluster.life(name).replica.redeemedBy('ab'.repeat(16))
+
+  it('comes in as a learner and, with the token of a voter, is promoted by itself when it has caught up', () => {
+    const cluster = form(3)
+    const { leader } = cast(cluster)
+    for (let limit = 2; limit < 12; limit++) set(cluster, leader, limit)
+    cluster.join('p4', token('voter'))
+    start(cluster, 'p4')
+    cluster.runUntil(() => statusOf(cluster, 'p4').standing.type === 'voter', 5_000)
+    expect(membershipOf(cluster, leader)).toMatchObject({ voters: ['p1#1', 'p2#1', 'p3#1', 'p4#1'], learners: [] })
+    for (const name of cluster.names) cluster.runUntil(() => redeemed(cluster, name).join() === 'p4', 1_000)
+    // Its vote counts: with two of four gone nothing is decided, with one of four gone everything is.
+    cluster.crash(leader)
+    set(cluster, 'p4', 99)
+    // Demoted, it stays what somebody made of it.
+    expect(ask(cluster, 'p4', { op: 'demote', member: 'p4' })).toMatchObject({ type: 'done' })
+    cluster.run(5_000)
+    expect(statusOf(cluster, 'p4').standing.type).toBe('learner')
+  })
+
+  it('of an observer receives and never votes', () => {
+    const cluster = form(3)
+    const { leader } = cast(cluster)
+    cluster.join('p4', token('observer'))
+    start(cluster, 'p4')
+    cluster.runUntil(() => statusOf(cluster, 'p4').config !== undefined, 5_000)
+    cluster.run(5_000)
+    expect(statusOf(cluster, 'p4').standing.type).toBe('learner')
+    expect(ask(cluster, leader, { op: 'promote', member: 'p4' })).toMatchObject({
+      code: 'invalid-change',
+      detail: 'p4 came with the token of an observer, which is not entitled to a vote'
+    })
+    expect(ask(cluster, leader, { op: 'replace', member: 'p2', by: 'p4' })).toMatchObject({ code: 'invalid-change' })
+  })
+
+  it('cannot write itself a better token, and as an observer has no say', () => {
+    const cluster = form(3)
+    const { leader } = cast(cluster)
+    cluster.join('p4', token('observer'))
+    start(cluster, 'p4')
+    cluster.runUntil(() => statusOf(cluster, 'p4').config !== undefined, 5_000)
+    const forged = encodeRedeem({ tokenId: 'cd'.repeat(16), peerId: 'p4', role: 'voter', uses: 9 })
+    const change = encodeCommand({ kind: 'config-set', requestId: id(2), author: 'p4', at: 0, reason: '', text: '{}' })
+    const requests: readonly ClientRequest[] = [
+      { type: 'command', requestId: id(1), data: forged },
+      { type: 'command', requestId: id(2), data: change },
+      { type: 'transfer', requestId: id(3), to: undefined },
+      { type: 'members', requestId: id(4), operation: { op: 'demote', member: 'p1' } }
+    ]
+    for (const request of requests) cluster.input('p4', { type: 'request', request })
+    cluster.runUntil(() => cluster.life('p4').outcomes.length === requests.length, 5_000)
+    const byRequest = cluster.life('p4').outcomes.toSorted((a, b) => (a.requestId < b.requestId ? -1 : 1))
+    expect(byRequest).toMatchObject([
+      { type: 'refused', code: 'invalid-change' },
+      { type: 'refused', code: 'observer' },
+      { type: 'refused', code: 'observer' },
+      { type: 'refused', code: 'observer' }
+    ])
+    cluster.run(2_000)
+    expect(statusOf(cluster, leader).config!.current.version).toBe(1)
+    expect(statusOf(cluster, 'p4').standing.type).toBe('learner')
+    // It may go.
+    cluster.input('p4', { type: 'request', request: { type: 'leave', requestId: id(5) } })
+    cluster.runUntil(() => cluster.life('p4').outcomes.length > requests.length, 5_000)
+    expect(cluster.life('p4').outcomes.at(-1)).toMatchObject({ type: 'done' })
+  })
+
+  it('is let in as often as the token says, in the whole cluster; the same machine again, with another disk too (20 seeds)', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const cluster = form(3, seed)
+      const { leader } = cast(cluster)
+      const copies = ['p4', 'p5', 'p6']
+      for (const name of copies) cluster.join(name, token('voter', 2))
+      for (const name of copies) cluster.start(name)
+      cluster.connectAll()
+      cluster.run(100)
+      cluster.crash(leader)
+      cluster.run(2_000)
+      start(cluster, leader)
+      cluster.run(5_000)
+      const inside = redeemed(cluster, leader)
+      expect(inside, `seed ${seed}`).toHaveLength(2)
+      const { voters } = membershipOf(cluster, leader)
+      expect(voters.map((voter) => voter.split('#')[0])).toEqual(['p1', 'p2', 'p3', ...inside].toSorted())
+      const [outside] = copies.filter((name) => !inside.includes(name))
+      expect(statusOf(cluster, outside!).standing.type).not.toMatch(/voter|learner/)
+      const alarms = ['p1', 'p2', 'p3'].flatMap((name) => cluster.life(name).events)
+      expect(alarms).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'token-already-used' }))
+      cluster.wipe(inside[0]!)
+      start(cluster, inside[0]!)
+      cluster.runUntil(() => statusOf(cluster, inside[0]!).standing.type === 'learner', 5_000)
+      // Its old disk has the vote, and nobody gives one machine two.
+      cluster.run(2_000)
+      expect(statusOf(cluster, inside[0]!).standing.type).toBe('learner')
+    }
+  })
+
+  it('waits while there is no cluster, and comes in when there is one', () => {
+    const cluster = new VirtualCluster({ size: 3, seed: 7 })
+    cluster.join('p4', token('voter'))
+    for (const name of ['p1', 'p2', 'p4']) cluster.start(name)
+    cluster.connectAll()
+    cluster.run(10_000)
+    expect(cluster.names.filter((name) => cluster.nodes.get(name)?.life?.replica.status().clusterId)).toEqual([])
+    start(cluster, 'p3')
+    cluster.runUntil(() => statusOf(cluster, 'p4').standing.type === 'voter', 5_000)
+    cluster.crash('p4')
+    start(cluster, 'p4')
+    cluster.run(1_000)
+    expect(statusOf(cluster, 'p4').standing.type).toBe('voter')
+    // It hands the certificate on to a founder that has lost everything.
+    for (const name of ['p1', 'p2', 'p3']) cluster.crash(name)
+    cluster.wipe('p3')
+    cluster.start('p3')
+    cluster.connect('p3', 'p4')
+    cluster.run(100)
+    expect(statusOf(cluster, 'p3').clusterId).toBe(statusOf(cluster, 'p4').clusterId)
   })
 })
 

@@ -7,6 +7,7 @@ import { sha256 } from '../../src/core/hash.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
 import { encodeFoundingSet, initialFormationState, decodeFormationState } from '../../src/formation/index.ts'
 import type { Claim } from '../../src/formation/index.ts'
+import type { VerifiedClaim } from '../../src/identity/claim.ts'
 import type { Admitted } from '../../src/membership/admission.ts'
 import { encodeCbor } from '../../src/core/cbor.ts'
 import {
@@ -18,7 +19,7 @@ import {
   type StoredLogEntry,
   VOTE_CELL
 } from '../../src/replica/durable.ts'
-import { type RecordReader, Replica } from '../../src/replica/index.ts'
+import { type Joiner, type RecordReader, Replica } from '../../src/replica/index.ts'
 import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
 import { anyConfig } from '../../src/replicated-config/index.ts'
 import { fakeCrypto, fakeSign, makeClaim } from '../formation/fake-crypto.ts'
@@ -40,8 +41,17 @@ interface Life {
   deadline: number | undefined
 }
 
+export interface VirtualToken {
+  /** Hex of 16 bytes. */
+  readonly tokenId: string
+  readonly role: 'voter' | 'observer'
+  readonly uses: number
+}
+
 export interface VirtualNode {
-  readonly claim: Claim
+  readonly claim: Claim | Joiner
+  /** Of a node that joins. */
+  readonly token: VirtualToken | undefined
   readonly disk: Disk
   boot: number
   life: Life | undefined
@@ -81,6 +91,7 @@ export class VirtualCluster {
   add(peerId: string, seat: number, store = 1): VirtualNode {
     const node: VirtualNode = {
       claim: makeClaim(peerId, seat, store),
+      token: undefined,
       disk: { cells: new Map(), entries: [] },
       boot: 0,
       life: undefined
@@ -89,11 +100,20 @@ export class VirtualCluster {
     return node
   }
 
+  /** A machine with a join token. */
+  join(peerId: string, token: VirtualToken, store = 1): VirtualNode {
+    const claim: Joiner = { incarnation: `${peerId}#${store}`, peerId, seat: undefined, role: token.role }
+    const node: VirtualNode = { claim, token, disk: { cells: new Map(), entries: [] }, boot: 0, life: undefined }
+    this.nodes.set(peerId, node)
+    return node
+  }
+
   /** The machine comes back with its key and an empty disk: another incarnation. Not started. */
   wipe(name: string): VirtualNode {
-    const { claim } = this.nodes.get(name)!
+    const { claim, token } = this.nodes.get(name)!
     this.crash(name)
-    return this.add(name, claim.seat, Number(claim.incarnation.split('#')[1]) + 1)
+    const store = Number(claim.incarnation.split('#')[1]) + 1
+    return token === undefined ? this.add(name, claim.seat!, store) : this.join(name, token, store)
   }
 
   /** What its disk holds now; the answer puts it back (FAULTS P5: a virtual machine's snapshot). The node must be down then. */
@@ -211,15 +231,15 @@ export class VirtualCluster {
   }
 
   #admitted(name: string): Admitted {
-    const { claim, boot } = this.nodes.get(name)!
+    const { claim, boot, token } = this.nodes.get(name)!
     return {
       peerId: claim.peerId,
       storeId: claim.incarnation.split('#')[1]!,
       incarnation: claim.incarnation,
       seat: claim.seat,
-      role: 'voter',
-      claim,
-      credential: undefined as never,
+      role: token?.role ?? 'voter',
+      claim: claim.seat === undefined ? undefined : claim,
+      credential: (token === undefined ? {} : { token: { kind: 'join', ...token } }) as VerifiedClaim,
       boot,
       bootNonce: `${name}-${this.#lives.get(name) ?? 0}`,
       clusterId: undefined,
@@ -233,6 +253,9 @@ export class VirtualCluster {
     const alive = (): boolean => this.nodes.get(name)?.life === life
     life.events.push(...effects.events)
     life.outcomes.push(...effects.outcomes)
+    for (const event of effects.events) {
+      if (event.type === 'unwelcome') this.at(0, () => alive() && this.disconnect(name, event.peerId))
+    }
     for (const { id, batch } of effects.writes) {
       this.at(this.#options.slowDisks[name] ?? this.#options.diskMs, () => {
         if (!alive()) return
@@ -249,7 +272,7 @@ export class VirtualCluster {
       else life.waiting.push({ after, to, frame })
     }
     for (const { term, payload } of effects.sign) {
-      const signature = fakeSign(this.nodes.get(name)!.claim, payload)
+      const signature = fakeSign(this.nodes.get(name)!.claim as Claim, payload)
       this.at(0.1, () => alive() && this.input(name, { type: 'signed', term, payload, signature }))
     }
     if (effects.deadline !== undefined && effects.deadline !== life.deadline) {

@@ -1,8 +1,9 @@
 /**
- * The state machine behind the log: committed entries in, config versions out. The rules are those of `replicated-config`; this
- * file knows which entry means what.
+ * The state machine behind the log: committed entries in, config versions and redeemed tokens out. The rules are those of
+ * `replicated-config` and `membership/redemptions`; this file knows which entry means what.
  */
 import { equalBytes, utf8 } from '../core/bytes.ts'
+import { applyRedeem, decodeRedeem, NO_REDEMPTIONS, type Redeem, type Redemptions } from '../membership/redemptions.ts'
 import type { Entry } from '../raft/types.ts'
 import {
   applyCommand,
@@ -17,14 +18,17 @@ export interface Applied {
   readonly events: readonly ReplicaEvent[]
   /** The command's own request, and how it ended. */
   readonly answer: { readonly requestId: string; readonly result: ApplyResult } | undefined
+  /** A join token was to be redeemed: its bearer may come in, or the bearers of its copies have to go. */
+  readonly redeems?: true
 }
 
 const NOTHING: Applied = { events: [], answer: undefined }
 
-export class ConfigMachine {
+export class StateMachine {
   readonly #initialText: string
   readonly #validate: ValidateConfig
   #state: ConfigState | undefined
+  #redemptions: Redemptions = NO_REDEMPTIONS
 
   /** `initialText` is the canonical JSON of the genesis' config. */
   constructor(initialText: string, validate: ValidateConfig) {
@@ -35,6 +39,11 @@ export class ConfigMachine {
   /** Undefined until the first entry of the log has committed here. */
   get state(): ConfigState | undefined {
     return this.#state
+  }
+
+  /** Who has used which join token. */
+  get redemptions(): Redemptions {
+    return this.#redemptions
   }
 
   apply(entry: Entry): Applied {
@@ -64,12 +73,23 @@ export class ConfigMachine {
       const detail = `entry ${entry.index} is a command before the initial config`
       return { events: [{ type: 'alarm', code: 'log-order', detail }], answer: undefined }
     }
+    const redeem = decodeRedeem(entry.data)
+    if (redeem !== undefined) return this.#redeem(entry, redeem)
     const { state, result, repeated, requestId } = applyCommand(this.#state, entry, this.#validate)
     this.#state = state
     return {
       events: result.type === 'set' && !repeated ? [reportOf(state)] : [],
       answer: requestId === undefined ? undefined : { requestId, result }
     }
+  }
+
+  #redeem({ index }: Entry, redeem: Redeem | 'malformed'): Applied {
+    if (redeem === 'malformed') {
+      const detail = `entry ${index} redeems a token in a way that this version cannot read`
+      return { events: [{ type: 'alarm', code: 'log-order', detail }], answer: undefined }
+    }
+    this.#redemptions = applyRedeem(this.#redemptions, redeem).state
+    return { ...NOTHING, redeems: true }
   }
 }
 

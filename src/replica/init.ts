@@ -1,0 +1,73 @@
+/** What a replica is made from, and what it says of itself. */
+import type { Random } from '../core/random.ts'
+import type {
+  Claim,
+  FormationCrypto,
+  FormationState,
+  FormationStatus,
+  FoundingCertificate
+} from '../formation/types.ts'
+import type { Admitted } from '../membership/admission.ts'
+import type { JoinRole } from '../membership/redemptions.ts'
+import type { Entry, HardState, RaftStatus, RaftTiming } from '../raft/types.ts'
+import type { ConfigState, ValidateConfig } from '../replicated-config/index.ts'
+import type { RememberedBoot } from './durable.ts'
+import type { RecordReader } from './sessions.ts'
+import type { Standing } from './standing.ts'
+
+export interface ReplicaInit {
+  /** This node's own claim: its incarnation, PeerId and seat. A node with a join token has no seat. */
+  readonly self: Claim | Joiner
+  readonly domainId: Uint8Array
+  readonly generation: number
+  readonly foundingSize: number
+  /** Canonical JSON of the genesis' config: what the first entry of the log carries. */
+  readonly initialConfigText: string
+  readonly validateConfig: ValidateConfig
+  /** What the store held. */
+  readonly formationState: FormationState
+  readonly hardState: HardState
+  readonly entries: readonly Entry[]
+  /** Process lives of other members that earlier lives of this one have seen. */
+  readonly boots?: readonly RememberedBoot[]
+  readonly crypto: FormationCrypto
+  /** Names the cluster of a certificate. */
+  readonly clusterIdOf: (certificate: FoundingCertificate) => Uint8Array
+  /** The certificate as a document, to be kept beside the key. */
+  readonly certificateDocument: (certificate: FoundingCertificate) => Uint8Array
+  readonly readAddressRecord: RecordReader
+  readonly raftTiming: RaftTiming
+  readonly formationTiming: { readonly rankStepMs: number; readonly campaignTimeoutMs: number }
+  readonly random: Random
+}
+
+/** Somebody who comes after founding. */
+export interface Joiner {
+  readonly incarnation: string
+  readonly peerId: string
+  readonly seat: undefined
+  /** What its token grants. */
+  readonly role: JoinRole
+}
+
+export interface ReplicaStatus {
+  readonly formation: FormationStatus
+  readonly raft: RaftStatus | undefined
+  readonly clusterId: string | undefined
+  /** Undefined until the first entry of the log has committed here. */
+  readonly config: ConfigState | undefined
+  /** The founding certificate's claims, by seat. */
+  readonly founders: readonly Claim[]
+  /** This incarnation is in the certificate. */
+  readonly member: boolean
+  /** What this node's credential entitles it to; whether it votes is another matter. */
+  readonly entitled: JoinRole
+  /** It came with a join token, so it never founds. */
+  readonly joins: boolean
+  readonly standing: Standing
+  /** Incarnations of connected peers that this node does not let vote: their disks were set back. */
+  readonly barred: readonly string[]
+  /** By PeerId. */
+  readonly sessions: readonly Admitted[]
+  readonly requestsPending: number
+}
