@@ -140,6 +140,7 @@ export class Recorder {
       case 'frame-refused':
       case 'hint':
       case 'member':
+      case 'unwelcome':
       case 'writable':
         return
     }
