@@ -39,9 +39,11 @@ const MAP = 5
 const SIMPLE = 7
 
 export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
-  const writer = new Writer()
+  const writer = idle.pop() ?? new Writer()
   writer.value(value)
-  return writer.finish()
+  const bytes = writer.finish()
+  idle.push(writer)
+  return bytes
 }
 
 export function decodeCbor(bytes: Uint8Array, limits: CborLimits = {}): CborValue {
@@ -50,6 +52,10 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits = {}): CborValu
   reader.end()
   return value
 }
+
+/** A writer is used again: its buffer is most of what encoding a small message costs. One that threw is not. */
+const idle: Writer[] = []
+const BUFFER_BYTES_KEPT = 64 * 1_024
 
 class Writer {
   #buffer = new Uint8Array(256)
@@ -79,7 +85,17 @@ class Writer {
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.slice(0, this.#length)
+    const bytes = this.#buffer.slice(0, this.#length)
+    if (this.#buffer.byteLength > BUFFER_BYTES_KEPT) this.#allocate(256)
+    // What was written may be a secret; it does not outlive its document here.
+    else this.#buffer.fill(0, 0, this.#length)
+    this.#length = 0
+    return bytes
+  }
+
+  #allocate(bytes: number): void {
+    this.#buffer = new Uint8Array(bytes)
+    this.#view = new DataView(this.#buffer.buffer)
   }
 
   #map(map: CborMap): void {
@@ -123,10 +139,9 @@ class Writer {
 
   #reserve(more: number): void {
     if (this.#length + more <= this.#buffer.byteLength) return
-    const grown = new Uint8Array(Math.max(this.#buffer.byteLength * 2, this.#length + more))
-    grown.set(this.#buffer.subarray(0, this.#length))
-    this.#buffer = grown
-    this.#view = new DataView(grown.buffer)
+    const before = this.#buffer.subarray(0, this.#length)
+    this.#allocate(Math.max(this.#buffer.byteLength * 2, this.#length + more))
+    this.#buffer.set(before)
   }
 }
 
