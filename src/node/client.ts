@@ -1,5 +1,5 @@
 /** What programs ask of a node, as requests to the replica and their outcomes as values and errors. */
-import { toHex } from '../core/bytes.ts'
+import { toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { invariant } from '../core/invariant.ts'
@@ -7,7 +7,13 @@ import { canonicalJson, type JsonValue } from '../core/json.ts'
 import { secureBytes } from '../core/random.ts'
 import type { MemberOperation } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest } from '../replica/types.ts'
-import { type ConfigState, configErrorOf, encodeCommand } from '../replicated-config/index.ts'
+import {
+  CONFIG_BYTES_MAX,
+  ConfigTooLargeError,
+  type ConfigState,
+  configErrorOf,
+  encodeCommand
+} from '../replicated-config/index.ts'
 import { REQUEST_DEADLINE_MS } from './callers.ts'
 import { RequestRefusedError } from './errors.ts'
 import { configHistory, currentConfig } from './status.ts'
@@ -85,6 +91,9 @@ export class Client {
     { ifVersion, reason = '', signal }: CallOptions & { readonly ifVersion?: number; readonly reason?: string }
   ): Promise<ConfigVersion> {
     const text = canonicalJson(value)
+    const bytes = utf8(text).byteLength
+    // The state machine would say so as well, if the log and the way there were wide enough.
+    if (bytes > CONFIG_BYTES_MAX) throw new ConfigTooLargeError(bytes)
     const requestId = newRequestId()
     const data = encodeCommand({
       kind: 'config-set',

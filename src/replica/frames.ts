@@ -106,12 +106,28 @@ function encodeBody(frame: Frame): CborValue {
         STATUSES.indexOf(frame.status),
         frame.leader ?? null,
         frame.index,
-        frame.code.slice(0, TEXT_MAX),
-        frame.detail.slice(0, TEXT_MAX)
+        cut(frame.code),
+        cut(frame.detail)
       ]
     case 'fenced':
-      return [frame.code, frame.index, frame.detail.slice(0, TEXT_MAX)]
+      return [frame.code, frame.index, cut(frame.detail)]
   }
+}
+
+/** A cut may go through the middle of a character, and half a character has no UTF-8 form. */
+const cut = (words: string): string => words.slice(0, TEXT_MAX).toWellFormed()
+
+/** Why this operation fits into no frame; undefined when it does. */
+export function operationProblem(operation: ForwardedOperation): string | undefined {
+  const names = 'member' in operation ? [operation.member] : []
+  if (operation.op === 'transfer' && operation.to !== undefined) names.push(operation.to)
+  if (operation.op === 'replace' && operation.by !== undefined) names.push(operation.by)
+  if (names.some((name) => name.length > TEXT_MAX)) return `a name has more than ${TEXT_MAX} characters`
+  if (!names.every((name) => name.isWellFormed())) return 'a name holds half a character'
+  if (operation.op === 'command' && operation.data.byteLength > COMMAND_BYTES_MAX) {
+    return `the command has ${operation.data.byteLength} bytes; at most ${COMMAND_BYTES_MAX} are allowed`
+  }
+  return undefined
 }
 
 function argumentOf(operation: ForwardedOperation): CborValue {

@@ -13,8 +13,8 @@
 import { fromHex, toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Outcome, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
-import type { ForwardedOperation, Frame } from './frames.ts'
 import { decodeRedeem } from '../membership/redemptions.ts'
+import { type ForwardedOperation, type Frame, operationProblem } from './frames.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
 import { type MemberOperation, type MembersInForce, planMembers } from './member-changes.ts'
 import type { ClientOutcome, ClientRequest } from './types.ts'
@@ -97,10 +97,12 @@ export class RequestDesk {
 
   accept(request: ClientRequest, now: number): void {
     if (this.#pending.has(request.requestId)) return
+    const refuse = (code: string, detail: string): void =>
+      this.#around.outcome({ type: 'refused', requestId: request.requestId, code, detail })
+    const problem = operationProblem(operationOf(request))
+    if (problem !== undefined) return refuse('invalid-request', problem)
     if (this.#pending.size >= PENDING_MAX) {
-      const detail = `${PENDING_MAX} requests are waiting on this node already`
-      this.#around.outcome({ type: 'refused', requestId: request.requestId, code: 'busy', detail })
-      return
+      return refuse('busy', `${PENDING_MAX} requests are waiting on this node already`)
     }
     this.#pending.set(request.requestId, {
       request,

@@ -1,6 +1,7 @@
 /** A whole node over a memory network: forming, serving, and above all every way of beginning and ending. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
+import { QuorateError } from '../../src/core/errors.ts'
 import { carefulLogger } from '../../src/node/defaults.ts'
 import { NodeStoppedError } from '../../src/node/errors.ts'
 import type { Discovery } from '../../src/discovery/port.ts'
@@ -208,6 +209,28 @@ describe('a program that misbehaves', LIMIT, () => {
     await made.node.start()
     await made.node.ready()
     expect(await Promise.all(answers)).toMatchObject([{ version: 2 }, {}])
+  })
+})
+
+describe('arguments that nobody should give', LIMIT, () => {
+  it('are refused at once, by leaders and followers alike, and the nodes live on', async () => {
+    const started = await formed(3)
+    for (const { node } of started) {
+      for (const name of ['', 'nobody', 'x'.repeat(100_000), '\ud800']) {
+        await expect(node.transfer({ to: name })).rejects.toBeInstanceOf(QuorateError)
+        await expect(node.remove(name)).rejects.toBeInstanceOf(QuorateError)
+        await expect(node.replace(name, { by: name })).rejects.toBeInstanceOf(QuorateError)
+      }
+      for (const length of [300_000, 600_000, 6_000_000]) {
+        await expect(node.config.set('x'.repeat(length), {})).rejects.toMatchObject({ name: 'ConfigTooLargeError' })
+      }
+      await expect(node.config.set({}, { reason: '\ud800' })).rejects.toBeInstanceOf(Error)
+      await expect(node.config.set({}, { reason: 'x'.repeat(2_000) })).rejects.toBeInstanceOf(QuorateError)
+      await expect(node.config.set('\ud800', {})).rejects.toBeInstanceOf(Error)
+      await expect(node.config.set({}, { ifVersion: -1 })).rejects.toBeInstanceOf(QuorateError)
+      await expect(node.config.set(undefined as never, {})).rejects.toBeInstanceOf(Error)
+    }
+    for (const { node } of started) expect((await node.config.read()).version).toBe(1)
   })
 })
 

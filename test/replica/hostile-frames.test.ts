@@ -59,6 +59,14 @@ describe('frames', () => {
     for (const frame of frames) expect(decodeFrame(encodeFrame(frame, scope), scope)).toEqual(frame)
   })
 
+  it('carry text that was cut in the middle of a character', () => {
+    for (const length of [510, 511, 512, 513]) {
+      const detail = `${'x'.repeat(length)}😀 is no member`
+      const answer = { ...frames.at(-1)!, detail } as Frame
+      expect(read(encodeFrame(answer, scope))).toMatchObject({ kind: 'answer', code: 'busy' })
+    }
+  })
+
   it('have a kind that is a number: the name of an array method is none', () => {
     for (const kind of ['length', 'at', 'map', '__proto__', '0', -1, 5, null] as readonly CborValue[]) {
       for (const id of [scope.domainId, scope.clusterId!]) {
