@@ -37,10 +37,12 @@ export class WouldOverwriteError extends QuorateError {
   }
 }
 
-/** No config has been applied on this node yet. */
+/** The cluster is not founded yet, or has not confirmed its config on this node since it was started. */
 export class NotFormedError extends QuorateError {
-  constructor(stage: string, waitingFor: readonly string[]) {
-    super('NotFormedError', 'ERR_NOT_FORMED', `there is no config yet: the node is at stage ${stage}`, {
+  constructor(what: 'cluster' | 'config', stage: string, waitingFor: readonly string[]) {
+    const missing = what === 'cluster' ? 'the cluster is not founded yet' : 'no config is confirmed here yet'
+    const why = waitingFor.length === 0 ? '' : `; this node waits for ${waitingFor.join('; ')}`
+    super('NotFormedError', 'ERR_NOT_FORMED', `${missing} (stage ${stage})${why}`, {
       details: { stage, waitingFor },
       nextStep: 'Run `quorate status` to see what it waits for.'
     })

@@ -2,8 +2,9 @@
 import { errorBody, plainValue } from '../admin/index.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Io } from './io.ts'
+import { nextStepOf } from './next-steps.ts'
 import { withoutTokens } from './secret-text.ts'
-import { printable } from './view/text.ts'
+import { printable, readable, widthOf, wrap } from './view/text.ts'
 
 const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
 
@@ -12,23 +13,49 @@ const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
  * hint, …values}}`; otherwise the message, the values and the next step for people.
  */
 export function reportError(io: Io, error: unknown, json: boolean): void {
-  const lines = json ? [JSON.stringify({ error: errorJson(error) }, plainValue)] : errorLines(error)
+  const lines = json ? [JSON.stringify({ error: errorJson(error) }, plainValue)] : errorLines(error, widthOn(io))
   // A token that was given where a name belongs comes back in messages; its owner's terminal is no place for it either.
   io.stderr.write(lines.map((line) => `${withoutTokens(line)}\n`).join(''))
 }
 
+/** A pipe has no width. */
+const widthOn = ({ stderr }: Io): number | undefined =>
+  stderr.isTTY === true && stderr.columns ? stderr.columns : undefined
+
 /** `hint` is there always, so that a script may rely on it. No value can take the place of one of the four. */
 function errorJson(error: unknown): object {
-  const { details, nextStep, name, code, message } = errorBody(error)
+  const { details, name, code, message } = errorBody(error)
+  const nextStep = error instanceof QuorateError ? nextStepOf(error) : undefined
   const fixed = { name, code, message, hint: nextStep ?? (error instanceof QuorateError ? null : BUG_HINT) }
   return { ...fixed, ...details, ...fixed }
 }
 
-export function errorLines(error: unknown): readonly string[] {
+/** At most `columns` wide where words allow it. What the message says is not said again. */
+export function errorLines(error: unknown, columns = Number.POSITIVE_INFINITY): readonly string[] {
   if (!(error instanceof QuorateError)) return bugLines(error)
-  const values = Object.entries(error.details).map(([key, value]) => `  ${key}: ${valueText(value)}`)
-  const next = error.nextStep === undefined ? [] : [`next: ${printable(error.nextStep)}`]
-  return [`error: ${printable(error.message)}`, ...values, ...next]
+  const message = readable(error.message)
+  const values = Object.entries(error.details)
+    .filter(([, value]) => !isTold(value, message))
+    .map(([key, value]) => `  ${key}: ${valueText(value)}`)
+  const nextStep = nextStepOf(error)
+  return [`error: ${message}`, ...values, ...(nextStep === undefined ? [] : [`next: ${printable(nextStep)}`])].flatMap(
+    (line) => wrapHanging(line, columns)
+  )
+}
+
+/** Numbers are too short to tell: a 5 in the message may be another one. */
+function isTold(value: unknown, message: string): boolean {
+  if (Array.isArray(value)) return value.every((item) => isTold(item, message))
+  return typeof value === 'string' && value !== '' && message.includes(readable(value))
+}
+
+/** Lines that a long one goes on in stand further right. */
+function wrapHanging(line: string, columns: number): readonly string[] {
+  if (widthOf(line) <= columns) return [line]
+  const text = line.trimStart()
+  const lead = ' '.repeat(line.length - text.length)
+  const [first = '', ...rest] = wrap(text, columns, `${lead}    `)
+  return [lead + first.trimStart(), ...rest]
 }
 
 function bugLines(error: unknown): readonly string[] {
@@ -37,4 +64,4 @@ function bugLines(error: unknown): readonly string[] {
 }
 
 const valueText = (value: unknown): string =>
-  printable(typeof value === 'string' ? value : (JSON.stringify(value, plainValue) ?? String(value)))
+  readable(typeof value === 'string' ? value : (JSON.stringify(value, plainValue) ?? String(value)))

@@ -41,7 +41,7 @@ class ParentGone extends ExitWith {
 
 export async function up(io: Io, options: UpOptions): Promise<void> {
   const cluster = options.new === true ? await newCluster(io, options) : undefined
-  const output = upOutput(io, options.json === true, () => run.node?.status().name ?? '')
+  const output = upOutput(io, options.json === true, () => run.node?.status().name || (cluster?.name ?? ''))
   const run: Run = { io, options, cluster, output, end: new AbortController(), stage: 'preflight' }
   const timer = connectEndings(run)
   try {

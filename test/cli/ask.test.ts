@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
 import { NodeStoppedError, NoQuorumError, RequestRefusedError } from '../../src/node/errors.ts'
-import { conflict, FakeNode, OTHER, READY, SELF } from '../admin/fake-node.ts'
+import { conflict, FakeNode, OTHER, READY, SELF, THIRD } from '../admin/fake-node.ts'
 import { quorate, start } from './harness.ts'
 import { eventually } from '../admin/eventually.ts'
 
@@ -52,7 +52,7 @@ describe('status', () => {
     const { code, err, out } = await ask('status')
     expect([code, out]).toEqual([8, ''])
     expect(err).toBe(
-      `error: no node runs on ${data}: it has no control socket\n  dataDir: ${data}\n  reason: no-socket\nnext: Start it: quorate up --data ${data}\n`
+      `error: no node runs on ${data}: it has no control socket\n  reason: no-socket\nnext: Start it: quorate up --data ${data}\n`
     )
     const json = await ask('status', '--json')
     expect([json.code, json.out]).toEqual([8, ''])
@@ -114,11 +114,63 @@ describe('changes of members', () => {
     expect(node.asked).toEqual([asked, asked])
   })
 
+  it.each([
+    ['2', OTHER],
+    ['seat-2', OTHER],
+    ['…her2222', OTHER],
+    ['2222', OTHER],
+    [`${OTHER}#02`, `${OTHER}#02`],
+    [`12D3KooW${'K'.repeat(44)}`, `12D3KooW${'K'.repeat(44)}`]
+  ])('%s names a member', async (text, peer) => {
+    expect((await ask('promote', text)).code).toBe(0)
+    expect((await ask('transfer', text)).code).toBe(0)
+    expect((await ask('replace', text, '3')).code).toBe(0)
+    expect(node.asked).toEqual([
+      ['promote', peer],
+      ['transfer', { to: peer }],
+      ['replace', peer, THIRD]
+    ])
+  })
+
+  it.each([
+    ['7', 'no member is seat 7; there are seat 1 (12D3'],
+    ['2x2', 'no member is 2x2'],
+    ['nobody', 'no member is nobody'],
+    ['Twin', `Twin can be ${SELF}Twin or ${OTHER}Twin`]
+  ])('%s names none, or more than one', async (text, message) => {
+    node.facts = {
+      ...READY,
+      members: READY.members.map((one) => (text === 'Twin' ? { ...one, peerId: `${one.peerId}Twin` } : one)).slice(0, 2)
+    }
+    const { code, err } = await ask('remove', text)
+    expect([code, err]).toEqual([2, expect.stringContaining(message)])
+    expect(node.asked).toEqual([])
+  })
+
+  it.each([
+    ['transfer'],
+    ['leave'],
+    ['config', 'set', '{}'],
+    ['promote', '2'],
+    ['demote', OTHER],
+    ['remove', '2'],
+    ['replace', '2']
+  ])('%s before founding is answered at once', async (...words) => {
+    node.facts = { ...READY, cluster: null, stage: 'discovery', waitingFor: ['1 of 3 founders'], members: [] }
+    const { code, err } = await ask(...words)
+    expect([code, err]).toEqual([7, expect.stringContaining('not founded yet (stage discovery)')])
+    expect(err.split('1 of 3 founders')).toHaveLength(2)
+    expect(node.asked).toEqual([])
+  })
+
   it('that are refused end with 3 and show the arithmetic', async () => {
     const detail = 'removing C leaves 2 voters of which 1 is reachable, and 2 are needed'
     node.failure = new RequestRefusedError('the removal', 'would-lose-quorum', detail)
     const { code, err } = await ask('remove', OTHER)
     expect([code, err]).toEqual([3, expect.stringContaining(detail)])
+    expect(err).toContain('\nnext: Bring more voters up')
+    const hint: unknown = (JSON.parse((await ask('leave', '--json')).err) as { error: object }).error
+    expect(hint).toMatchObject({ hint: expect.stringContaining('Bring more voters up') as unknown })
     expect((await ask('remove')).code).toBe(2)
     expect((await ask('remove', OTHER, '--force')).code).toBe(2)
     expect((await ask('remove', '--help')).out).toContain('There is no way to force it')

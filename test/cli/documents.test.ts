@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fileKeyStore, parseToken, readGenesis, Secret } from '../../src/identity/index.ts'
+import { createToken, fileKeyStore, parseToken, readGenesis, Secret } from '../../src/identity/index.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { quorate } from './harness.ts'
 
@@ -147,6 +147,25 @@ describe('inspect', () => {
     expect(described.out).not.toContain(token.trim())
   })
 
+  it('finds the genesis beside a document that needs one, and one fact is one line', async () => {
+    await init('--seats', '3', '--plaintext-key')
+    const claimed = join(folder, 'out', 'short.token')
+    const genesis = readGenesis(new Uint8Array(readFileSync(join(folder, 'out', 'genesis.cose'))))
+    const key = await fileKeyStore({ path: join(folder, 'out', 'issuer.key'), type: 'issuer' }).load()
+    const { text } = await createToken(genesis, [key!.signer], {
+      grant: { kind: 'founding', seat: 2 },
+      carryGenesis: false
+    })
+    writeFileSync(claimed, text.reveal())
+    const shown = await quorate(['inspect', claimed])
+    expect([shown.code, shown.out]).toEqual([0, expect.stringMatching(/^genesis +.*genesis\.cose\nverified {2}yes/m)])
+    const nothing = await quorate(['inspect', '-'], { stdin: readFileSync(claimed, 'utf8') })
+    expect([nothing.code, nothing.out]).toEqual([3, expect.stringContaining('proving it needs the genesis')])
+    const long = (await quorate(['inspect', join(folder, 'out', 'genesis.cose')])).out
+    expect(long).toMatch(/^issuers\[0\] +[0-9a-f]{64}$/m)
+    expect(long).toMatch(/^roster +none$/m)
+  })
+
   it('says 3 and why for what is damaged, foreign or not provable', async () => {
     await init('--seats', '3', '--plaintext-key')
     const bytes = readFileSync(join(folder, 'out', 'genesis.cose'))
@@ -160,7 +179,8 @@ describe('inspect', () => {
     const foreign = await quorate(['inspect', token, '--genesis', join(folder, 'other', 'genesis.cose'), '--json'])
     expect([foreign.code, foreign.json()[0]!['verified']]).toEqual([3, 'no'])
     const key = await quorate(['inspect', join(folder, 'out', 'issuer.key')])
-    expect([key.code, key.out]).toEqual([3, expect.stringContaining('verified')])
+    expect([key.code, key.out]).toEqual([0, expect.stringMatching(/^type +key\nkeyType +issuer\n/)])
+    expect(key.out).not.toContain('verified')
     const nothing = await quorate(['inspect', '-'], { stdin: 'hello' })
     expect([nothing.code, nothing.out]).toEqual([3, expect.stringContaining('unknown')])
   })

@@ -3,6 +3,7 @@ import type { networkInterfaces } from 'node:os'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { QuorateError } from '../../src/core/errors.ts'
+import { NoQuorumError } from '../../src/node/errors.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { unknownInterfaces } from '../../src/cli/interfaces.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
@@ -156,6 +157,23 @@ describe('exit codes', () => {
     expect(await explained(bug)).toBe(bug)
     expect(exitCodeOf(bug)).toBe(1)
     expect(errorLines(bug).at(-1)).toContain('bug')
+  })
+
+  it('of people are told once, in lines that fit, with addresses as they are written by hand', () => {
+    const peer = `12D3KooW${'K'.repeat(44)}`
+    const missing = `seat 2 not seen; tried ${peer} at /ip4/10.0.0.3/tcp/4001/p2p/${peer}: refused`
+    const lines = errorLines(new NoQuorumError(10_000, [missing]), 60)
+    expect(lines).toEqual([
+      'error: not decided within 10000 ms: seat 2 not seen;',
+      '    tried …KKKKKKK at 10.0.0.3:4001: refused',
+      '  waitedMs: 10000',
+      expect.stringMatching(/^next: Bring a majority/),
+      ...Array.from({ length: lines.length - 4 }, () => expect.stringMatching(/^ {4}\S/) as unknown)
+    ])
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(60)
+    expect(
+      errorLines(new QuorateError('AError', 'ERR_A', 'a b', { details: { same: 'a b', other: 'c', list: ['a', 'd'] } }))
+    ).toEqual(['error: a b', '  other: c', '  list: ["a","d"]'])
   })
 
   it('come with JSON whose first four values nothing can take the place of', () => {

@@ -12,6 +12,7 @@ import type { Io } from '../io.ts'
 import { readJsonArgument } from '../sources.ts'
 import { configLines, historyLines } from '../view/config-view.ts'
 import { shortHash } from '../view/text.ts'
+import { foundedStatus } from './members-of.ts'
 import { ask, type AskOptions, askOptions, example, show, wholeNumber } from './shared.ts'
 
 interface SetOptions extends AskOptions {
@@ -35,8 +36,8 @@ function defineGet(command: Command, io: Io): void {
       const config = await ask(io, options, 'the config', async (client, limits) => {
         const applied = await client.config(limits)
         if (applied !== undefined) return applied
-        const { stage, waitingFor } = await client.status(limits)
-        throw new NotFormedError(stage, waitingFor)
+        const { cluster, stage, waitingFor } = await client.status(limits)
+        throw new NotFormedError(cluster === null ? 'cluster' : 'config', stage, waitingFor)
       })
       const hide = options.json !== true && options.secrets !== true
       const shown = hide ? { ...config, value: await withoutSecrets(options.data, config.value) } : config
@@ -71,6 +72,7 @@ function defineSet(command: Command, io: Io): void {
     .action(async (argument: string, options: SetOptions) => {
       const value = await readJsonArgument(io, argument)
       const { ifVersion, reason } = options
+      await foundedStatus(io, options)
       const config = await ask(io, options, 'the change', (client, limits) =>
         client.setConfig(value, { ...limits, ifVersion, reason })
       )

@@ -4,9 +4,10 @@ import type { ControlClient } from '../../admin/index.ts'
 import type { MemberInfo } from '../../node/types.ts'
 import type { Io } from '../io.ts'
 import { memberLines } from '../view/status-view.ts'
+import { peerArgument, PEER_TEXTS } from './members-of.ts'
 import { ask, type AskOptions, askOptions, example, type Limits, show } from './shared.ts'
 
-export const PEER_HELP = 'PeerId, or <peerId>#<storeId> where a PeerId is a member with two disks'
+export const PEER_HELP = `${PEER_TEXTS}; <peerId>#<storeId> where a PeerId is a member with two disks`
 
 export const REFUSED_NOTE = `
 It is refused, with the arithmetic, when the voters after the change could not decide: fewer of them reachable than a majority.
@@ -25,8 +26,9 @@ export function defineMemberChange(command: Command, io: Io, words: MemberChange
   askOptions(command)
     .argument('<peer>', PEER_HELP)
     .addHelpText('after', `\n${words.note}${REFUSED_NOTE}\n${example(`quorate ${words.change} --data node PEER`)}`)
-    .action((peer: string, options: AskOptions) =>
-      changeMembers(
+    .action(async (text: string, options: AskOptions) => {
+      const peer = await peerArgument(io, options, text)
+      await changeMembers(
         io,
         options,
         `${words.what} ${peer}`,
@@ -34,7 +36,7 @@ export function defineMemberChange(command: Command, io: Io, words: MemberChange
         `${words.done} ${peer}`,
         (client, limits) => client.changeMember(words.change, peer, limits)
       )
-    )
+    })
 }
 
 /** `answer` is what the JSON says beside the members, `line` what people read above them. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
 import { changeMembers, PEER_HELP, REFUSED_NOTE } from './member-change.ts'
+import { foundedStatus, resolvePeer } from './members-of.ts'
 import { type AskOptions, askOptions, example } from './shared.ts'
 
 export function define(command: Command, io: Io): void {
@@ -15,8 +16,11 @@ A machine that lost its disk comes back as a learner by itself, while its old di
 This gives the new disk its vote.${REFUSED_NOTE}
 ${example('quorate replace --data node PEER\nquorate replace --data node OLD NEW')}`
     )
-    .action((old: string, by: string | undefined, options: AskOptions) =>
-      changeMembers(
+    .action(async (oldText: string, byText: string | undefined, options: AskOptions) => {
+      const { members } = await foundedStatus(io, options)
+      const old = resolvePeer(members, oldText)
+      const by = byText === undefined ? undefined : resolvePeer(members, byText)
+      await changeMembers(
         io,
         options,
         `the replacement of ${old}`,
@@ -24,5 +28,5 @@ ${example('quorate replace --data node PEER\nquorate replace --data node OLD NEW
         `replaced ${old}${by === undefined ? ' by its new disk' : ` by ${by}`}`,
         (client, limits) => client.replace(old, { by, ...limits })
       )
-    )
+    })
 }

@@ -2,7 +2,7 @@
 import type { StampedNodeEvent } from '../../node/types.ts'
 import { unreachable } from '../../core/invariant.ts'
 import { durationText } from '../duration.ts'
-import { printable, shortHash, shortPeer } from './text.ts'
+import { printable, readable, shortHash, shortPeer } from './text.ts'
 
 /** Undefined for what is only noise to a person: a stage that starts, or one whose end has an event of its own. */
 export function eventLine(event: StampedNodeEvent): string | undefined {
@@ -30,7 +30,7 @@ export function eventLine(event: StampedNodeEvent): string | undefined {
     case 'member':
       return `member ${selfOr(event.peer, event.node)} is ${event.role === 'removed' ? 'removed' : `a ${event.role}`}`
     case 'waiting':
-      return event.waitingFor.length === 0 ? undefined : `waiting for: ${event.waitingFor.map(printable).join('; ')}`
+      return event.waitingFor.length === 0 ? undefined : `waiting for: ${event.waitingFor.map(readable).join('; ')}`
     case 'alarm':
       return `alarm ${event.code}: ${printable(event.detail)}`
     case 'stopped':

@@ -2,7 +2,7 @@
 import type { MemberInfo, NodeStatus } from '../../node/types.ts'
 import { durationText } from '../duration.ts'
 import type { Style } from './style.ts'
-import { plural, printable, shortHash, shortPeer, table, wrap } from './text.ts'
+import { plural, printable, readable, shortHash, shortPeer, table, wrap } from './text.ts'
 
 export function statusLines(status: NodeStatus, style: Style): readonly string[] {
   const facts: (readonly [string, string])[] = [
@@ -27,7 +27,7 @@ export function statusLines(status: NodeStatus, style: Style): readonly string[]
 }
 
 const sentences = (texts: readonly string[], style: Style): readonly string[] =>
-  texts.flatMap((text) => wrap(printable(text), style.columns - 5)).map(style.yellow)
+  texts.flatMap((text) => wrap(readable(text), style.columns - 5)).map(style.yellow)
 
 function headline(status: NodeStatus, style: Style): string {
   const parts = [style.bold(printable(status.name)), stageText(status, style)]

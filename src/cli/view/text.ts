@@ -7,6 +7,15 @@ export function printable(text: string): string {
   )
 }
 
+/** As `printable`, and addresses as people write them: `…GXtF3SS at 10.0.0.3:4001` instead of a multiaddr with two PeerIds. */
+export const readable = (text: string): string =>
+  printable(text)
+    .replace(/\/ip4\/([\d.]+)\/(?:tcp|udp)\/(\d+)/g, '$1:$2')
+    .replace(/\/ip6\/([\da-f:.]+)\/(?:tcp|udp)\/(\d+)/gi, '[$1]:$2')
+    .replace(/\/dns[46]?\/([\w.-]+)\/(?:tcp|udp)\/(\d+)/g, '$1:$2')
+    .replace(/(?<=\d)\/p2p\/\w+/g, '')
+    .replace(/\b12D3KooW\w+(?= at )/g, (peerId) => shortPeer(peerId))
+
 // oxlint-disable-next-line no-control-regex -- the escape character is what this is about
 const ANSI = /\u001B\[[0-9;]*m/g
 // oxlint-disable-next-line no-control-regex

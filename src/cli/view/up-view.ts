@@ -7,7 +7,7 @@ import { stageOrder } from '../../observability/stages.ts'
 import { durationText } from '../duration.ts'
 import { selfOr } from './event-line.ts'
 import type { Style } from './style.ts'
-import { plural, printable, shortHash, shortPeer, table, wrap } from './text.ts'
+import { plural, printable, readable, shortHash, shortPeer, table, wrap } from './text.ts'
 
 /** Peers that are shown; on large clusters the first to come. */
 const PEERS_SHOWN_MAX = 12
@@ -106,7 +106,8 @@ export function upLines(state: UpState, style: Style, rows = Number.POSITIVE_INF
     '  '
   )
   const addresses = state.addresses.map((address) => style.dim(`  listening on ${withoutPeerId(address)}`))
-  const head = `${style.bold(printable(state.name))} · ${state.node}`
+  // The name is in the genesis, which a short token does not bring.
+  const head = [style.bold(printable(state.name)), state.node].filter((text) => text !== '').join(' · ')
   let left = rows - end.length
   const take = (lines: readonly string[]): readonly string[] => {
     left -= lines.length
@@ -127,7 +128,7 @@ function aroundCurrent(lines: readonly string[], { stages }: UpState, count: num
 
 function waitingLines({ waitingFor }: UpState, style: Style): readonly string[] {
   if (waitingFor.length === 0) return []
-  const lines = waitingFor.flatMap((text) => wrap(`waiting for ${printable(text)}`, style.columns - 3, '  '))
+  const lines = waitingFor.flatMap((text) => wrap(`waiting for ${readable(text)}`, style.columns - 3, '  '))
   return ['', ...lines.map((line) => style.yellow(line))]
 }
 
