@@ -89,6 +89,81 @@ describe('commands and a leader that dies', () => {
   })
 })
 
+describe('requests in bad weather', () => {
+  /** What every life was asked, and gave up on. */
+  interface Asked {
+    readonly outcomes: readonly { readonly requestId: string; readonly type: string }[]
+    readonly ids: Set<string>
+  }
+
+  function storm(seed: number): { cluster: VirtualCluster; asked: readonly Asked[] } {
+    const cluster = new VirtualCluster({ size: 3, seed, loss: seed % 2 === 0 ? 0.05 : 0 })
+    for (const name of cluster.names) cluster.start(name)
+    cluster.connectAll()
+    cluster.runUntil(() => cluster.names.every((name) => cluster.life(name).replica.status().config !== undefined))
+    const random = cluster.random.fork('storm')
+    const pick = (): string => cluster.names[random.int(0, 2)]!
+    const lives = new Map<object, Asked>()
+    const askedOf = (name: string): Asked => {
+      const { replica, outcomes } = cluster.life(name)
+      if (!lives.has(replica)) lives.set(replica, { outcomes, ids: new Set() })
+      return lives.get(replica)!
+    }
+    // The first config is that of command 1.
+    for (let n = 2; n <= 150; n++) {
+      const [name, other] = [pick(), pick()]
+      const dice = random.next()
+      if (dice < 0.04 && cluster.names.every((one) => cluster.nodes.get(one)!.life !== undefined)) cluster.crash(name)
+      else if (dice < 0.12) {
+        for (const one of cluster.names) if (cluster.nodes.get(one)!.life === undefined) cluster.start(one)
+        cluster.connectAll()
+      } else if (dice < 0.2) cluster.disconnect(name, other)
+      else if (cluster.nodes.get(name)!.life !== undefined) {
+        const { ids } = askedOf(name)
+        const requestId = id(n)
+        ids.add(requestId)
+        if (dice < 0.25) cluster.input(name, { type: 'request', request: { type: 'transfer', requestId, to: other } })
+        else if (dice < 0.35) cluster.input(name, { type: 'request', request: { type: 'read', requestId } })
+        else cluster.input(name, { type: 'request', request: command(n) })
+        if (dice > 0.9) {
+          cluster.run(random.next() * 5)
+          if (askedOf(name).ids === ids) cluster.input(name, { type: 'cancel', requestId })
+          ids.delete(requestId)
+        }
+      }
+      cluster.run(random.next() * 40)
+    }
+    for (const one of cluster.names) if (cluster.nodes.get(one)!.life === undefined) cluster.start(one)
+    cluster.connectAll()
+    cluster.run(20_000)
+    const alive = new Set<unknown>(cluster.names.map((name) => cluster.life(name).replica))
+    return { cluster, asked: [...lives].flatMap(([replica, one]) => (alive.has(replica) ? [one] : [])) }
+  }
+
+  it('end once each, and each command is applied at most once and the same everywhere (12 seeds)', () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { cluster, asked } = storm(seed)
+      const histories = cluster.names.map((name) =>
+        cluster
+          .life(name)
+          .replica.status()
+          .config!.history.map(({ text }) => text)
+      )
+      expect(new Set(histories[0]).size, `seed ${seed}: a command was applied twice`).toBe(histories[0]!.length)
+      for (const history of histories) expect(history, `seed ${seed}`).toEqual(histories[0])
+      for (const { ids, outcomes } of asked) {
+        const ended = outcomes.map(({ requestId }) => requestId)
+        expect(new Set(ended).size, `seed ${seed}: a request ended twice`).toBe(ended.length)
+        const open = [...ids].filter((one) => !ended.includes(one))
+        expect(open, `seed ${seed}: requests that never ended`).toEqual([])
+      }
+      for (const name of cluster.names) {
+        expect(cluster.life(name).replica.status().requestsPending, `seed ${seed}`).toBe(0)
+      }
+    }
+  })
+})
+
 describe('what peers ask through us', () => {
   it('is worked on once, however often it is repeated, and again when it comes after its end', () => {
     const { cluster, leader, follower } = form(3)
