@@ -267,6 +267,27 @@ describe('stopping', LIMIT, () => {
     expect(one!.closed).toEqual(['home'])
   })
 
+  it('in the middle of a hand-over ends when the disk fails, when the heirs are gone, and when both stop at once', async () => {
+    for (const trouble of ['disk', 'heirs crash', 'heirs stop', 'cable'] as const) {
+      const started = await formed(3)
+      const leader = started.find(({ node }) => node.leader?.peerId === node.peerId)!
+      const others = started.filter((one) => one !== leader)
+      const stopping = leader.node.stop()
+      if (trouble === 'disk') leader.storage.failSync()
+      for (const { node, storage } of others) {
+        if (trouble === 'heirs stop') void node.stop()
+        if (trouble === 'cable') nodes!.hub.cut(leader.node.peerId, node.peerId)
+        if (trouble !== 'heirs crash') continue
+        nodes!.hub.crash(node.peerId)
+        storage.crash()
+      }
+      await stopping
+      expect(leader.closed, trouble).toEqual(['home'])
+      expect(leader.clock.timers.size, trouble).toBe(0)
+      await Promise.all(others.map(({ node }) => node.stop()))
+    }
+  })
+
   it('ends every waiting caller, and refuses those who still come', async () => {
     nodes = await MemoryNodes.of(2)
     const { node } = await nodes.start(nodes.places[0]!)
