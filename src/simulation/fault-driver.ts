@@ -1,7 +1,7 @@
 /** Lets the faults of a plan happen to a world, and ends all of them when it is healed. */
 import { seededRandom } from '../core/random.ts'
 import type { Fault } from './faults.ts'
-import { faultText } from './faults.ts'
+import { faultText, LEADER } from './faults.ts'
 import type { SimulatedLog } from './disk.ts'
 import type { Machine } from './machine.ts'
 import type { World } from './world.ts'
@@ -36,8 +36,9 @@ export class FaultDriver {
     this.#world.correctSeeds()
   }
 
-  #begin(fault: Fault): void {
+  #begin(planned: Fault): void {
     if (this.#healed) return
+    const fault = { ...planned, nodes: planned.nodes.map((index) => (index === LEADER ? this.#leader() : index)) }
     const { recorder } = this.#world
     recorder?.fault({
       id: fault.id,
@@ -48,6 +49,16 @@ export class FaultDriver {
     })
     if (fault.id.startsWith('N')) this.#network(fault)
     else this.#local(fault)
+  }
+
+  /** By index; the first machine when nobody leads. */
+  #leader(): number {
+    let best = { term: 0, index: 0 }
+    for (const { process, index } of this.#world.founders) {
+      const status = process?.replica.consensus()
+      if (status?.role === 'leader' && status.term > best.term) best = { term: status.term, index }
+    }
+    return best.index
   }
 
   #machines({ nodes }: Fault): readonly Machine[] {

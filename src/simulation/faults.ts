@@ -14,12 +14,15 @@ export const FAULT_IDS = [
 
 export type FaultId = (typeof FAULT_IDS)[number]
 
+/** In the place of an index: whoever leads at that moment. Faults that hit a leader find more. */
+export const LEADER = -1
+
 export interface Fault {
   readonly id: FaultId
   readonly atMs: number
   /** How long it lasts; for a crash, until the restart. */
   readonly forMs: number
-  /** Machines that it concerns, by index. */
+  /** Machines that it concerns, by index; LEADER for whoever leads when it happens. */
   readonly nodes: readonly number[]
   /** Rate, factor, delay in ms: what the kind says. */
   readonly value: number
@@ -38,9 +41,11 @@ interface Kind {
 const none = { nodes: [], value: 0, variant: '', forMs: 0 } as const
 const pick = <T>(random: Random, items: readonly T[]): T => items[random.int(0, items.length - 1)]!
 const ms = (random: Random, low: number, high: number): number => random.int(low, high)
-const oneNode = (random: Random, size: number): readonly number[] => [random.int(0, size - 1)]
+const oneNode = (random: Random, size: number): readonly number[] =>
+  random.next() < 0.4 ? [LEADER] : [random.int(0, size - 1)]
 
 function someNodes(random: Random, size: number): readonly number[] {
+  if (random.next() < 0.35) return [LEADER]
   const nodes = Array.from({ length: size }, (_, i) => i).filter(() => random.next() < 0.5)
   return nodes.length === 0 || nodes.length === size ? [random.int(0, size - 1)] : nodes
 }
@@ -168,7 +173,7 @@ export const FAULT_KINDS: readonly Kind[] = [
     text: 'frames that no member would send',
     draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: r.int(1, 20) })
   },
-  { id: 'B6', text: 'strangers knock', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: r.int(1, 64) }) },
+  { id: 'B6', text: 'strangers knock', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: r.int(1, 12) }) },
   { id: 'O11', text: 'leadership is handed over', draw: (r, n) => ({ ...none, nodes: oneNode(r, n) }) }
 ]
 
@@ -194,7 +199,7 @@ export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault
     const random = root.fork(kind.id)
     const wanted = only === undefined ? kind.beyond !== true && random.next() < share : only.includes(kind.id)
     if (!wanted) continue
-    const count = 1 + random.int(0, Math.ceil(spanMs / 15_000))
+    const count = 1 + random.int(0, Math.ceil(spanMs / 8_000))
     for (let i = 0; i < count; i++) {
       const own = random.fork(String(i))
       const place = own.next()
@@ -211,7 +216,8 @@ export function faultText(
   { id, nodes, variant, value, atMs, forMs }: Fault,
   nameOf: (index: number) => string
 ): string {
-  const where = nodes.length === 0 ? '' : ` ${nodes.map(nameOf).join(' ')}`
+  const where =
+    nodes.length === 0 ? '' : ` ${nodes.map((index) => (index === LEADER ? 'leader' : nameOf(index))).join(' ')}`
   const how = variant === '' ? '' : ` (${variant})`
   const amount = value === 0 ? '' : ` ${Number(value.toPrecision(3))}`
   const long = forMs === 0 ? '' : ` for ${forMs} ms`

@@ -467,6 +467,7 @@ export class Oracle {
       )
     }
     cluster.leaders.set(term, view.incarnation)
+    this.#electedByVotes(process, view, term)
     const last = cluster.committed.length
     const newest = cluster.committed.at(-1)
     if (newest !== undefined && view.log[last - 1]?.chain !== newest.chain) {
@@ -475,6 +476,27 @@ export class Oracle {
         process,
         `it leads term ${term} without the committed entry ${last} of term ${newest.term}`
       )
+    }
+  }
+
+  /** A majority's votes for it are on disk, its own among them. Whoever is in a later term by now may have voted before. */
+  #electedByVotes(process: Process, { incarnation }: View, term: number): void {
+    const membership = process.replica.consensus()?.membership
+    const hasVoted = (id: string): boolean => {
+      const durable = this.#durable.get(id)
+      return (
+        durable !== undefined && (durable.term > term || (durable.term === term && durable.votedFor === incarnation))
+      )
+    }
+    for (const group of [membership?.voters ?? [], membership?.outgoing ?? []]) {
+      const votes = group.filter(hasVoted)
+      if (
+        group.length > 0 &&
+        (votes.length * 2 <= group.length || (group.includes(incarnation) && !hasVoted(incarnation)))
+      ) {
+        const names = votes.map((id) => this.#world.nameOf(id)).join(', ')
+        this.#fail('elected-by-durable-votes', process, `it leads term ${term}; only [${names}] have its vote on disk`)
+      }
     }
   }
 

@@ -62,6 +62,9 @@ const boundMs = (refusals: number): number =>
   20 * TIMING.raft.electionTimeoutMs +
   (refusals > 0 ? REFUSED_MAX_MS + RETRY_MAX_MS : 0)
 
+/** How often somebody asks for something: from busy, so that cut-off leaders hold entries of their own, to idle. */
+const EVERY_MS = [40, 150, 500, 1_500]
+
 export function run(init: RunInit): RunResult {
   return isolated(() => new Run(init).run())
 }
@@ -98,7 +101,7 @@ class Run {
     for (const machine of world.founders) {
       world.at(random.int(0, 200_000), () => world.start(machine))
     }
-    this.#workload(random.fork('requests').int(200, 1_500))
+    this.#workload(EVERY_MS[random.fork('requests').int(0, EVERY_MS.length - 1)]!)
     let recoveryMs: number | undefined
     world.run(seconds * 1_000_000)
     const formed = world.oracle.founded

@@ -22,7 +22,7 @@ const wanted = PLANTED.filter(({ name }) => words.length === 0 || words.some((wo
 const missed: string[] = []
 const large: string[] = []
 for (const bug of wanted) {
-  const found = await search(bug, { seedsMax: 3_000, secondsMax: SECONDS_MAX, runSeconds: 20 })
+  const found = await search(bug, { seedsMax: 3_000, secondsMax: SECONDS_MAX, runSeconds: 12 })
   say(row(found))
   if (found.invariant === undefined) missed.push(bug.name)
   else if (found.faults.length > FAULTS_MAX) large.push(bug.name)

@@ -36,10 +36,10 @@ describe('a run', () => {
 
   it('holds every invariant under drawn faults, and a healed core makes progress', async () => {
     for (const [nodes, to] of [
-      [3, 40],
-      [5, 16],
-      [2, 6],
-      [1, 4]
+      [3, 24],
+      [5, 10],
+      [2, 4],
+      [1, 3]
     ] as const) {
       const report = await runCampaign({ nodes, seeds: { from: 1, to }, seconds: 12, clock: systemClock })
       expect(report.violations, JSON.stringify(report.violations[0])).toEqual([])
