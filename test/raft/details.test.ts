@@ -1,11 +1,14 @@
 /**
- * What voters and candidates do at their edges: guards that a whole group rarely reaches. Each test here was written for a change
+ * What voters, candidates, disk and log do at their edges: guards that a whole group rarely reaches. Each test here was written for a change
  * of the code that no other test noticed.
  */
 import { describe, expect, test } from 'vitest'
-import type { Envelope, RaftMessage } from '../../src/raft/index.ts'
+import type { Envelope, Raft, RaftMessage } from '../../src/raft/index.ts'
+import { entryBytes, Log } from '../../src/raft/log.ts'
+import { PendingWrites } from '../../src/raft/pending-writes.ts'
 import { majorityValue } from '../../src/raft/quorum.ts'
-import { Member } from './member.ts'
+import { ReadQueue } from '../../src/raft/reads.ts'
+import { log, Member, TIMING } from './member.ts'
 
 const vote = (term: number, lastIndex = 0, lastTerm = 0): RaftMessage => ({
   type: 'vote',
@@ -157,4 +160,67 @@ test('a majority is asked of its voters and of nobody else', () => {
   const asked: unknown[] = []
   majorityValue(['a', 'b', 'c'], (id) => asked.push(id))
   expect(asked).toEqual(['a', 'b', 'c'])
+})
+
+describe('a disk that does not answer', () => {
+  /** A follower in term 1 whose write is under way since time 0; its election timeout is over. */
+  function waiting(diskStallMs: number): { readonly raft: Raft; readonly deadline: number } {
+    const { raft } = new Member({ timing: { ...TIMING, diskStallMs } })
+    const append: RaftMessage = { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: log(1) }
+    const { deadline } = raft.step({ type: 'message', from: 'n2', message: append }, 0)
+    return { raft, deadline: deadline! }
+  }
+
+  test('keeps a follower from campaigning from the moment on at which it counts as stalled', () => {
+    const { deadline } = waiting(1000)
+    for (const [stallMs, role] of [
+      [deadline + 1, 'candidate'],
+      [deadline, 'follower'],
+      [1, 'follower']
+    ] as const) {
+      const { raft } = waiting(stallMs)
+      raft.step({ type: 'tick' }, deadline)
+      expect(raft.status().role).toBe(role)
+    }
+  })
+
+  test('keeps it from nothing any more when it has answered', () => {
+    const { raft, deadline } = waiting(1)
+    raft.step({ type: 'persisted', write: 1 }, deadline)
+    raft.step({ type: 'tick' }, deadline)
+    expect(raft.status().role).toBe('candidate')
+  })
+})
+
+test('a write is confirmed once, with all before it', () => {
+  const writes = new PendingWrites()
+  for (const stableTo of [1, 2, 3]) writes.issue(stableTo, 10 * stableTo)
+  expect([writes.confirm(2), writes.confirm(2), writes.confirm(1), writes.oldestAt()]).toEqual([
+    2,
+    undefined,
+    undefined,
+    30
+  ])
+  expect([writes.confirm(3), writes.oldestAt()]).toEqual([3, undefined])
+})
+
+test('reads under way count as much as reads that wait, and none is forgotten', () => {
+  const reads = new ReadQueue()
+  for (const ref of [1, 2]) reads.add(ref)
+  reads.launch(1, 5)
+  reads.add(3)
+  expect([reads.size, reads.wantsRound]).toEqual([3, false])
+  expect(reads.abandon()).toEqual([1, 2, 3])
+  expect(reads.size).toBe(0)
+})
+
+test('a batch of entries may be as large as its limit', () => {
+  const full = new Log(log(1, 1, 1))
+  const bytes = entryBytes(full.at(1))
+  expect([2 * bytes - 1, 2 * bytes, 2 * bytes + 1].map((max) => full.slice(1, 9, max).length)).toEqual([1, 2, 2])
+})
+
+test('the commit index says whether it has moved', () => {
+  const committing = new Log(log(1, 1))
+  expect([1, 1, 0, 2].map((index) => committing.commitTo(index))).toEqual([true, false, false, true])
 })
