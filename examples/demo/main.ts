@@ -38,17 +38,27 @@ interface Options {
   readonly command: string
 }
 
+const OPTIONS = {
+  nodes: { type: 'string', default: '3' },
+  json: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false },
+  'static-seeds': { type: 'boolean', default: false },
+  command: { type: 'string', default: fileURLToPath(new URL('../../bin/quorate.js', import.meta.url)) },
+  help: { type: 'boolean', default: false }
+} as const
+
+function parsed(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>> {
+  try {
+    return parseArgs({ options: OPTIONS })
+  } catch (error) {
+    // "Unknown option '--foo'. To specify …": the first sentence is what went wrong.
+    const [what] = (error as Error).message.split('. ')
+    throw new DemoError(`${what}\n\n${HELP}`, 2)
+  }
+}
+
 function readOptions(): Options | undefined {
-  const { values } = parseArgs({
-    options: {
-      nodes: { type: 'string', default: '3' },
-      json: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      'static-seeds': { type: 'boolean', default: false },
-      command: { type: 'string', default: fileURLToPath(new URL('../../bin/quorate.js', import.meta.url)) },
-      help: { type: 'boolean', default: false }
-    }
-  })
+  const { values } = parsed()
   if (values.help) return undefined
   const nodes = Number(values.nodes)
   if (!Number.isInteger(nodes) || nodes < NODES_MIN || nodes > NODES_MAX) {

@@ -198,7 +198,8 @@ function note(node: DemoNode, event: StampedNodeEvent): void {
       node.listeningAt = at
       break
     case 'stage':
-      if (event.status === 'done') node.done.set(event.stage, at)
+      // The last stage is told by an event of its own, which says more.
+      if (event.status === 'done' && event.stage !== 'ready') node.done.set(event.stage, at)
       break
     case 'leader':
       node.leader = { term: event.term, peer: event.leader, at }
@@ -207,6 +208,7 @@ function note(node: DemoNode, event: StampedNodeEvent): void {
       node.writable = { term: event.term, at }
       break
     case 'ready':
+      node.done.set('ready', at)
       node.leader = { term: event.term, peer: event.leader, at }
       node.config = { version: event.configVersion, hash: event.configHash, at }
       break

@@ -2,6 +2,7 @@
 import type { StampedNodeEvent } from '../../src/node/types.ts'
 import { makeStyle, styleOf } from '../../src/cli/view/style.ts'
 import { table } from '../../src/cli/view/text.ts'
+import { inOrder } from './in-order.ts'
 
 export interface Timing {
   readonly what: string
@@ -50,29 +51,35 @@ export function showPeople(): Show {
     ? styleOf(process.stdout, process.env)
     : makeStyle({ color: false, unicode: true, columns: 100 })
   let zero = 0
+  const lines = inOrder((at, text) => say(`${style.dim(msText(at - zero).padStart(9))}  ${text}`))
+  const sayNow = (text: string): void => {
+    lines.flush()
+    say(text)
+  }
   return {
     title: (text) => say(style.bold(text)),
     step(_step, text, at) {
+      sayNow(`\n${style.bold(text)}`)
       zero = at
-      say(`\n${style.bold(text)}`)
     },
     line: (at, node, what, detail) =>
-      say(
-        `${style.dim(msText(at - zero).padStart(9))}  ${style.cyan(node.padEnd(3))} ${what.padEnd(13)} ${style.dim(detail)}`
-      ),
-    note: (text) => say(style.yellow(text)),
-    done: (_step, text) => say(`  ${style.green(style.symbols.done)} ${text}`),
+      lines.add(at, `${style.cyan(node.padEnd(3))} ${`${what.padEnd(13)} ${style.dim(detail)}`.trimEnd()}`),
+    note: (text) => sayNow(style.yellow(text)),
+    done: (_step, text) => sayNow(`  ${style.green(style.symbols.done)} ${text}`),
     started: () => {},
     event: () => {},
     summary(timings) {
-      say(`\n${style.bold('measured')}`)
+      sayNow(`\n${style.bold('measured')}`)
       for (const row of table(
         timings.map(({ what, ms }) => [what, `${msText(ms).padStart(9)} ms`]),
         '  '
       ))
         say(row)
     },
-    failed: (message) => process.stderr.write(`${style.red('error:')} ${message}\n`)
+    failed(message) {
+      lines.flush()
+      process.stderr.write(`${style.red('error:')} ${message}\n`)
+    }
   }
 }
 

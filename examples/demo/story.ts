@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { controlClient } from '../../src/admin/index.ts'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { plural } from '../../src/cli/view/text.ts'
 import { multicastWorks } from './multicast.ts'
 import { DemoError, type DemoNode, Nodes, wallNow } from './nodes.ts'
 import type { Show, Timing } from './show.ts'
@@ -46,6 +47,7 @@ class Story {
   readonly #show: Show
   readonly #timings: Timing[] = []
   #discovery: 'mdns' | 'static seeds' = 'mdns'
+  #founded = false
 
   constructor(init: StoryInit) {
     this.#init = init
@@ -67,6 +69,7 @@ class Story {
         this.#show.note('multicast does not work on this loopback: the nodes get the address of the first')
     }
     await this.#form()
+    this.#founded = true
     const killed = await this.#failOver()
     await this.#changeConfig(killed)
     await this.#comeBack(killed)
@@ -389,15 +392,18 @@ class Story {
       case 'identity':
         return undefined
       case 'discovery':
-        return ['discovered', `${JSON.stringify(detail?.['peers'] ?? null)} peers`]
+        return ['discovered', plural(Number(detail?.['peers'] ?? 0), 'peer')]
       case 'authentication':
-        return ['authenticated', `all ${this.nodes.list.length} founders`]
+        return ['authenticated', this.#founded ? 'a member' : `all ${this.nodes.list.length} founders`]
       case 'formation':
-        return ['founded', `cluster ${short(node.cluster)}`]
+        return [this.#founded ? 'knows' : 'founded', `cluster ${short(node.cluster)}`]
       case 'election':
-        return ['elected', `${this.nodes.named(node.leader?.peer)}, term ${node.leader?.term}`]
+        return [
+          this.#founded ? 'follows' : 'elected',
+          `${this.nodes.named(node.leader?.peer)}, term ${node.leader?.term}`
+        ]
       case 'config':
-        return ['replicated', `config ${node.config?.version} ${short(node.config?.hash)}`]
+        return [this.#founded ? 'has' : 'replicated', `config ${node.config?.version} ${short(node.config?.hash)}`]
       case 'ready':
         return ['ready', '']
     }

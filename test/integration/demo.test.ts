@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { StampedNodeEvent } from '../../src/index.ts'
+import { inOrder } from '../../examples/demo/in-order.ts'
 import { eventually } from '../admin/eventually.ts'
 
 const DEMO = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url))
@@ -50,6 +51,23 @@ function isAlive(pid: number): boolean {
   }
 }
 
+describe('lines', () => {
+  it('are printed in the order of time, a moment later or when something else is to be said', async () => {
+    const printed: string[] = []
+    const lines = inOrder((at, text) => printed.push(`${at} ${text}`))
+    lines.add(3, 'c')
+    lines.add(1, 'a')
+    lines.add(3, 'd')
+    expect(printed).toEqual([])
+    lines.flush()
+    expect(printed).toEqual(['1 a', '3 c', '3 d'])
+    lines.add(2, 'late')
+    await eventually(() => printed).toEqual(['1 a', '3 c', '3 d', '2 late'])
+    lines.flush()
+    expect(printed).toHaveLength(4)
+  })
+})
+
 describe('the demo', () => {
   it('founds, fails over, changes the config, brings a node back, and hands over', async () => {
     const { lines, code, stderr } = await demo([])
@@ -59,7 +77,9 @@ describe('the demo', () => {
       said.filter((line) => line.event === event) as Extract<NodeLine, { event: E }>[]
 
     const form = step(lines, 'form')
-    const first = of('ready').filter(({ at }) => at <= form.at)
+    // By position: processes do not read the same clock.
+    const founding = new Set<unknown>(lines.slice(0, lines.indexOf(form)))
+    const first = of('ready').filter((line) => founding.has(line))
     expect(first.map(({ name }) => name).toSorted()).toEqual(['n1', 'n2', 'n3'])
     expect(
       new Set(first.map(({ cluster, configVersion, configHash }) => `${cluster} ${configVersion} ${configHash}`))
@@ -74,7 +94,7 @@ describe('the demo', () => {
       'config',
       'ready'
     ]) {
-      const done = of('stage').filter((line) => line.stage === stage && line.status === 'done' && line.at <= form.at)
+      const done = of('stage').filter((line) => line.stage === stage && line.status === 'done' && founding.has(line))
       expect(new Set(done.map(({ name }) => name)), stage).toEqual(new Set(['n1', 'n2', 'n3']))
     }
 
@@ -108,6 +128,30 @@ describe('the demo', () => {
     expect(summary).toMatchObject({ event: 'summary', ok: true, nodes: 3, cluster: form['cluster'] })
     for (const ms of Object.values(summary['ms'] as Record<string, number>)) expect(ms).toBeGreaterThan(0)
     expect(Object.keys(summary['ms'] as object)).toHaveLength(8)
+  })
+
+  it('says what is wrong with its options in one line, and how it is used', async () => {
+    for (const [args, what] of [
+      [['--foo'], "error: Unknown option '--foo'"],
+      [['--nodes', '2'], 'error: --nodes 2 is not a whole number from 3 to 9'],
+      [['more'], "error: Unexpected argument 'more'"]
+    ] as const) {
+      const { code, stderr, lines } = await demo(args)
+      expect([code, lines, stderr.split('\n')[0]]).toEqual([2, [], expect.stringContaining(what)])
+      expect(stderr).not.toMatch(/^ +at /m)
+    }
+  })
+
+  it('tells people of a node that comes back no founding', async () => {
+    const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0)
+    const chapters = said.split('\n\n')
+    const back = chapters.find((chapter) => chapter.includes('comes back'))!
+    expect(back).toMatch(/ n\d {2}knows +cluster [0-9a-f]{12}$/m)
+    expect(back).toMatch(/ n\d {2}follows +n\d, term \d+$/m)
+    expect(back).not.toMatch(/founded|elected|founders|1 peers/)
   })
 
   it('goes over to static seeds when the nodes say that multicast is blocked', async () => {
