@@ -30,8 +30,13 @@ describe('README', () => {
   })
 
   it('names only subcommands that exist', () => {
-    const named = [...read('README.md').matchAll(/\bquorate ([a-z]+)\b(?! needs)/g)].map(([, name]) => name!)
-    const known = (name: string): boolean => name === 'demo' || existsSync(file(`src/cli/commands/${name}.ts`))
+    const words = pages
+      .map(read)
+      .join('\n')
+      .matchAll(/`quorate ([a-z]+)\b/g)
+    const named = [...words, ...read('README.md').matchAll(/^(?:npx )?quorate ([a-z]+)/gm)].map(([, name]) => name!)
+    expect(named.length).toBeGreaterThan(8)
+    const known = (name: string): boolean => existsSync(file(`src/cli/commands/${name}.ts`))
     expect(named.filter((name) => !known(name))).toEqual([])
   })
 })
