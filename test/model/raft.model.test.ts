@@ -202,15 +202,6 @@ const BIG: readonly Space[] = [
     candidates: [[0], [1]],
     preVoteRounds: 1,
     statesMax: 30_000_000
-  },
-  {
-    ...QUIET,
-    name: '2 terms of n1 and n2, 2 entries, synchronous disk, pre-vote and CheckQuorum',
-    termMax: 2,
-    logMax: 2,
-    candidates: [[0], [1]],
-    preVoteRounds: 1,
-    statesMax: 30_000_000
   }
 ]
 
