@@ -34,7 +34,9 @@ describe('README', () => {
       .map(read)
       .join('\n')
       .matchAll(/`quorate ([a-z]+)\b/g)
-    const named = [...words, ...read('README.md').matchAll(/^(?:npx )?quorate ([a-z]+)/gm)].map(([, name]) => name!)
+    const named = [...words, ...read('README.md').matchAll(/^(?:npx )?quorate ([a-z]+)(?=\s)/gm)].map(
+      ([, name]) => name!
+    )
     expect(named.length).toBeGreaterThan(8)
     const known = (name: string): boolean => existsSync(file(`src/cli/commands/${name}.ts`))
     expect(named.filter((name) => !known(name))).toEqual([])
