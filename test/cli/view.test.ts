@@ -8,7 +8,7 @@ import { eventLine } from '../../src/cli/view/event-line.ts'
 import { liveBlock } from '../../src/cli/view/live.ts'
 import { makeStyle, styleOf } from '../../src/cli/view/style.ts'
 import { statusLines } from '../../src/cli/view/status-view.ts'
-import { printable, table, truncate, widthOf, wrap } from '../../src/cli/view/text.ts'
+import { printable, readable, table, truncate, widthOf, wrap } from '../../src/cli/view/text.ts'
 import { upLines, upStart, upState } from '../../src/cli/view/up-view.ts'
 import { CLUSTER, OTHER, READY, SELF, THIRD } from '../admin/fake-node.ts'
 
@@ -140,7 +140,7 @@ describe('up', () => {
       plain
     )
     expect(lines).toContain('  ✗  formation       70 ms  seat 2 is claimed twice')
-    expect(lines.at(-1)).toBe('  stopped: seat 2 is claimed twice')
+    expect(lines.at(-1)).toBe('  stopped: SeatConflictError')
   })
 })
 
@@ -236,6 +236,15 @@ describe('a line for each event', () => {
 })
 
 describe('text', () => {
+  it('of an error of libp2p is one line without its stack', () => {
+    expect(
+      readable('cannot listen on /ip4/10.0.0.1/tcp/1:\n\n  /ip6/::1/tcp/2: Error: no\n    at f (a.js:1:2)\n    at g\n')
+    ).toBe('cannot listen on 10.0.0.1:1: [::1]:2: Error: no')
+    expect(readable('/dns4/host.example/tcp/4001/p2p/12D3KooWx, 12D3KooWabcdefghi at\u001B[2J')).toBe(
+      'host.example:4001, 12D3KooWabcdefghi at\\u{1b}[2J'
+    )
+  })
+
   it('never lets a control character through, and never throws', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\u2028\u2029\u202E]/u.test(printable(text)))

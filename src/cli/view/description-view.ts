@@ -1,7 +1,7 @@
 /** `quorate inspect` for people: one fact a line. Pure. */
 import type { JsonValue } from '../../core/json.ts'
 import type { inspectDocument } from '../../identity/index.ts'
-import { printable, table, wrap } from './text.ts'
+import { printable, table, widthOf, wrap } from './text.ts'
 
 export interface Described extends ReturnType<typeof inspectDocument> {
   /** The file that it was verified against, when nobody named one. */
@@ -9,14 +9,19 @@ export interface Described extends ReturnType<typeof inspectDocument> {
 }
 
 export function descriptionLines(described: Described, columns: number): readonly string[] {
-  const { type, facts, genesis } = described
+  const { type, facts, genesis, verified, reason } = described
   const rows = [
     ['type', type],
     ...Object.entries(facts).flatMap(([name, value]) => flat(name, value)),
     ...(genesis === undefined ? [] : [['genesis', genesis]])
   ]
-  return [...table(rows.map((row) => row.map(printable))), ...(type === 'key' ? [] : verdictLines(described, columns))]
+  const width = Math.max(VERDICT.length, ...rows.map(([name]) => widthOf(name)))
+  const [first = '', ...rest] = wrap(`${verified} (${printable(reason)})`, columns - width - 2)
+  const verdict = [[VERDICT, first], ...rest.map((line) => ['', line])]
+  return table([...rows.map((row) => row.map(printable)), ...(type === 'key' ? [] : verdict)])
 }
+
+const VERDICT = 'verified'
 
 /** Lists and their items line by line, each under its path: `roster[0].seat`. */
 function flat(name: string, value: JsonValue): readonly (readonly [string, string])[] {
@@ -28,6 +33,3 @@ function flat(name: string, value: JsonValue): readonly (readonly [string, strin
   }
   return Object.entries(value).flatMap(([key, item]) => flat(`${name}.${key}`, item))
 }
-
-const verdictLines = ({ verified, reason }: Described, columns: number): readonly string[] =>
-  wrap(`verified  ${verified} (${printable(reason)})`, columns)

@@ -12,7 +12,8 @@ export function eventLine(event: StampedNodeEvent): string | undefined {
     case 'stage':
       if (event.status === 'start') return undefined
       if (event.status === 'failed')
-        return `${event.stage} failed: ${printable(event.error?.message ?? 'no reason given')}`
+        // What ended the node is said in full once, by the command, when the node has stopped.
+        return `${event.stage} failed: ${printable(event.error?.name ?? 'no reason given')}`
       if (event.stage === 'ready') return undefined
       return `${event.stage} done after ${durationText(event.ms)}`
     case 'peer':
@@ -34,7 +35,7 @@ export function eventLine(event: StampedNodeEvent): string | undefined {
     case 'alarm':
       return `alarm ${event.code}: ${printable(event.detail)}`
     case 'stopped':
-      return `stopped: ${printable(event.error?.message ?? event.reason)}`
+      return `stopped: ${printable(event.error?.name ?? event.reason)}`
     default:
       return unreachable(event)
   }

@@ -7,9 +7,17 @@ export function printable(text: string): string {
   )
 }
 
-/** As `printable`, and addresses as people write them: `…GXtF3SS at 10.0.0.3:4001` instead of a multiaddr with two PeerIds. */
+/**
+ * As `printable`, in one line without stacks, and addresses as people write them: `…GXtF3SS at 10.0.0.3:4001` instead of a
+ * multiaddr with two PeerIds.
+ */
 export const readable = (text: string): string =>
-  printable(text)
+  printable(
+    text
+      .replace(/\n\s+at [^\n]+/g, '')
+      .trim()
+      .replace(/\s*\n\s*/g, ' ')
+  )
     .replace(/\/ip4\/([\d.]+)\/(?:tcp|udp)\/(\d+)/g, '$1:$2')
     .replace(/\/ip6\/([\da-f:.]+)\/(?:tcp|udp)\/(\d+)/gi, '[$1]:$2')
     .replace(/\/dns[46]?\/([\w.-]+)\/(?:tcp|udp)\/(\d+)/g, '$1:$2')

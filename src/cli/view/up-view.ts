@@ -69,7 +69,7 @@ export function upState(before: UpState, event: StampedNodeEvent): UpState {
     case 'waiting':
       return { ...state, waitingFor: event.waitingFor }
     case 'stopped':
-      return { ...state, ended: event.error?.message ?? event.reason }
+      return { ...state, ended: event.error?.name ?? event.reason }
     case 'writable':
     case 'member':
     case 'alarm':
@@ -145,12 +145,7 @@ function stageRow(state: UpState, stage: StageName, style: Style): readonly stri
     case 'done':
       return [style.green(symbols.done), stage, durationText(at.ms), factOf(state, stage)]
     case 'failed':
-      return [
-        style.red(symbols.failed),
-        stage,
-        durationText(at.ms),
-        style.red(printable(at.error?.message ?? 'failed'))
-      ]
+      return [style.red(symbols.failed), stage, durationText(at.ms), style.red(readable(at.error?.message ?? 'failed'))]
   }
 }
 
