@@ -163,6 +163,19 @@ describe('status', () => {
     ])
   })
 
+  it('in a short terminal keeps what is missing and what to do', () => {
+    const status = { ...READY, waitingFor: ['a majority'], advice: ['replace it'] }
+    const all = statusLines(status, plain)
+    const end = ['', '  waiting for', '    a majority', '', '  to do', '    replace it']
+    expect(all.slice(-6)).toEqual(end)
+    for (let rows = 7; rows < all.length; rows++) {
+      const lines = statusLines(status, plain, rows)
+      expect(lines.length).toBeLessThanOrEqual(rows)
+      expect([lines[0], ...lines.slice(-6)]).toEqual([all[0], ...end])
+    }
+    expect(statusLines(status, plain, all.length - 1)).toContain('    and 2 more')
+  })
+
   it('says which disk is which, and what to do', () => {
     const [first, second, third] = READY.members
     const reborn = { ...third!, storeId: '04', seat: undefined, role: 'learner', connected: true } as const

@@ -15,7 +15,8 @@ export interface Watched<T> {
   readonly read: (client: ControlClient, signal: AbortSignal) => Promise<T>
   /** The part whose change is worth a line. */
   readonly compare: (value: T) => unknown
-  readonly lines: (value: T, style: Style) => readonly string[]
+  /** Of at most `rows`, where a screen has no more. */
+  readonly lines: (value: T, style: Style, rows?: number) => readonly string[]
 }
 
 export async function watch<T>(io: Io, options: AskOptions, watched: Watched<T>): Promise<void> {
@@ -112,7 +113,7 @@ function peopleView<T>(io: Io, { compare, lines }: Watched<T>): View<T> {
   if (io.stdout.isTTY === true) {
     const block = liveBlock(io.stdout, io.clock)
     return {
-      show: (value) => block.update(() => lines(value, styleOf(io.stdout, io.env))),
+      show: (value) => block.update((rows) => lines(value, styleOf(io.stdout, io.env), rows)),
       close: () => block.close()
     }
   }

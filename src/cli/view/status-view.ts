@@ -4,7 +4,8 @@ import { durationText } from '../duration.ts'
 import type { Style } from './style.ts'
 import { plural, printable, readable, shortHash, shortPeer, table, wrap } from './text.ts'
 
-export function statusLines(status: NodeStatus, style: Style): readonly string[] {
+/** At most `rows` lines, as far as that is possible: what is missing and what to do stay, members and facts go first. */
+export function statusLines(status: NodeStatus, style: Style, rows = Number.POSITIVE_INFINITY): readonly string[] {
   const facts: (readonly [string, string])[] = [
     ['node', `${status.node}${seatText(status.members.find((member) => member.self)?.seat)}`],
     ['cluster', status.cluster ?? 'not founded yet'],
@@ -14,16 +15,28 @@ export function statusLines(status: NodeStatus, style: Style): readonly string[]
     ['listening', status.addresses.join('  ') || 'on no address'],
     ['running', durationText(status.uptimeMs)]
   ]
-  return [
-    headline(status, style),
-    ...table(
-      facts.map(([name, value]) => [style.dim(name), value]),
-      '  '
-    ),
-    ...section('members', memberLines(status.members, style), style),
+  const factLines = table(
+    facts.map(([name, value]) => [style.dim(name), value]),
+    '  '
+  )
+  const end = [
     ...section('waiting for', sentences(status.waitingFor, style), style),
     ...section('to do', sentences(status.advice, style), style)
   ]
+  const shownFacts = factLines.slice(0, Math.max(0, rows - end.length - 1))
+  const memberRows = rows - end.length - shownFacts.length - 1 - SECTION_HEAD_LINES
+  const members = firstOf(memberLines(status.members, style), memberRows, style)
+  return [headline(status, style), ...shownFacts, ...section('members', members, style), ...end]
+}
+
+/** A blank line and the title. */
+const SECTION_HEAD_LINES = 2
+
+/** As many as have room, the last of them saying how many more there are. */
+function firstOf(lines: readonly string[], rows: number, style: Style): readonly string[] {
+  if (lines.length <= rows) return lines
+  if (rows < 1) return []
+  return [...lines.slice(0, rows - 1), style.dim(`and ${lines.length - rows + 1} more`)]
 }
 
 const sentences = (texts: readonly string[], style: Style): readonly string[] =>
