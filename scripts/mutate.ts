@@ -31,6 +31,9 @@ const STRYKER = ['@stryker-mutator/core@10.1.1', '@stryker-mutator/vitest-runner
 const isNoCache = (path: string): boolean => !/node_modules[\\/]\.vite/.test(path)
 const NEEDED = ['package.json', 'package-lock.json', 'tsconfig.json', 'node_modules', 'src', 'test', 'docs', 'scripts']
 
+/** Models that are explored in seconds; that of raft takes too long to be explored for each change. */
+const MODELS: Readonly<Record<string, readonly string[]>> = { formation: ['test/model/formation.model.test.ts'] }
+
 interface Report {
   readonly files: Readonly<
     Record<
@@ -77,7 +80,7 @@ function prepare(): void {
   // Tables that lie beside the project are looked for beside each copy of it.
   const shared = join(dirname(root), 'shared')
   if (existsSync(shared)) for (const beside of [folder, sandboxes]) symlinkSync(shared, join(beside, 'shared'))
-  const include = rooms.map((room) => `test/${room}/**/*.test.ts`)
+  const include = rooms.flatMap((room) => [`test/${room}/**/*.test.ts`, ...(MODELS[room] ?? [])])
   writeFileSync(
     join(project, 'vitest.mutate.config.mjs'),
     `export default { test: { testTimeout: 30_000, include: ${JSON.stringify(include)} } }\n`

@@ -226,6 +226,15 @@ describe('a voter', () => {
     expect(b.status.term).toBe(term + 3)
   })
 
+  it('that supports one candidate campaigns no sooner because it refuses another, outdated one', () => {
+    const b = new Founder(B, 3, { term: 1, accepted: { term: 1, set: { claims: [A, B, C] } } })
+    b.connect(A, C)
+    const { deadline } = b.hear(A, ask(2, 1))
+    const refused = b.hear(C, ask(2))
+    expect(said(refused)).toEqual(['c#1 refuse'])
+    expect(refused.deadline).toBe(deadline)
+  })
+
   it('of an outdated candidate that has lost a founder waits', () => {
     const c = new Founder(C, 3, { term: 1, accepted: { term: 1, set: { claims: [A, B, C] } } })
     c.connect(A)
@@ -284,8 +293,18 @@ describe('an acceptance', () => {
     expect(b.persisted(1).sign).toEqual({ term: 1, payload })
     expect(said(b.signed(2, payload))).toEqual([])
     expect(said(b.signed(1, fakeCrypto.acceptancePayload(2, TWO)))).toEqual([])
+    expect(said(b.signed(2, fakeCrypto.acceptancePayload(2, TWO)))).toEqual([])
     b.hear(A, ask(2, 1))
     expect(said(b.signed(1, payload))).toEqual([])
+  })
+
+  it('whose leader is gone when it is signed is sent to nobody', () => {
+    const b = new Founder(B, 3)
+    b.connect(A, C)
+    b.hear(A, { type: 'propose', term: 1, set: { claims: [A, B, C] } })
+    const { sign } = b.persisted(1)
+    b.disconnect(A)
+    expect(said(b.signed(1, sign!.payload))).toEqual([])
   })
 
   it('is said again to its leader only in its own term', () => {
