@@ -163,19 +163,21 @@ test('a majority is asked of its voters and of nobody else', () => {
 })
 
 describe('a disk that does not answer', () => {
-  /** A follower in term 1 whose write is under way since time 0; its election timeout is over. */
+  const SINCE = 70
+
+  /** A follower in term 1 whose write is under way since `SINCE`; its election timeout is over. */
   function waiting(diskStallMs: number): { readonly raft: Raft; readonly deadline: number } {
     const { raft } = new Member({ timing: { ...TIMING, diskStallMs } })
     const append: RaftMessage = { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: log(1) }
-    const { deadline } = raft.step({ type: 'message', from: 'n2', message: append }, 0)
+    const { deadline } = raft.step({ type: 'message', from: 'n2', message: append }, SINCE)
     return { raft, deadline: deadline! }
   }
 
   test('keeps a follower from campaigning from the moment on at which it counts as stalled', () => {
     const { deadline } = waiting(1000)
     for (const [stallMs, role] of [
-      [deadline + 1, 'candidate'],
-      [deadline, 'follower'],
+      [deadline - SINCE + 1, 'candidate'],
+      [deadline - SINCE, 'follower'],
       [1, 'follower']
     ] as const) {
       const { raft } = waiting(stallMs)
@@ -201,6 +203,7 @@ test('a write is confirmed once, with all before it', () => {
     undefined,
     30
   ])
+  expect(writes.persisted).toBe(2)
   expect([writes.confirm(3), writes.oldestAt()]).toEqual([3, undefined])
 })
 
