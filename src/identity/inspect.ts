@@ -39,14 +39,6 @@ export function inspectDocument(input: Uint8Array | string, genesis?: VerifiedGe
   return nothing('it is not a document of this version of Quorate, or was damaged')
 }
 
-/** The lines of a description, for a terminal. */
-export function formatDescription(description: Description): readonly string[] {
-  const { type, verified, reason, facts } = description
-  const width = Math.max(8, ...Object.keys(facts).map((name) => name.length))
-  const lines = Object.entries(facts).map(([name, value]) => `${name.padEnd(width)}  ${factText(value)}`)
-  return [`${'type'.padEnd(width)}  ${type}`, ...lines, `${'verified'.padEnd(width)}  ${verified} (${reason})`]
-}
-
 type Reader = readonly [
   Description['type'],
   (bytes: Uint8Array) => unknown,
@@ -216,5 +208,3 @@ function asText(bytes: Uint8Array): string | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   return /^[\t\n\r\x20-\x7e]*$/.test(text) ? text.trim() : undefined
 }
-
-const factText = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value))

@@ -96,6 +96,7 @@ export class Reporter {
   }
 
   listening(addresses: readonly string[]): void {
+    this.#leaderlessSince = this.#init.clock.now()
     this.#emit({ event: 'listening', addresses })
     // A founding size of one has nobody to discover.
     if (this.#init.foundingSize() === 1) {
