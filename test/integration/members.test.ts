@@ -38,6 +38,9 @@ const ask = async <T>(node: string, ...words: readonly string[]): Promise<T> => 
   return JSON.parse(stdout) as T
 }
 
+/** On a busy machine leadership may move at any time. */
+const VOTES = /follower|candidate|leader/
+
 const statusOf = (node: string): Promise<NodeStatus> => ask<NodeStatus>(node, 'status')
 
 const refusal = async (node: string, ...words: readonly string[]): Promise<Record<string, unknown>> => {
@@ -123,7 +126,7 @@ describe('a disk that was set back', () => {
     await loseDisk(name)
     await yard.start(name).ready()
     await ask(name, 'replace', peer)
-    expect((await statusOf(name)).role).toBe('follower')
+    expect((await statusOf(name)).role).toMatch(VOTES)
   })
 })
 
@@ -146,7 +149,7 @@ describe('a machine with a join token', () => {
     const done = fourth.events.filter((event) => event.event === 'stage' && event.status === 'done')
     expect(done).toHaveLength(8)
     await nodes[0]!.until('the vote of the fourth', is('voter', peer))
-    expect((await statusOf('n4')).role).toMatch(/follower|leader/)
+    expect((await statusOf('n4')).role).toMatch(VOTES)
 
     // Somebody else with the same line.
     const copy = yard.start('n5', { token: ticket })
@@ -186,7 +189,7 @@ describe('an operator', () => {
     await nodes.get(b)!.until('the demotion', is('learner', peer(b)))
     expect((await statusOf(b)).advice).toEqual([expect.stringContaining(`\`quorate promote ${peer(b)}\``)])
     await ask(b, 'promote', peer(b))
-    expect((await statusOf(b)).role).toBe('follower')
+    expect((await statusOf(b)).role).toMatch(VOTES)
 
     await ask(a, 'remove', peer(c))
     await nodes.get(c)!.until('the removal', (event) => event.event === 'alarm' && event.code === 'removed')
@@ -206,6 +209,11 @@ describe('an operator', () => {
     })
 
     await nodes.get(b)!.kill()
+    for (const name of [leader!, a]) {
+      const isThere = async (): Promise<boolean | undefined> =>
+        (await statusOf(name)).members.find(({ peerId }) => peerId === peer(b))?.connected
+      await eventually(isThere).toBe(false)
+    }
     const error = await refusal(leader!, 'remove', peer(a))
     expect(error).toMatchObject({ name: 'RequestRefusedError', reason: 'would-lose-quorum' })
     expect(error['message']).toContain(
