@@ -31,7 +31,7 @@ function note(found: Found, system: string, ms: number): void {
 
 /** One of our rounds: what the survivors' clients see, and what the new leader says. */
 async function crash(yard: Yard, found: Found): Promise<void> {
-  const old = leaderOf(yard)
+  const old = await leaderOf(yard)
   const clients = yard
     .living()
     .filter((life) => life !== old)

@@ -75,7 +75,7 @@ async function idle(report: Report): Promise<string[][]> {
   try {
     await yard.prepare()
     await yard.startAll()
-    const leader = leaderOf(yard)
+    const leader = await leaderOf(yard)
     // Compilation and collection after the start are not what idling costs.
     await passed(IDLE_MS)
     const before = yard.lives.map(({ child }) => processCost(child.pid!).cpuMs)

@@ -18,7 +18,7 @@ interface Traced {
 }
 
 async function traced(yard: Yard): Promise<Traced> {
-  const old = leaderOf(yard)
+  const old = await leaderOf(yard)
   const survivors = yard.living().filter((life) => life !== old)
   const round = await loseLeader(yard, 'kill')
   const rows: { at: number; row: string[] }[] = []

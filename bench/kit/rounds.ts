@@ -26,29 +26,32 @@ export interface Round {
   readonly terms: number
 }
 
-/** The node that leads by its own account, when all that live agree. */
-export function leaderOf(yard: Yard): Life {
-  const living = yard.living()
-  const newest = living.map(({ leader }) => leader).reduce((a, b) => ((a?.term ?? 0) >= (b?.term ?? 0) ? a : b))
-  const leader = living.find(({ peerId }) => peerId === newest?.leader)
-  if (leader === undefined || living.some((life) => life.leader?.leader !== newest!.leader)) {
-    throw new Error('the nodes do not agree about the leader before a round')
+/** The node that all that live take for the leader, itself included; when they do not agree, the next news may end that. */
+export async function leaderOf(yard: Yard): Promise<Life> {
+  for (;;) {
+    const living = yard.living()
+    const named = new Set(living.map(({ leader }) => leader?.leader))
+    const leader = living.find(({ peerId }) => named.has(peerId))
+    if (named.size === 1 && leader !== undefined) return leader
+    await Promise.any(living.map((life) => life.until('leader', () => true, life.events.length)))
   }
-  return leader
 }
 
 /** `meanwhile` is called when the signal has been sent. */
 export async function loseLeader(yard: Yard, loss: Loss, meanwhile: () => void = () => {}): Promise<Round> {
-  const old = leaderOf(yard)
+  const old = await leaderOf(yard)
   const { term } = old.leader!
   const others = yard.living().filter((life) => life !== old)
-  const marks = new Map(others.map((life) => [life, life.events.length]))
+  const marks = new Map(yard.living().map((life) => [life, life.events.length]))
   const from = (life: Life): number => marks.get(life)!
   const mark = old.events.length
-  const at = await strike(old, loss)
+  const { at, refused } = await strike(old, loss)
   meanwhile()
+  // A hand-over that goes wrong may end with the old leader in a new term, or in its old one: then there was no round.
+  const heirs = loss === 'transfer' ? [...others, old] : others
+  if (refused && (await leaderOf(yard)).leader!.term === term) return loseLeader(yard, loss, meanwhile)
   const writable = await Promise.any(
-    others.map((life) => life.until('writable', (event) => event.term > term, from(life)))
+    heirs.map((life) => life.until('writable', (event) => event.term > term, from(life)))
   )
   const known = await Promise.all(others.map((life) => life.until('leader', knows(writable), from(life))))
   const missed = others.flatMap((life) =>
@@ -71,19 +74,29 @@ const knows =
   (event: EventOf<'leader'>): boolean =>
     event.leader === node && event.term === term
 
-function strike(old: Life, loss: Loss): Promise<number> | number {
+interface Strike {
+  readonly at: number
+  /** A hand-over that nobody took in time. */
+  readonly refused: boolean
+}
+
+async function strike(old: Life, loss: Loss): Promise<Strike> {
   switch (loss) {
     case 'kill':
-      return old.signal('SIGKILL')
+      return { at: old.signal('SIGKILL'), refused: false }
     case 'pause':
-      return old.signal('SIGSTOP')
+      return { at: old.signal('SIGSTOP'), refused: false }
     case 'stop':
-      return old.signal('SIGTERM')
+      return { at: old.signal('SIGTERM'), refused: false }
     case 'transfer': {
       const at = wallNow()
-      return controlClient(old.dataDir)
+      const refused = await controlClient(old.dataDir)
         .transfer()
-        .then(() => at)
+        .then(
+          () => false,
+          () => true
+        )
+      return { at, refused }
     }
   }
 }
