@@ -64,6 +64,9 @@ const boundMs = (refusals: number): number =>
 
 /** How often somebody asks for something: from busy, so that cut-off leaders hold entries of their own, to idle. */
 const EVERY_MS = [40, 150, 500, 1_500]
+/** The share of callers that ask for much at once. */
+const HURRIED = 0.06
+const HURRIED_REQUESTS = 12
 
 export function run(init: RunInit): RunResult {
   return isolated(() => new Run(init).run())
@@ -133,7 +136,11 @@ class Run {
     const again = (): void => {
       const machine = world.founders[random.int(0, world.founders.length - 1)]!
       const dice = random.next()
-      if (machine.process !== undefined && world.oracle.founded) this.#ask(machine.process, dice)
+      // Now and then somebody is in a hurry: a log that is long where nobody hears it.
+      const times = random.next() < HURRIED ? HURRIED_REQUESTS : 1
+      for (let i = 0; i < times; i++) {
+        if (machine.process !== undefined && world.oracle.founded) this.#ask(machine.process, dice)
+      }
       world.after(Math.ceil(everyMs * 1_000 * (0.2 + 1.6 * random.next())), again)
     }
     world.after(everyMs * 1_000, again)
