@@ -42,7 +42,9 @@ function checkFiles({ files }: Packed): void {
   for (const path of [...doors, 'bin/quorate.js', 'README.md', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT']) {
     check(paths.includes(path), `the tarball holds ${path}`)
   }
-  const stray = paths.find((path) => !/^(?:bin|dist|docs|examples|src)\/|^[A-Z][A-Z-]*(?:\.md)?$|^package\.json$/.test(path))
+  const stray = paths.find(
+    (path) => !/^(?:bin|dist|docs|examples|src)\/|^[A-Z][A-Z-]*(?:\.md)?$|^package\.json$/.test(path)
+  )
   check(stray === undefined, `the tarball holds nothing else${stray === undefined ? '' : `, but there is ${stray}`}`)
 }
 
