@@ -77,12 +77,15 @@ export class Progress {
     return true
   }
 
-  /** Back to one append at a time, from what is certain. */
+  /**
+   * Back to one append at a time, from what is certain. Who is being probed already goes on from the best guess so far: in a
+   * new term nothing is certain of it yet, and to begin at the first entry would send it the whole log once more.
+   */
   probe(): void {
+    if (this.state === 'replicate') this.next = this.match + 1
     this.state = 'probe'
     this.probing = false
     this.#inflight.clear()
-    this.next = this.match + 1
   }
 
   #replicate(): void {
