@@ -13,6 +13,7 @@ import {
   HISTORY_VERSIONS_MAX,
   PROBLEMS_MAX
 } from './limits.ts'
+import { Recent } from './recent.ts'
 import type { ApplyResult, ConfigHeader, ConfigProblem, ConfigRecord, ConfigSet, ConfigState } from './types.ts'
 import type { ValidateConfig } from './types.ts'
 
@@ -43,7 +44,13 @@ export function initialConfig(text: string): ConfigState {
   const digest = configDigest(text)
   const fields = { version: 1, previousHash: NO_HASH, digest, author: 'genesis', reason: 'initial config', at: 0 }
   const current = { ...fields, hash: chainHash(fields), index: 0, term: 0, value: read.value, text }
-  return { current, history: [current], older: [], answered: [] }
+  return {
+    current,
+    history: [current],
+    older: Recent.empty(),
+    answered: Recent.empty(({ requestId }) => requestId),
+    historyLetters: text.length
+  }
 }
 
 export function applyCommand(state: ConfigState, entry: AppliedEntry, validate: ValidateConfig): Applied {
@@ -51,7 +58,7 @@ export function applyCommand(state: ConfigState, entry: AppliedEntry, validate: 
   if (decoded.type === 'malformed') return { state, result: decoded, repeated: false, requestId: undefined }
   const { command } = decoded
   const { requestId } = command
-  const before = state.answered.find((answered) => answered.requestId === requestId)
+  const before = state.answered.find(requestId)
   if (before !== undefined) return { state, result: before.result, repeated: true, requestId }
   const verdict = judgeCommand(state, command, validate)
   if (verdict.type !== 'accepted')
@@ -108,17 +115,19 @@ function nextRecord(state: ConfigState, entry: AppliedEntry, command: ConfigSet,
 }
 
 function append(state: ConfigState, record: ConfigRecord): ConfigState {
-  const history = [...state.history, record]
-  const older = [...state.older]
-  let letters = 0
-  for (const kept of history) letters += kept.text.length
+  let { older } = state
+  let letters = state.historyLetters + record.text.length
+  let gone = 0
   // The new version always stays, however large: history never empties.
-  while (history.length > 1 && (history.length > HISTORY_VERSIONS_MAX || letters > HISTORY_LETTERS_MAX)) {
-    const oldest = history.shift()!
+  for (const oldest of state.history) {
+    if (state.history.length - gone < HISTORY_VERSIONS_MAX && letters <= HISTORY_LETTERS_MAX) break
     letters -= oldest.text.length
-    older.push(headerOf(oldest))
+    older = older.add(headerOf(oldest), HEADERS_MAX)
+    gone++
   }
-  return { ...state, current: record, history, older: older.slice(-HEADERS_MAX) }
+  const history = state.history.slice(gone)
+  history.push(record)
+  return { ...state, current: record, history, older, historyLetters: letters }
 }
 
 function headerOf(record: ConfigRecord): ConfigHeader {
@@ -127,5 +136,5 @@ function headerOf(record: ConfigRecord): ConfigHeader {
 }
 
 function remember(state: ConfigState, { requestId }: ConfigSet, result: ApplyResult): ConfigState {
-  return { ...state, answered: [...state.answered.slice(1 - ANSWERS_MAX), { requestId, result }] }
+  return { ...state, answered: state.answered.add({ requestId, result }, ANSWERS_MAX) }
 }

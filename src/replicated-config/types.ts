@@ -1,5 +1,6 @@
 /** What the replicated config is told, what it answers, and what it remembers. `index.ts` explains the rules. */
 import type { JsonValue } from '../core/json.ts'
+import type { Recent } from './recent.ts'
 
 /** A proposed change, as it rides in a `command` entry of the log. */
 export interface ConfigSet {
@@ -75,7 +76,9 @@ export interface ConfigState {
   /** The newest versions in full, oldest first; the last is `current`. */
   readonly history: readonly ConfigRecord[]
   /** Versions whose value was let go, oldest first; together with `history` they are contiguous. */
-  readonly older: readonly ConfigHeader[]
-  /** The latest answers, oldest first. */
-  readonly answered: readonly AnsweredRequest[]
+  readonly older: Recent<ConfigHeader>
+  /** The latest answers, oldest first, by requestId. */
+  readonly answered: Recent<AnsweredRequest>
+  /** UTF-16 code units of the texts in `history`. */
+  readonly historyLetters: number
 }
