@@ -61,11 +61,14 @@ export class Callers {
     try {
       this.#tell?.({ type: 'request', request })
       return await promise
+    } catch (error) {
+      // After an outcome there is nothing left to cancel.
+      this.#tell?.({ type: 'cancel', requestId })
+      throw error
     } finally {
       deadline?.cancel()
       signal?.removeEventListener('abort', onAbort)
       this.#waiters.delete(requestId)
-      this.#tell?.({ type: 'cancel', requestId })
     }
   }
 }

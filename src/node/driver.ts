@@ -18,7 +18,7 @@ import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '
 import type { Storage } from '../storage/port.ts'
 
 export interface DriverInit {
-  readonly replica: Pick<Replica, 'start' | 'step'>
+  readonly replica: Pick<Replica, 'start' | 'stepAll'>
   readonly storage: Pick<Storage, 'write'>
   readonly clock: Clock
   readonly send: (peerId: string, frame: Uint8Array) => void
@@ -34,11 +34,12 @@ const LATE_MS = 5
 
 export class Driver {
   readonly #init: DriverInit
-  readonly #inputs: ReplicaInput[] = []
+  #inputs: ReplicaInput[] = []
   /** By rising `after`: writes are numbered in the order of the steps. */
   #waiting: { readonly after: number; readonly to: string; readonly frame: Uint8Array }[] = []
   #durable = 0
   #stepping = false
+  #scheduled = false
   #stopped = false
   #timer: Timer | undefined
   #timerAt = Infinity
@@ -58,27 +59,40 @@ export class Driver {
     this.#drain()
   }
 
-  /** Never re-enters a step: an input that arises while one is carried out waits for its turn. */
+  /**
+   * Never re-enters a step: an input that arises while one is carried out waits for its turn. Frames and requests come in
+   * heaps (one chunk of a stream, callers that were all answered at once), so they wait for the end of this microtask and are
+   * taken together: one entry batch, one write, one message for all of them. Everything else is taken at once, behind them.
+   */
   input(input: ReplicaInput): void {
     if (this.#stopped) return
     this.#inputs.push(input)
-    if (!this.#stepping) this.#drain()
+    if (this.#stepping) return
+    if (!comesInHeaps(input)) this.#drain()
+    else if (!this.#scheduled) {
+      this.#scheduled = true
+      queueMicrotask(() => {
+        this.#scheduled = false
+        if (!this.#stepping) this.#drain()
+      })
+    }
   }
 
   /** Idempotent; may be called from within `onEvent` and `onOutcome`. */
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
-    this.#inputs.length = 0
+    this.#inputs = []
     this.#waiting = []
   }
 
   #drain(): void {
     this.#stepping = true
     try {
-      for (let input = this.#inputs.shift(); input !== undefined && !this.#stopped; input = this.#inputs.shift()) {
-        this.#forgetSession(input)
-        this.#carryOut(this.#init.replica.step(input, this.#init.clock.now()))
+      while (this.#inputs.length > 0 && !this.#stopped) {
+        const inputs = this.#nextRun()
+        this.#forgetSession(inputs[0]!)
+        this.#carryOut(this.#init.replica.stepAll(inputs, this.#init.clock.now()))
       }
     } catch (error) {
       // The core never throws on input; this is a bug, and its state can no longer be trusted.
@@ -86,6 +100,12 @@ export class Driver {
     } finally {
       this.#stepping = false
     }
+  }
+
+  /** Frames and requests that stand one behind the other, or one other input. */
+  #nextRun(): readonly ReplicaInput[] {
+    const end = this.#inputs.findIndex((input) => !comesInHeaps(input))
+    return this.#inputs.splice(0, end === -1 ? this.#inputs.length : Math.max(1, end))
   }
 
   /** What was decided before the session came or went was meant for the one before. */
@@ -157,3 +177,5 @@ export class Driver {
     this.#init.onFatal(error)
   }
 }
+
+const comesInHeaps = ({ type }: ReplicaInput): boolean => type === 'frame' || type === 'request'

@@ -7,7 +7,7 @@ import type { Formation, FormationEffects, FormationInput, FoundingCertificate }
 import { encodeFormationState } from '../formation/state.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { isJoint } from '../raft/configuration.ts'
-import { createRaft, type Raft } from '../raft/index.ts'
+import { createRaft, type Raft, type RaftMessage } from '../raft/index.ts'
 import type { Entry, Membership, RaftEffects, RaftEvent, RaftInit, RaftInput, RaftStatus } from '../raft/types.ts'
 import {
   BOOTS_CELL,
@@ -56,6 +56,7 @@ export class Replica {
   #lastRef = 0
   #bootWrites = 0
   #bootsWritten: Uint8Array
+  #encoded: { readonly message: RaftMessage; readonly bytes: Uint8Array } | undefined
   #formationDeadline: number | undefined
   #raftDeadline: number | undefined
 
@@ -115,6 +116,18 @@ export class Replica {
   }
 
   step(input: ReplicaInput, now: number): ReplicaEffects {
+    return this.stepAll([input], now)
+  }
+
+  /** Several inputs of one moment, in their order; what they ask for leaves together, and requests are proposed as one batch. */
+  stepAll(inputs: readonly ReplicaInput[], now: number): ReplicaEffects {
+    for (const input of inputs) this.#take(input, now)
+    this.#requests.pump(now)
+    this.#newcomers.pump(now)
+    return this.#flush()
+  }
+
+  #take(input: ReplicaInput, now: number): void {
     switch (input.type) {
       case 'tick':
         if (isDue(this.#formationDeadline, now)) this.#toFormation({ type: 'tick' }, now)
@@ -142,9 +155,6 @@ export class Replica {
         this.#requests.cancel(input.requestId)
         break
     }
-    this.#requests.pump(now)
-    this.#newcomers.pump(now)
-    return this.#flush()
   }
 
   /** Consensus alone, for whoever looks after every step: a simulator's invariants. Undefined until founded. */
@@ -255,6 +265,16 @@ export class Replica {
   #sendTo(incarnation: string, frame: Frame, after: number): void {
     const peerId = this.#sessions.peerOf(incarnation)
     if (peerId !== undefined) this.#send(peerId, frame, after)
+  }
+
+  /** A leader tells the same to several: such a message is one object, and becomes bytes once. */
+  #sendRaft(incarnation: string, message: RaftMessage, after: number): void {
+    const peerId = this.#sessions.peerOf(incarnation)
+    if (peerId === undefined) return
+    if (this.#encoded?.message !== message) {
+      this.#encoded = { message, bytes: encodeFrame({ kind: 'raft', message }, this.#scope()) }
+    }
+    this.#outbox.send(peerId, this.#encoded.bytes, after)
   }
 
   #receive(from: string, bytes: Uint8Array, now: number): void {
@@ -382,8 +402,8 @@ export class Replica {
       })
     }
     const after = this.#outbox.after('raft', effects.sendAfterWrite)
-    for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'raft', message }, 0)
-    for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'raft', message }, after)
+    for (const { to, message } of effects.send) this.#sendRaft(to, message, 0)
+    for (const { to, message } of effects.sendAfter) this.#sendRaft(to, message, after)
     for (const event of effects.events) this.#fromRaftEvent(event, now)
     for (const entry of effects.committed) this.#apply(entry, now)
     const applied = effects.committed.at(-1)

@@ -12,7 +12,7 @@
  */
 import { fromHex, toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
-import type { Outcome, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
+import type { Outcome, Proposal, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
 import { decodeRedeem } from '../membership/redemptions.ts'
 import { type ForwardedOperation, type Frame, operationProblem } from './frames.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
@@ -134,7 +134,7 @@ export class RequestDesk {
 
   #finishReads(): void {
     const index = this.#appliedIndex
-    for (const { request, readIndex } of [...this.#pending.values()]) {
+    for (const { request, readIndex } of this.#pending.values()) {
       if (readIndex !== undefined && readIndex <= index) this.#finish(request.requestId, this.#around.leader().peerId)
     }
   }
@@ -146,9 +146,9 @@ export class RequestDesk {
     if (outcast !== undefined) return this.#endAll(outcast)
     const { peerId: leader, term } = this.#around.leader()
     if (leader === undefined) return
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.ref !== undefined || pending.readIndex !== undefined || !this.#pending.has(pending.request.requestId))
-        continue
+    const proposals: Proposal[] = []
+    for (const pending of this.#pending.values()) {
+      if (pending.ref !== undefined || pending.readIndex !== undefined) continue
       if (isHandedOver(pending, leader)) {
         this.#finish(pending.request.requestId, leader)
         continue
@@ -159,9 +159,27 @@ export class RequestDesk {
       pending.askedTerm = term
       pending.mayBeLogged = pending.request.type === 'command'
       pending.retryAt = now + RETRY_MS
-      if (leader === this.#around.selfPeerId) this.#propose(pending, now)
-      else this.#around.send(leader, forwardFrame(pending.request))
+      if (leader !== this.#around.selfPeerId) this.#around.send(leader, forwardFrame(pending.request))
+      else if (pending.request.type === 'command')
+        proposals.push({ ref: this.#refer(pending), data: pending.request.data })
+      else {
+        this.#proposeAll(proposals.splice(0), now)
+        this.#propose(pending, now)
+      }
     }
+    this.#proposeAll(proposals, now)
+  }
+
+  /** Commands that wait at the same time share one append and one write. */
+  #proposeAll(proposals: readonly Proposal[], now: number): void {
+    if (proposals.length > 0) this.#around.toRaft({ type: 'propose-batch', proposals }, now)
+  }
+
+  /** The ref under which our core has it. */
+  #refer(pending: Pending, ref = this.#around.nextRef()): number {
+    pending.ref = ref
+    this.#byRef.set(ref, pending)
+    return ref
   }
 
   /**
@@ -325,8 +343,7 @@ export class RequestDesk {
     const { requestId } = pending.request
     const input = this.#inputOf(operationOf(pending.request), this.#around.incarnationOf(this.#around.selfPeerId))
     if ('ref' in input) {
-      pending.ref = input.ref
-      this.#byRef.set(input.ref, pending)
+      this.#refer(pending, input.ref)
       this.#around.toRaft(input, now)
     } else if (input.status === 'retry') this.#tryAgain(pending, now)
     else if (input.status === 'done') this.#finish(requestId, this.#around.selfPeerId)

@@ -72,12 +72,20 @@ function makeDriver({
   const driver: Driver = new Driver({
     replica: {
       start: () => effects(start),
-      step(input) {
-        log.push(`step ${input.type}`)
-        steps.push(input)
-        const wanted = step(input)
-        log.push(`stepped ${input.type}`)
-        return effects(wanted)
+      stepAll(inputs) {
+        const types = inputs.map(({ type }) => type).join(' and ')
+        log.push(`step ${types}`)
+        steps.push(...inputs)
+        const wanted = inputs.map((input) => effects(step(input)))
+        log.push(`stepped ${types}`)
+        return {
+          writes: wanted.flatMap((one) => one.writes),
+          sends: wanted.flatMap((one) => one.sends),
+          sign: wanted.flatMap((one) => one.sign),
+          outcomes: wanted.flatMap((one) => one.outcomes),
+          events: wanted.flatMap((one) => one.events),
+          deadline: wanted.at(-1)!.deadline
+        }
       }
     },
     storage: {
@@ -285,6 +293,42 @@ describe('one step at a time', () => {
     driver.start()
     await settled()
     expect(steps).toEqual([{ type: 'signed', term: 3, payload, signature: utf8('signature') }])
+  })
+})
+
+describe('heaps', () => {
+  it('frames and requests of one microtask are one step; whatever else comes is taken at once, behind them', async () => {
+    const { driver, log } = makeDriver()
+    const frame = (from: string) => driver.input({ type: 'frame', from, frame: utf8('said') })
+    const request = (requestId: string) => driver.input({ type: 'request', request: { type: 'leave', requestId } })
+    driver.start()
+    frame('a')
+    request('1')
+    expect(log).toEqual([])
+    await settled()
+    expect(log).toEqual(['step frame and request', 'stepped frame and request'])
+    log.length = 0
+    frame('a')
+    frame('b')
+    driver.input({ type: 'session-close', peerId: 'a' })
+    driver.input({ type: 'tick' })
+    request('2')
+    await settled()
+    expect(log.filter((line) => line.startsWith('step '))).toEqual([
+      'step frame and frame',
+      'step session-close',
+      'step tick',
+      'step request'
+    ])
+  })
+
+  it('what waits for its microtask when the driver stops is never taken', async () => {
+    const { driver, steps } = makeDriver()
+    driver.start()
+    driver.input({ type: 'frame', from: 'a', frame: utf8('said') })
+    driver.stop()
+    await settled()
+    expect(steps).toEqual([])
   })
 })
 
