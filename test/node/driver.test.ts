@@ -346,6 +346,20 @@ describe('the timer', () => {
     expect(clock.timers.size).toBe(0)
   })
 
+  it('a deadline that has come already is a tick at once, one and no chain of them; a late one is left to the timer', () => {
+    let deadline: number | undefined
+    const { clock, driver, steps } = makeDriver({ step: () => ({ deadline }) })
+    driver.start()
+    deadline = 0
+    driver.input({ type: 'session-close', peerId: 'a' })
+    expect(steps.map(({ type }) => type)).toEqual(['session-close', 'tick'])
+    expect(clock.timers.size).toBe(1)
+    steps.length = 0
+    clock.time = 100
+    driver.input({ type: 'session-close', peerId: 'b' })
+    expect(steps.map(({ type }) => type)).toEqual(['session-close'])
+  })
+
   it('that fires late lets the sockets speak first', () => {
     const { clock, driver, steps } = makeDriver({ start: { deadline: 100 } })
     driver.start()
