@@ -1,6 +1,17 @@
 /** Who is not of this cluster gets no further than admission, whichever side dials, and both sides say why. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { generateLocalKey, type StampedNodeEvent } from '../../src/index.ts'
+import { fromHex } from '../../src/core/bytes.ts'
+import { secureBytes } from '../../src/core/random.ts'
+import { makeClaim } from '../../src/identity/claim.ts'
+import { generateLocalKey, parseToken, type StampedNodeEvent } from '../../src/index.ts'
+import {
+  type Admitted,
+  decodeVerdict,
+  encodeHello,
+  encodeVerdict,
+  HELLO_VERSION
+} from '../../src/membership/admission.ts'
+import { createQuorateLibp2p } from '../../src/transport/libp2p/create-libp2p.ts'
 import { founding, type NodeProcess, Yard } from './processes.ts'
 
 let yard: Yard
@@ -94,5 +105,57 @@ describe('a node of another cluster on the same LAN', () => {
     // Its own start already refuses: nothing is gained by dialling with a token of somebody else.
     expect((await wrong.exited).code).not.toBe(0)
     expect(wrong.stderr + JSON.stringify(wrong.events)).toContain(stranger)
+  })
+
+  it('is told by a node that its token was altered', async () => {
+    const { tokens, domainId } = await founding('altered', 2)
+    const first = yard.start('n1', { token: tokens[0]! })
+    const address = await addressOf(first)
+    // Our own start would refuse such a token, so this peer speaks the exchange by hand, over the real transport.
+    const key = generateLocalKey()
+    const token = parseToken(tokens[1]!)
+    const claim = await makeClaim({
+      node: key.signer,
+      storeId: secureBytes(16),
+      nonce: secureBytes(16),
+      by: { type: 'token', token }
+    })
+    // The bundle ends with the token's last signature.
+    claim[claim.byteLength - 1]! ^= 1
+    const hello = encodeHello({
+      version: HELLO_VERSION,
+      domainId: fromHex(domainId)!,
+      generation: 1,
+      claim,
+      boot: 1,
+      bootNonce: secureBytes(16),
+      clusterId: undefined,
+      addressRecord: undefined,
+      wallMs: Date.now(),
+      agent: 'forger',
+      needGenesis: false
+    })
+    const { transport } = await createQuorateLibp2p({
+      seed: key.seed.reveal(),
+      domainId: fromHex(domainId)!,
+      listen: [],
+      gate: {
+        hello: () => hello,
+        judge: () => ({ type: 'admitted', admitted: {} as Admitted, verdict: encodeVerdict({ ok: true }) }),
+        readVerdict(bytes) {
+          const verdict = decodeVerdict(bytes)
+          return verdict.ok ? verdict : { ok: false, refusal: { code: verdict.code, detail: verdict.detail } }
+        }
+      }
+    })
+    await transport.start({ onSessionOpen() {}, onSessionClose() {}, onFrame() {}, onRefused() {} })
+    try {
+      const dial = transport.dial({ peerId: undefined, addresses: [address] }, { signal: AbortSignal.timeout(20_000) })
+      await expect(dial).rejects.toMatchObject({ by: 'them', refusal: { code: 'bad-signature' } })
+      const ours = await first.until('our own word on it', refused('bad-signature'))
+      expect(ours).toMatchObject({ peer: key.signer.peerId, source: 'us' })
+    } finally {
+      await transport.stop()
+    }
   })
 })
