@@ -6,6 +6,6 @@
  *   for (const { name, run } of storageConformance) test(name, () => run(createMyHarness))
  */
 export { storageConformance } from './storage.ts'
-export type { StorageConformanceCase, StorageHarness } from './storage.ts'
+export type { StorageConformanceCase, StorageHarness } from './storage-kit.ts'
 export { toyGate, transportConformance } from './transport.ts'
 export type { TransportConformanceCase, TransportHarness, TransportHarnessNode, ToyGateInit } from './transport.ts'

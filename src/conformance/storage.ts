@@ -11,101 +11,16 @@ import { utf8 } from '../core/bytes.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { seededRandom } from '../core/random.ts'
-import type { Recovered, Storage, StoredEntry, WriteBatch } from '../storage/port.ts'
-
-/** One disk, and one process at a time on it. Each case gets a new one. */
-export interface StorageHarness {
-  /** Opens the store on this harness's disk; the one opened before was closed or has crashed. */
-  open(): Promise<Storage>
-  /** The process that has the store open dies, and everything that was not synced is lost. */
-  crash(): Promise<void>
-  /** The sync that comes next fails. Absent where that cannot be arranged; its cases then pass without a check. */
-  failNextSync?(): void
-  dispose(): Promise<void>
-}
-
-export interface StorageConformanceCase {
-  readonly name: string
-  readonly run: (createHarness: () => Promise<StorageHarness>) => Promise<void>
-}
-
-/** The state that a list of batches leads to; the reference for every comparison. */
-export class StorageModel {
-  readonly cells = new Map<string, Uint8Array>()
-  entries: StoredEntry[] = []
-
-  apply({ cells = [], entries = [] }: WriteBatch): void {
-    for (const { name, value } of cells) this.cells.set(name, value)
-    const first = entries[0]
-    if (first !== undefined) this.entries = [...this.entries.slice(0, first.index - 1), ...entries]
-  }
-
-  static after(batches: readonly WriteBatch[]): StorageModel {
-    const model = new StorageModel()
-    for (const batch of batches) model.apply(batch)
-    return model
-  }
-}
-
-/** Comparable and printable; equal exactly when the states are. */
-export function describeState({ cells, entries }: Pick<Recovered, 'cells' | 'entries'>): string {
-  const sorted = Array.from(cells, ([name, value]) => `${name}=${hex(value)}`).toSorted()
-  const log = entries.map(({ index, term, type, data }) => `${index}/${term}/${type}:${hex(data)}`)
-  return [...sorted, ...log].join('\n')
-}
-
-/** A batch that fits behind a log of `lastIndex` entries: cells, appended entries, or a replaced suffix. */
-export function randomBatch(random: Random, lastIndex: number, valueBytesMax = 200): WriteBatch {
-  const bytes = (): Uint8Array => {
-    // One in four is all zeros, which is what a lost sector reads as.
-    const fill = random.int(0, 3)
-    return Uint8Array.from({ length: random.int(0, valueBytesMax) }, () => (fill === 0 ? 0 : random.int(0, 255)))
-  }
-  const names = ['vote', 'founding', 'boot', 'certificate'].filter(() => random.int(0, 2) === 0)
-  const back = random.int(0, 4) === 0 ? random.int(0, lastIndex) : 0
-  const from = lastIndex + 1 - back
-  const entries = Array.from({ length: random.int(0, 3) }, (_, i) => ({
-    index: from + i,
-    term: random.int(0, 2 ** 40),
-    type: random.int(0, 255),
-    data: bytes()
-  }))
-  return { cells: names.map((name) => ({ name, value: bytes() })), entries }
-}
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
-
-const cell = (name: string, text: string): WriteBatch => ({ cells: [{ name, value: utf8(text) }] })
-
-const entry = (index: number, term: number, text = `entry ${index}`): StoredEntry => ({
-  index,
-  term,
-  type: 1,
-  data: utf8(text)
-})
-
-const define = (name: string, body: (harness: StorageHarness) => Promise<void>): StorageConformanceCase => ({
-  name,
-  async run(createHarness) {
-    const harness = await createHarness()
-    try {
-      await body(harness)
-    } finally {
-      await harness.dispose()
-    }
-  }
-})
-
-async function assertHolds(harness: StorageHarness, batches: readonly WriteBatch[]): Promise<Storage> {
-  const storage = await harness.open()
-  assert.equal(describeState(storage.recovered), describeState(StorageModel.after(batches)))
-  return storage
-}
+import type { WriteBatch } from '../storage/port.ts'
+import { assertAllowed, assertHolds, assertOneOf, cell, define, entry, snapshot } from './storage-kit.ts'
+import type { StorageConformanceCase, StorageHarness } from './storage-kit.ts'
+import { describeState, randomStep, StorageModel } from './storage-model.ts'
+import { snapshotConformance } from './storage-snapshots.ts'
 
 export const storageConformance: readonly StorageConformanceCase[] = [
   define('a new store is empty', async (harness) => {
     const storage = await harness.open()
-    assert.deepEqual(storage.recovered, { cells: new Map(), entries: [], tornBytes: 0 })
+    assert.deepEqual(storage.recovered, { cells: new Map(), snapshot: undefined, entries: [], tornBytes: 0 })
     await storage.close()
   }),
 
@@ -168,9 +83,7 @@ export const storageConformance: readonly StorageConformanceCase[] = [
     await storage.write(before)
     void storage.write(batch).catch(() => undefined)
     await harness.crash()
-    const state = describeState((await harness.open()).recovered)
-    const whole = [[before], [before, batch]].map((batches) => describeState(StorageModel.after(batches)))
-    assert.ok(whole.includes(state), `neither the old state nor the new one:\n${state}`)
+    await assertOneOf(harness, [[before], [before, batch]])
   }),
 
   define('promises resolve in the order of the calls', async (harness) => {
@@ -193,13 +106,18 @@ export const storageConformance: readonly StorageConformanceCase[] = [
     // Buffers: their `slice` copies nothing.
     const value = Buffer.from('before')
     const data = Buffer.from('before')
-    const written = storage.write({ cells: [{ name: 'vote', value }], entries: [{ ...entry(1, 1), data }] })
-    value.fill(0)
-    data.fill(0)
+    const state = Buffer.from('before')
+    const written = storage.write({
+      cells: [{ name: 'vote', value }],
+      snapshot: { index: 1, term: 1, data: state },
+      entries: [{ ...entry(2, 1), data }]
+    })
+    for (const bytes of [value, data, state]) bytes.fill(0)
     await written
     await harness.crash()
-    const { cells, entries } = (await harness.open()).recovered
-    assert.deepEqual([cells.get('vote'), entries[0]?.data], [utf8('before'), utf8('before')])
+    const recovered = (await harness.open()).recovered
+    const { cells, snapshot: kept, entries } = recovered
+    assert.deepEqual([cells.get('vote'), kept?.data, entries[0]?.data], Array(3).fill(utf8('before')))
   }),
 
   define('what was recovered does not change while the store is written', async (harness) => {
@@ -233,7 +151,14 @@ export const storageConformance: readonly StorageConformanceCase[] = [
       'an empty name': cell('', 'x'),
       'a long name': cell('a'.repeat(33), 'x'),
       'an upper-case name': cell('Vote', 'x'),
-      'a good cell beside a bad entry': { ...cell('vote', 'x'), entries: [entry(9, 1)] }
+      'a good cell beside a bad entry': { ...cell('vote', 'x'), entries: [entry(9, 1)] },
+      'a compaction without a snapshot': { compactTo: 1 },
+      'a compaction beyond the snapshot': { snapshot: snapshot(1, 1), compactTo: 2 },
+      'a compaction to nowhere': { compactTo: -1 },
+      'a snapshot of nothing': { snapshot: snapshot(0, 0) },
+      'a snapshot of a negative term': { snapshot: snapshot(2, -1) },
+      'an entry within the snapshot': { snapshot: snapshot(2, 1), entries: [entry(2, 1)] },
+      'an entry that does not join the snapshot of another log': { snapshot: snapshot(7, 2), entries: [entry(3, 1)] }
     }
     const storage = await harness.open()
     await storage.write(good)
@@ -254,6 +179,8 @@ export const storageConformance: readonly StorageConformanceCase[] = [
     await storage.close()
     await (await assertHolds(harness, batches)).close()
   }),
+
+  ...snapshotConformance,
 
   define('a failed sync is final', async (harness) => {
     if (harness.failNextSync === undefined) return
@@ -288,22 +215,22 @@ export const storageConformance: readonly StorageConformanceCase[] = [
 
 /** Acknowledged batches must be there; of those that were still under way at the crash, the first few may be. */
 async function randomLives(harness: StorageHarness, random: Random): Promise<void> {
-  let settled: WriteBatch[] | undefined
+  let settled: StorageModel | undefined
   for (let life = 0; life < 8; life++) {
     const storage = await harness.open()
     // The disk keeps what an earlier seed wrote: the first life takes it as it is.
-    settled ??= [asBatch(storage.recovered)]
-    assert.equal(describeState(storage.recovered), describeState(StorageModel.after(settled)))
-    let lastIndex = storage.recovered.entries.length
+    settled ??= StorageModel.of(storage.recovered)
+    assertAllowed(settled, storage.recovered)
+    const written = StorageModel.of(settled)
     const pending: WriteBatch[] = []
     for (let i = random.int(0, 12); i > 0; i--) {
-      const batch = randomBatch(random, lastIndex)
-      lastIndex = (batch.entries ?? []).at(-1)?.index ?? lastIndex
+      const batch = randomStep(random, written)
+      written.apply(batch)
       pending.push(batch)
-      const written = storage.write(batch).catch((error: unknown) => messageOf(error))
+      const outcome = storage.write(batch).catch((error: unknown) => messageOf(error))
       if (random.int(0, 1) === 0) {
-        assert.equal(await written, undefined)
-        settled.push(...pending.splice(0))
+        assert.equal(await outcome, undefined)
+        for (const done of pending.splice(0)) settled.apply(done)
       }
     }
     if (random.int(0, 1) === 0) await storage.close()
@@ -314,23 +241,18 @@ async function randomLives(harness: StorageHarness, random: Random): Promise<voi
 
 async function survivors(
   harness: StorageHarness,
-  settled: readonly WriteBatch[],
+  settled: StorageModel,
   pending: readonly WriteBatch[]
-): Promise<WriteBatch[]> {
+): Promise<StorageModel> {
   const storage = await harness.open()
-  const state = describeState(storage.recovered)
   await storage.close()
   for (let kept = pending.length; kept >= 0; kept--) {
-    const candidate = [...settled, ...pending.slice(0, kept)]
-    if (describeState(StorageModel.after(candidate)) === state) return candidate
+    const candidate = StorageModel.after(pending.slice(0, kept), settled)
+    if (candidate.allows(storage.recovered)) return candidate
   }
+  const state = describeState(storage.recovered)
   throw new assert.AssertionError({ message: `acknowledged batches are missing or others appeared:\n${state}` })
 }
-
-const asBatch = ({ cells, entries }: Recovered): WriteBatch => ({
-  cells: Array.from(cells, ([name, value]) => ({ name, value })),
-  entries
-})
 
 const nameOfOutcome = (outcome: PromiseSettledResult<void>): string =>
   outcome.status === 'rejected' && outcome.reason instanceof Error ? outcome.reason.name : outcome.status

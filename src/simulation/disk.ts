@@ -10,7 +10,7 @@
  * it, except for the sectors that happened to arrive.
  */
 import { encodeCbor, decodeCbor } from '../core/cbor.ts'
-import { checkBatch } from '../storage/batch.ts'
+import { LogOutline } from '../storage/batch.ts'
 import { ownerTag } from '../storage/owner.ts'
 import type { StoreOwner, StoredEntry, WriteBatch } from '../storage/port.ts'
 import { encodeFrame, encodeSegmentHeader, frameBytes, sectorBytes, segmentHeaderBytes } from '../storage/wal/format.ts'
@@ -42,7 +42,7 @@ export class SimulatedLog {
   #inFlight: { readonly position: number; readonly bytes: Uint8Array } | undefined
   #sequence = 1
   #previous = 0
-  #lastIndex = 0
+  #outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries: [] })
   /** Bytes that were acknowledged are not what they were: whoever opens this must notice. */
   damaged = false
 
@@ -83,7 +83,7 @@ export class SimulatedLog {
     this.#end = tail.end
     this.#sequence = tail.sequence
     this.#previous = tail.previous
-    this.#lastIndex = entries.length
+    this.#outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries })
     const stored = cells.get(BOOT_CELL)
     const boot = (stored === undefined ? 0 : (decodeCbor(stored) as number)) + 1
     this.write([{ cells: [{ name: BOOT_CELL, value: encodeCbor(boot) }] }])
@@ -93,7 +93,7 @@ export class SimulatedLog {
 
   /** Checks that the batch continues the log, as the shipped log does when it is handed over. */
   accept(batch: WriteBatch): void {
-    this.#lastIndex = checkBatch(batch, this.#lastIndex)
+    this.#outline.accept(batch)
   }
 
   /** One frame for all batches that waited together, into the page cache. */

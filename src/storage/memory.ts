@@ -6,11 +6,11 @@
  * is the restart. Left out: damage inside the bytes, because there are no bytes; the write-ahead log has its own tests.
  */
 import { invariant } from '../core/invariant.ts'
-import { checkBatch } from './batch.ts'
+import { LogOutline } from './batch.ts'
 import { StorageClosedError, StorageFailedError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import { checkOwnerShape, checkSameOwner } from './owner.ts'
-import type { Recovered, StoreOwner, Storage, StoredEntry, WriteBatch } from './port.ts'
+import type { Recovered, StoreOwner, Storage, StoredEntry, StoredSnapshot, WriteBatch } from './port.ts'
 
 /** What survives a crash. */
 export interface MemoryDisk {
@@ -46,6 +46,9 @@ export function createMemoryStorage(init: MemoryStorageInit = {}): MemoryStorage
 
 class Disk implements MemoryDisk {
   cells = new Map<string, Uint8Array>()
+  snapshot: StoredSnapshot | undefined
+  /** Entries up to here are gone. */
+  baseIndex = 0
   entries: StoredEntry[] = []
   owner: StoreOwner | undefined
   inUse = false
@@ -53,15 +56,31 @@ class Disk implements MemoryDisk {
   copy(): Disk {
     const copy = new Disk()
     copy.cells = new Map(this.cells)
+    copy.snapshot = this.snapshot
+    copy.baseIndex = this.baseIndex
     copy.entries = [...this.entries]
     copy.owner = this.owner
     return copy
   }
 
-  apply(batch: WriteBatch): void {
-    for (const { name, value } of batch.cells ?? []) this.cells.set(name, value)
-    const first = batch.entries?.[0]
-    if (first !== undefined) this.entries.splice(first.index - 1, Infinity, ...batch.entries!)
+  apply({ batch, beginsAnew }: Accepted): void {
+    const { cells = [], snapshot, compactTo = 0, entries = [] } = batch
+    for (const { name, value } of cells) this.cells.set(name, value)
+    this.snapshot = snapshot ?? this.snapshot
+    if (snapshot !== undefined && beginsAnew) {
+      this.baseIndex = snapshot.index
+      this.entries = []
+    }
+    this.#compact(compactTo)
+    const first = entries[0]
+    if (first !== undefined) this.entries.length = first.index - 1 - this.baseIndex
+    for (const entry of entries) this.entries.push(entry)
+  }
+
+  #compact(index: number): void {
+    if (index <= this.baseIndex) return
+    this.entries.splice(0, index - this.baseIndex)
+    this.baseIndex = index
   }
 
   claim(owner: StoreOwner | undefined): void {
@@ -75,12 +94,17 @@ class Disk implements MemoryDisk {
   }
 }
 
+interface Accepted {
+  readonly batch: WriteBatch
+  readonly beginsAnew: boolean
+}
+
 class Memory implements MemoryStorage {
   readonly disk: Disk
   readonly recovered: Recovered
-  readonly #commit: GroupCommit<WriteBatch>
-  #lastIndex: number
-  #unsynced: WriteBatch[] = []
+  readonly #commit: GroupCommit<Accepted>
+  readonly #outline: LogOutline
+  #unsynced: Accepted[] = []
   #syncFailure: Error | undefined
   #closed: Promise<void> | undefined
   #crashed = false
@@ -89,8 +113,9 @@ class Memory implements MemoryStorage {
     invariant(disk instanceof Disk, 'the disk was not made by createMemoryDisk')
     disk.claim(owner)
     this.disk = disk
-    this.recovered = { cells: new Map(disk.cells), entries: [...disk.entries], tornBytes: 0 }
-    this.#lastIndex = disk.entries.length
+    const { snapshot } = disk
+    this.recovered = { cells: new Map(disk.cells), snapshot, entries: [...disk.entries], tornBytes: 0 }
+    this.#outline = new LogOutline(disk)
     this.#commit = new GroupCommit(async (batches) => {
       await new Promise<void>(scheduleSync)
       this.#sync(batches.length)
@@ -99,10 +124,10 @@ class Memory implements MemoryStorage {
 
   async write(batch: WriteBatch): Promise<void> {
     if (this.#closed !== undefined) throw new StorageClosedError()
-    this.#lastIndex = checkBatch(batch, this.#lastIndex)
-    const copy = copyOf(batch)
-    if (!this.#crashed) this.#unsynced.push(copy)
-    await this.#commit.add(copy, 0)
+    const { beginsAnew } = this.#outline.accept(batch)
+    const accepted = { batch: copyOf(batch), beginsAnew }
+    if (!this.#crashed) this.#unsynced.push(accepted)
+    await this.#commit.add(accepted, 0)
   }
 
   close(): Promise<void> {
@@ -114,7 +139,7 @@ class Memory implements MemoryStorage {
     if (this.#crashed) return
     this.#crashed = true
     this.#commit.abandon()
-    for (const batch of this.#unsynced.slice(0, keep)) this.disk.apply(batch)
+    for (const accepted of this.#unsynced.slice(0, keep)) this.disk.apply(accepted)
     this.#unsynced = []
     this.disk.inUse = false
   }
@@ -131,14 +156,16 @@ class Memory implements MemoryStorage {
   #sync(count: number): void {
     if (this.#crashed) return
     if (this.#syncFailure !== undefined) throw new StorageFailedError('sync', 'memory', this.#syncFailure)
-    for (const batch of this.#unsynced.splice(0, count)) this.disk.apply(batch)
+    for (const accepted of this.#unsynced.splice(0, count)) this.disk.apply(accepted)
   }
 }
 
 /** `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself. */
-function copyOf(batch: WriteBatch): WriteBatch {
+function copyOf({ cells = [], snapshot, compactTo = 0, entries = [] }: WriteBatch): WriteBatch {
   return {
-    cells: (batch.cells ?? []).map(({ name, value }) => ({ name, value: new Uint8Array(value) })),
-    entries: (batch.entries ?? []).map((entry) => ({ ...entry, data: new Uint8Array(entry.data) }))
+    cells: cells.map(({ name, value }) => ({ name, value: new Uint8Array(value) })),
+    ...(snapshot === undefined ? {} : { snapshot: { ...snapshot, data: new Uint8Array(snapshot.data) } }),
+    compactTo,
+    entries: entries.map((entry) => ({ ...entry, data: new Uint8Array(entry.data) }))
   }
 }

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { StorageHarness } from '../../src/conformance/storage.ts'
+import type { StorageHarness } from '../../src/conformance/storage-kit.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/hash.ts'
 import { createMemoryDisk, createMemoryStorage } from '../../src/storage/memory.ts'

@@ -4,7 +4,7 @@
  * the log opens, everything that was acknowledged is there, and what else is there is a prefix of what was written.
  */
 import { describe, expect, test } from 'vitest'
-import { StorageModel, describeState, randomBatch } from '../../src/conformance/storage.ts'
+import { StorageModel, describeState, randomBatch } from '../../src/conformance/storage-model.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import type { WriteBatch } from '../../src/storage/port.ts'
 import type { WalInit } from '../../src/storage/wal/wal.ts'
@@ -27,13 +27,13 @@ async function record(seed: string, init: Partial<WalInit>): Promise<{ moments: 
   const batches: WriteBatch[] = []
   let acknowledged = 0
   disk.onChange = (call) => moments.push({ call, disk: disk.clone(), acknowledged, written: batches.length })
-  let lastIndex = 0
+  const model = new StorageModel()
   for (let life = 0; life < 3; life++) {
     const log = await openOn(disk, init)
     for (let round = 0; round < 7; round++) {
       const group = Array.from({ length: random.int(1, 3) }, () => {
-        const batch = randomBatch(random, lastIndex, random.int(0, 3) === 0 ? 1500 : 60)
-        lastIndex = (batch.entries ?? []).at(-1)?.index ?? lastIndex
+        const batch = randomBatch(random, model, random.int(0, 3) === 0 ? 1500 : 60)
+        model.apply(batch)
         batches.push(batch)
         return log.write(batch)
       })

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describeState, randomBatch, StorageModel } from '../../src/conformance/storage.ts'
+import { describeState, randomBatch, StorageModel } from '../../src/conformance/storage-model.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import type { StoreOwner, WriteBatch } from '../../src/storage/port.ts'
@@ -93,10 +93,7 @@ describe('bit rot', () => {
       async (seed, where, garbage, zeros) => {
         const random = seededRandom(seed)
         const history: WriteBatch[] = []
-        for (let i = 0, last = 0; i < 8; i++) {
-          history.push(randomBatch(random, last))
-          last = history.at(-1)!.entries?.at(-1)?.index ?? last
-        }
+        for (let i = 0; i < 8; i++) history.push(randomBatch(random, StorageModel.after(history)))
         const disk = await smallLogOf(history, false)
         const used = usedBytes(disk)
         disk.edit(first, (bytes) => {
@@ -182,7 +179,7 @@ async function longLog(seed: string, of: StoreOwner = owner, lives = 1): Promise
   const disk = await createSimulatedDisk()
   for (let life = 0; life < lives; life++) {
     const log = await openOn(disk, { segmentBytes: 2048, owner: of })
-    for (let i = 0; i < 40; i++) await log.write(randomBatch(random, 0))
+    for (let i = 0; i < 40; i++) await log.write(randomBatch(random, new StorageModel()))
     await log.close()
   }
   return disk

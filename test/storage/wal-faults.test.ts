@@ -1,6 +1,6 @@
 /** System calls that fail: nothing is tried twice, everything after it is refused, and the next process finds what was acknowledged. */
 import { describe, expect, test } from 'vitest'
-import { describeState, StorageModel } from '../../src/conformance/storage.ts'
+import { describeState, StorageModel } from '../../src/conformance/storage-model.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import type { WriteBatch } from '../../src/storage/port.ts'
 import { createSimulatedDisk, openOn } from './harness.ts'

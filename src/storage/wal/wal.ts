@@ -13,7 +13,7 @@
  * all cells and the position of the log, so that a segment whose entries a snapshot covers can go.
  */
 import { InvariantError, invariant } from '../../core/invariant.ts'
-import { checkBatch } from '../batch.ts'
+import { LogOutline } from '../batch.ts'
 import { StorageClosedError, openingError, writingError } from '../errors.ts'
 import type { FileSystem, OpenFile } from '../file-system.ts'
 import { nodeFileSystem } from '../file-system.ts'
@@ -106,8 +106,8 @@ class WriteAheadLog implements WalStorage {
   #cells = new Map<string, Uint8Array>()
   /** The log ends here on disk. */
   #durableIndex = 0
-  /** The log ends here when all that is queued has been written. */
-  #lastIndex = 0
+  /** The log when all that is queued has been written. */
+  #outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries: [] })
   #buffer = new Uint8Array(16 * 1024)
   #counts = { frames: 0, batches: 0, bytes: 0 }
   #closed: Promise<void> | undefined
@@ -129,11 +129,12 @@ class WriteAheadLog implements WalStorage {
 
   async write(batch: WriteBatch): Promise<void> {
     if (this.#closed !== undefined) throw new StorageClosedError()
-    this.#lastIndex = checkBatch(batch, this.#lastIndex)
+    invariant(batch.snapshot === undefined, 'the log keeps no snapshots yet')
+    this.#outline.accept(batch)
     const bytes = encodeBatch(batch)
     // `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself.
     const cells = (batch.cells ?? []).map(({ name, value }) => ({ name, value: new Uint8Array(value) }))
-    await this.#commit.add({ bytes, cells, lastIndex: this.#lastIndex }, bytes.byteLength)
+    await this.#commit.add({ bytes, cells, lastIndex: this.#outline.lastIndex }, bytes.byteLength)
   }
 
   stats(): WalStats {
@@ -156,8 +157,9 @@ class WriteAheadLog implements WalStorage {
     for (const path of stale) await this.fileSystem.remove(path)
     const { cells, entries, tail } = replay
     this.#cells = new Map(cells)
-    this.#durableIndex = this.#lastIndex = entries.length
-    this.#recovered = { cells, entries, tornBytes: tail.tornBytes }
+    this.#durableIndex = entries.length
+    this.#outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries })
+    this.#recovered = { cells, snapshot: undefined, entries, tornBytes: tail.tornBytes }
     if (segments.length === 0) await this.#startSegment(1)
     else await this.#resume(segments.length, replay)
     if (isNew) await removeEmptyMarker(this.#directory, this.fileSystem)
