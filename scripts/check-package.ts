@@ -65,7 +65,7 @@ async function project({ filename }: Packed): Promise<string> {
   await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', join(temp, filename)], { cwd: folder })
   writeFileSync(
     join(folder, 'import.js'),
-    `for (const door of ['quorate', 'quorate/raft', 'quorate/conformance']) {
+    `for (const door of ['quorate', 'quorate/raft', 'quorate/conformance', 'quorate/simulation', 'quorate/testing']) {
       const names = Object.keys(await import(door))
       if (names.length === 0) throw new Error(door + ' exports nothing')
     }
@@ -78,7 +78,9 @@ async function project({ filename }: Packed): Promise<string> {
     import type { QuorateNode } from 'quorate'
     import * as raft from 'quorate/raft'
     import * as conformance from 'quorate/conformance'
-    export const doors: object[] = [raft, conformance]
+    import * as simulation from 'quorate/simulation'
+    import * as testing from 'quorate/testing'
+    export const doors: object[] = [raft, conformance, simulation, testing]
     export const start = (dataDir: string): Promise<QuorateNode> => createNode({ dataDir })
     // @ts-expect-error: a data directory is a text, so the types are real and not any.
     export const wrong = createNode({ dataDir: 1 })`

@@ -55,6 +55,7 @@ describe('each rule can fail', () => {
       `export { a } from './simulation/a.ts'`,
       'never loads simulation'
     ],
+    ['roomsImportOnlyTheirNeighbours', 'src/index.ts', `export { a } from './testing/a.ts'`, 'never loads testing'],
     ['roomsImportOnlyTheirNeighbours', 'src/node/a.ts', `import { a } from '../index.ts'`, 'public list'],
     ['roomsImportOnlyTheirNeighbours', 'src/node/a.ts', `import { a } from '../../test/a.ts'`, 'outside of src'],
     ['roomsImportOnlyTheirNeighbours', 'src/formation/a.ts', `import { a } from '../identity/a.ts'`, 'only types'],

@@ -2,7 +2,8 @@
  * Makes a node from options, on a libp2p node of its own. libp2p and mDNS are loaded here, when a node is made, so that
  * importing the library and asking the command for help stay fast.
  */
-import { assembleNode } from './assemble.ts'
+import type { Transport } from '../transport/port.ts'
+import { assembleNode, type TransportNeeds } from './assemble.ts'
 import type { NodeInit, QuorateNode } from './types.ts'
 
 /**
@@ -13,20 +14,26 @@ import type { NodeInit, QuorateNode } from './types.ts'
 export async function createNode(init: NodeInit): Promise<QuorateNode> {
   const node = await assembleNode(init, {
     events: init.events ?? new EventTarget(),
-    async createTransport({ home, gate, limits, onError }) {
-      const { createQuorateLibp2p } = await import('../transport/libp2p/create-libp2p.ts')
-      const { transport } = await createQuorateLibp2p({
-        seed: home.key.seed.reveal(),
-        domainId: home.domainId,
-        gate,
-        limits,
-        onError,
-        ...(init.listen === undefined ? {} : { listen: init.listen }),
-        ...(init.transports === undefined ? {} : { transports: init.transports })
-      })
-      return transport
-    }
+    createTransport: (needs) => createLibp2pTransport(init, needs)
   })
   await node.start()
   return node
+}
+
+/** A libp2p node with the identity of this home, as the options say. */
+export async function createLibp2pTransport(
+  { listen, transports }: Pick<NodeInit, 'listen' | 'transports'>,
+  { home, gate, limits, onError }: TransportNeeds
+): Promise<Transport> {
+  const { createQuorateLibp2p } = await import('../transport/libp2p/create-libp2p.ts')
+  const { transport } = await createQuorateLibp2p({
+    seed: home.key.seed.reveal(),
+    domainId: home.domainId,
+    gate,
+    limits,
+    onError,
+    ...(listen === undefined ? {} : { listen }),
+    ...(transports === undefined ? {} : { transports })
+  })
+  return transport
 }

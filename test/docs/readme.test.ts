@@ -12,7 +12,8 @@ const pages = [
   'CONTRIBUTING.md',
   'SECURITY.md',
   'docs/PROTOCOL.md',
-  'docs/GUARANTEES.md'
+  'docs/GUARANTEES.md',
+  'docs/TESTING.md'
 ]
 
 describe('README', () => {

@@ -50,7 +50,7 @@ function start(
 }
 
 describe('examples', () => {
-  for (const name of ['static-seeds', 'mdns', 'libp2p-service', 'one-process']) {
+  for (const name of ['static-seeds', 'mdns', 'libp2p-service']) {
     it(`${name} forms one cluster`, async () => {
       const { code, output } = await start(name).done
       expect(output).toContain('one cluster: true')
@@ -58,6 +58,12 @@ describe('examples', () => {
       expect(code, output).toBe(0)
     })
   }
+
+  it('local-cluster: a test of a program, in one process', async () => {
+    const { code, output } = await start('local-cluster').done
+    expect(output).toMatch(/^. pass 2$/m)
+    expect(code, output).toBe(0)
+  })
 
   it('embed: three programs with a token each agree on one config', async () => {
     const yard = await Yard.open()

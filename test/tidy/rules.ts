@@ -40,6 +40,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   admin: { uses: ['core', 'observability'], usesTypesOf: ['node', 'replicated-config'] },
   conformance: { uses: ['core', 'storage', 'transport', 'discovery'] },
   simulation: { uses: [...BELOW_NODE, 'observability'] },
+  testing: { uses: [...BELOW_NODE, 'observability', 'node'] },
   cli: { uses: [...BELOW_NODE, 'observability', 'admin', 'node', 'simulation', 'conformance'] }
 }
 
@@ -91,7 +92,8 @@ export const roomsImportOnlyTheirNeighbours: Rule = (source) => {
     const to = roomOf(target)
     if (to === 'cli') return from === 'cli' ? undefined : 'nothing imports cli.'
     // The root of src is the public list of names; it may name every room but these.
-    if (from === undefined) return to === 'simulation' ? 'the main entry never loads simulation.' : undefined
+    if (from === undefined)
+      return to === 'simulation' || to === 'testing' ? `the main entry never loads ${to}.` : undefined
     if (to === undefined) return 'a room never imports the public list of names.'
     if (to === from) return undefined
     const room = rooms[from]
@@ -131,13 +133,14 @@ export const pureRoomsAreSynchronous: Rule = (source) =>
     : []
 
 const LIBP2P = /^(?:libp2p|@libp2p\/.*|@chainsafe\/libp2p-.*)$/
-const LIBP2P_ROOMS = /^src\/(?:transport\/libp2p\/|discovery\/mdns|identity\/peer-|node\/(?:create-node|service)\b)/
+const LIBP2P_ROOMS =
+  /^src\/(?:transport\/libp2p\/|discovery\/mdns|identity\/peer-|node\/(?:create-node|service)\b|testing\/local-node\b)/
 
 export const libp2pStaysAtItsEdges: Rule = (source) =>
   isSource(source) && !LIBP2P_ROOMS.test(source.path)
     ? judgeImports(source, ({ specifier }) =>
         LIBP2P.test(specifier)
-          ? 'libp2p is known only to transport/libp2p, discovery/mdns, identity/peer-*, node/create-node and node/service.'
+          ? 'libp2p is known only to transport/libp2p, discovery/mdns, identity/peer-*, node/create-node, node/service and testing/local-node.'
           : undefined
       )
     : []
