@@ -145,16 +145,17 @@ class Writer {
   }
 }
 
+/** The upper half of 2^53 - 1. */
+const HIGH_MAX = 2 ** 21 - 1
+
 class Reader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   readonly #depthMax: number
   #itemsLeft: number
   #at = 0
 
   constructor(bytes: Uint8Array, depthMax: number, itemsMax: number) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#depthMax = depthMax
     this.#itemsLeft = itemsMax
   }
@@ -238,29 +239,29 @@ class Reader {
     if (info < 24) return info
     if (info === 24) return this.#minimal(this.#byte(), 24)
     if (info === 25) {
-      this.#need(2)
-      const value = this.#view.getUint16(this.#at)
-      this.#at += 2
-      return this.#minimal(value, 0x100)
+      return this.#minimal(this.#uint(2), 0x100)
     }
     if (info === 26) {
-      this.#need(4)
-      const value = this.#view.getUint32(this.#at)
-      this.#at += 4
-      return this.#minimal(value, 0x10000)
+      return this.#minimal(this.#uint(4), 0x10000)
     }
     if (info === 27) {
-      this.#need(8)
-      const value = this.#view.getBigUint64(this.#at)
-      this.#at += 8
-      if (value > BigInt(Number.MAX_SAFE_INTEGER)) return this.#fail('integer or length above 2^53 - 1')
-      return this.#minimal(Number(value), 0x1_0000_0000)
+      const high = this.#uint(4)
+      if (high > HIGH_MAX) return this.#fail('integer or length above 2^53 - 1')
+      return this.#minimal(high * 0x1_0000_0000 + this.#uint(4), 0x1_0000_0000)
     }
     return this.#fail('indefinite or reserved length')
   }
 
   #minimal(value: number, least: number): number {
     return value >= least ? value : this.#fail('integer or length is not in its shortest form')
+  }
+
+  /** Big-endian; a view of the bytes for these few would cost more than all of a small frame. */
+  #uint(width: number): number {
+    this.#need(width)
+    let value = 0
+    for (let i = 0; i < width; i++) value = value * 256 + this.#bytes[this.#at++]!
+    return value
   }
 
   #take(length: number): Uint8Array {

@@ -64,7 +64,7 @@
  * priorities beyond ranks. Byzantine members: this is crash fault tolerance, one lying voter can break it.
  */
 import { RaftNode } from './node.ts'
-import type { RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
+import type { ConsensusView, RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
 
 export * from './types.ts'
 export {
@@ -86,6 +86,8 @@ export interface Raft {
   /** `now` is monotonic milliseconds, fractions welcome; never earlier than before. Throws only on a bug of ours or of the embedder. */
   step(input: RaftInput, now: number): RaftEffects
   status(): RaftStatus
+  /** The same object for ever; looking costs nothing. */
+  readonly view: ConsensusView
 }
 
 /** Resumes from what storage recovered. Throws InvalidOptionError, or RaftMessageError when a stored membership is unreadable. */

@@ -19,7 +19,8 @@ import { Outbox } from './outbox.ts'
 import { Requests } from './requests.ts'
 import { checkRecovered, resolveSettings } from './settings.ts'
 import type { RaftSettings } from './settings.ts'
-import type { Entry, EntryType, Membership, NodeId, RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
+import type { ConsensusView, Entry, EntryType, Membership, NodeId } from './types.ts'
+import type { RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
 import { answerPreVote, answerVote } from './voting.ts'
 
 /** Sent by a leader only. */
@@ -96,6 +97,8 @@ export class RaftNode {
     this.#dispatch(input, now)
     return this.#finish(now)
   }
+
+  readonly view: ConsensusView = viewOf(this)
 
   status(): RaftStatus {
     const leading = this.role.name === 'leader' ? this.role : undefined
@@ -429,3 +432,27 @@ export class RaftNode {
     this.requests.answerReads(log.emitted)
   }
 }
+
+const viewOf = (node: RaftNode): ConsensusView => ({
+  get role() {
+    return node.role.name
+  },
+  get term() {
+    return node.term
+  },
+  get writable() {
+    return node.role.name === 'leader' && node.role.writable
+  },
+  get commitIndex() {
+    return node.log.commit
+  },
+  get lastIndex() {
+    return node.log.lastIndex
+  },
+  get membership() {
+    return node.membership
+  },
+  get membershipIndex() {
+    return node.configurations.index
+  }
+})

@@ -190,6 +190,17 @@ export interface RaftEffects {
   readonly deadline: number | undefined
 }
 
+/** What whoever looks after every step may look at. A window, not a copy: it shows the present whenever it is read. */
+export interface ConsensusView {
+  readonly role: Role
+  readonly term: number
+  readonly writable: boolean
+  readonly commitIndex: number
+  readonly lastIndex: number
+  readonly membership: Membership
+  readonly membershipIndex: number
+}
+
 /** What status shows. A copy, not a window. */
 export interface RaftStatus {
   readonly role: Role

@@ -8,7 +8,9 @@ import { encodeFormationState } from '../formation/state.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { isJoint } from '../raft/configuration.ts'
 import { createRaft, type Raft, type RaftMessage } from '../raft/index.ts'
-import type { Entry, Membership, RaftEffects, RaftEvent, RaftInit, RaftInput, RaftStatus } from '../raft/types.ts'
+import type { ConsensusView, Entry, Membership, RaftStatus } from '../raft/types.ts'
+import type { RaftEffects, RaftEvent, RaftInit, RaftInput } from '../raft/types.ts'
+import type { ConfigState } from '../replicated-config/index.ts'
 import {
   BOOTS_CELL,
   encodeBoots,
@@ -158,8 +160,13 @@ export class Replica {
   }
 
   /** Consensus alone, for whoever looks after every step: a simulator's invariants. Undefined until founded. */
-  consensus(): RaftStatus | undefined {
-    return this.#raft?.status()
+  consensus(): ConsensusView | undefined {
+    return this.#raft?.view
+  }
+
+  /** The config alone, for the same reason. Undefined until the first entry of the log is applied here. */
+  get config(): ConfigState | undefined {
+    return this.#machine.state
   }
 
   status(): ReplicaStatus {

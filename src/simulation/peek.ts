@@ -22,6 +22,14 @@ const TYPE_AT = SAMPLE.lastIndexOf(7) - 1
 const KIND_AT = TYPE_AT - 2
 const RAFT = SAMPLE[KIND_AT]!
 
+const FORMATION = encodeFrame(
+  { kind: 'formation', message: { type: 'request-vote', term: 1, acceptedTerm: 0 } },
+  scope(1)
+)[KIND_AT]!
+
+/** It belongs to founding. */
+export const isFormationFrame = (frame: Uint8Array): boolean => frame[KIND_AT] === FORMATION
+
 const codeOf = (message: RaftMessage): number => sample(message)[TYPE_AT]!
 
 const CODES = new Map<number, RaftMessage['type']>(

@@ -18,6 +18,7 @@ import {
 } from '../membership/admission.ts'
 import type { ClientOutcome, ClientRequest, ReplicaEvent } from '../replica/types.ts'
 import { type Actor, type Cast, GENESIS_AT_MS } from './cast.ts'
+import { Coverage, type CoverageKind } from './coverage.ts'
 import { createFate, FATE, type Fate } from './fate.ts'
 import { EventHeap } from './heap.ts'
 import { Machine, Process, TIMING } from './machine.ts'
@@ -52,10 +53,12 @@ export class World {
   readonly machines: Machine[] = []
   readonly #byAddress = new Map<string, Machine>()
   readonly #heap = new EventHeap()
+  readonly #indexes = new Map<string, number>()
   #seedsKnown: number
   /** How often each fault did something, by its id in docs/SIMULATION.md. */
   readonly faults: Record<string, number> = {}
   readonly refusals: Record<string, number> = {}
+  readonly coverage = new Coverage()
   nowUs = 0
   events = 0
   frames = 0
@@ -128,6 +131,11 @@ export class World {
   /** Uniform in [0, 1) for the n-th question about a machine. */
   chance(machine: Machine, n: number): number {
     return this.fate.unit(machine.index, machine.lives * 65_536 + n, FATE.sync)
+  }
+
+  /** Something that a campaign must have seen (coverage.ts) has happened. */
+  covered(kind: CoverageKind, what: string): void {
+    this.coverage.hit(kind, what)
   }
 
   fired(fault: string): void {
@@ -402,6 +410,15 @@ export class World {
         return `${name} ${part}, config ${config?.current.version ?? '-'}, ${sessions.length} sessions${paused}`
       })
       .join('; ')
+  }
+
+  /** Of the machine that an incarnation belongs to; -1 for a stranger. */
+  indexOf(incarnation: string): number {
+    const known = this.#indexes.get(incarnation)
+    if (known !== undefined) return known
+    const index = this.machines.findIndex(({ actor }) => incarnation.startsWith(`${actor.peerId}#`))
+    this.#indexes.set(incarnation, index)
+    return index
   }
 
   nameOf(incarnation: string): string {

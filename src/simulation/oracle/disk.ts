@@ -1,0 +1,158 @@
+/** Invariants 6, 7 and 13: what reaches the disk, what is read back from it, and that what is sent rests on it. */
+import { type FormationState, decodeFormationState } from '../../formation/index.ts'
+import { FORMATION_CELL, VOTE_CELL, decodeHardState } from '../../replica/durable.ts'
+import { decodeFrame } from '../../replica/frames.ts'
+import type { DurableBatch } from '../../replica/types.ts'
+import type { Process } from '../machine.ts'
+import { flagIn, isFormationFrame, numberIn, raftTypeOf } from '../peek.ts'
+import { type Durable, extend, type Memory, type Place } from './memory.ts'
+
+export class DiskOracle {
+  readonly #memory: Memory
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  formation(cell: Uint8Array): FormationState {
+    return decodeFormationState(cell, this.#memory.world.cast.crypto.readClaim)
+  }
+
+  #fail(invariant: string, process: Process, detail: string): void {
+    this.#memory.fail(invariant, process, detail)
+  }
+
+  /** What was acknowledged is read back (invariant 6, on the disk image). More may be there: a write that nobody was told of. */
+  recovered(process: Process, found: Durable): void {
+    const { incarnation, distrusted } = process.machine
+    const known = this.#memory.durable.get(incarnation)
+    if (known !== undefined && !distrusted) this.#compare(process, known, found)
+    this.#memory.durable.set(incarnation, found)
+  }
+
+  #compare(process: Process, known: Durable, found: Durable): void {
+    if (found.term < known.term)
+      this.#fail('durable-vote', process, `term ${known.term} was synced, ${found.term} is read back`)
+    else if (found.term === known.term && known.votedFor !== undefined && found.votedFor !== known.votedFor) {
+      this.#fail('durable-vote', process, `the vote of term ${found.term} is another one after the restart`)
+    }
+    if (known.formation?.certificate !== undefined && found.formation?.certificate === undefined) {
+      this.#fail('durable-latch', process, 'the founding certificate was synced and is gone')
+    }
+    this.#compareLogs(process, known.log, found.log)
+  }
+
+  /** An entry that was synced is lost only to one of a later term: nothing is cut without being replaced. */
+  #compareLogs(process: Process, known: readonly Place[], found: readonly Place[]): void {
+    const at = known.findIndex(({ chain }, i) => found[i]?.chain !== chain)
+    if (at === -1) return
+    const instead = found[at]
+    if (instead === undefined) {
+      const detail = `${known.length} entries were synced, ${found.length} are read back`
+      this.#fail('durable-log', process, detail)
+    } else if (instead.term <= known[at]!.term) {
+      this.#fail('durable-log', process, `entry ${at + 1} was synced, and another one is read back`)
+    }
+  }
+
+  /** A batch is durable: (term, vote) is written once a term, and the latch once and for all (invariants 6, 13). */
+  persisted(process: Process, { cells, entries }: DurableBatch): void {
+    const durable = this.#memory.durable.get(process.machine.incarnation)!
+    for (const { name, value } of cells ?? []) {
+      if (name === VOTE_CELL) this.#voted(process, durable, value)
+      else if (name === FORMATION_CELL) this.#formed(process, durable, this.formation(value))
+    }
+    if (entries !== undefined && entries.length > 0) extend(durable.log, entries)
+  }
+
+  #voted(process: Process, durable: Durable, value: Uint8Array): void {
+    const { term, votedFor } = decodeHardState(value)
+    if (term < durable.term)
+      this.#fail('monotonic-term', process, `term ${durable.term} is on disk, ${term} is written over it`)
+    if (term === durable.term && durable.votedFor !== undefined && votedFor !== durable.votedFor) {
+      const before = this.#memory.world.nameOf(durable.votedFor)
+      this.#fail('one-vote-a-term', process, `in term ${term} it voted for ${before} and then for another`)
+    }
+    durable.term = term
+    durable.votedFor = votedFor
+  }
+
+  #formed(process: Process, durable: Durable, next: FormationState): void {
+    const before = durable.formation
+    durable.formation = next
+    if (before === undefined) return
+    if (next.term < before.term) {
+      const detail = `founding term ${before.term} is on disk, ${next.term} is written over it`
+      this.#fail('formation-term', process, detail)
+    }
+    if (next.term === before.term && before.votedFor !== undefined && next.votedFor !== before.votedFor) {
+      this.#fail('formation-one-vote', process, `it votes twice in founding term ${next.term}`)
+    }
+    if (before.certificate !== undefined && next.certificate === undefined) {
+      this.#fail('durable-latch', process, 'the founding certificate is overwritten')
+    }
+    if ((next.accepted?.term ?? 0) < (before.accepted?.term ?? 0)) {
+      this.#fail('formation-acceptance', process, 'its accepted founding set goes back to an earlier term')
+    }
+  }
+
+  /** Invariant 7: what leaves rests on nothing that is not on disk. */
+  sends(process: Process, to: string, frame: Uint8Array): void {
+    const type = raftTypeOf(frame)
+    switch (type as string | undefined) {
+      case 'vote-reply':
+        if (flagIn(frame, 1)) this.#sendsVote(process, to, numberIn(frame, 0))
+        return
+      case 'append-accepted':
+        this.#sendsAcknowledgement(process, numberIn(frame, 1))
+        return
+      case undefined:
+        if (isFormationFrame(frame)) this.#sendsFormation(process, frame)
+        return
+      default:
+        return
+    }
+  }
+
+  #durableOf(process: Process): Durable | undefined {
+    return this.#memory.durable.get(process.machine.incarnation)
+  }
+
+  #sendsVote(process: Process, to: string, term: number): void {
+    const durable = this.#durableOf(process)
+    if (durable === undefined) return
+    if (durable.term === term && (durable.votedFor ?? '').startsWith(`${to}#`)) return
+    // A later term may be on disk by now; then the vote was, too.
+    if (durable.term <= term) this.#undurable(process, `its vote in term ${term}`)
+  }
+
+  #sendsAcknowledgement(process: Process, match: number): void {
+    const durable = this.#durableOf(process)
+    if (durable !== undefined && match > durable.log.length) this.#undurable(process, `entries up to ${match}`)
+  }
+
+  #undurable(process: Process, what: string): void {
+    this.#fail('durable-before-send', process, `it tells a peer of ${what} before the disk has it`)
+  }
+
+  #sendsFormation(process: Process, bytes: Uint8Array): void {
+    const durable = this.#durableOf(process)
+    if (durable === undefined) return
+    const { genesis, crypto } = this.#memory.world.cast
+    const frame = decodeFrame(bytes, {
+      domainId: genesis.domainId,
+      clusterId: undefined,
+      generation: genesis.genesis.generation,
+      readClaim: crypto.readClaim
+    })
+    if (frame.kind !== 'formation') return
+    const { message } = frame
+    const { formation } = durable
+    if (message.type === 'vote' && (formation === undefined || formation.term < message.term)) {
+      this.#undurable(process, `its founding vote in term ${message.term}`)
+    }
+    if (message.type === 'accept' && (formation?.accepted?.term ?? 0) < message.term) {
+      this.#undurable(process, `a founding set accepted in term ${message.term}`)
+    }
+  }
+}

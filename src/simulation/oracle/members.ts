@@ -1,0 +1,108 @@
+/** Invariants 9 and 10: configurations follow each other one at a time and never decide apart, and only voters lead. */
+import { decodeMembership, entryTypeOf } from '../../raft/messages.ts'
+import type { ConsensusView, Membership } from '../../raft/types.ts'
+import type { StoredEntry } from '../../storage/port.ts'
+import type { Process } from '../machine.ts'
+import type { Memory, View } from './memory.ts'
+
+export class MemberOracle {
+  readonly #memory: Memory
+  /** Pairs of configurations whose quorums are known to meet. */
+  readonly #meet = new Set<string>()
+  /** Configuration changes in the order of a log, by the log's owner; the first is the founding one. */
+  readonly #history = new Map<View, { readonly index: number; readonly membership: Membership }[]>()
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  ended(view: View): void {
+    this.#history.delete(view)
+  }
+
+  /** Before the entries reach the view's log. */
+  appended(process: Process, view: View, entries: readonly StoredEntry[]): void {
+    const first = entries[0]!.index
+    const known = this.#history.get(view)
+    if (known === undefined && !entries.some(isMembership)) return
+    const history = known ?? this.#begin(process, view)
+    while (history.length > 1 && history.at(-1)!.index >= first) history.pop()
+    for (const entry of entries) if (isMembership(entry)) this.#changed(process, view, history, entry)
+  }
+
+  /** What this life recovered, from the founders on. */
+  #begin(process: Process, view: View): { readonly index: number; readonly membership: Membership }[] {
+    const voters = process.replica
+      .status()
+      .founders.map(({ incarnation }) => incarnation)
+      .toSorted()
+    const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+    const history = [{ index: 0, membership: founding as Membership }]
+    for (const entry of process.recovery.entries) {
+      if (isMembership(entry)) history.push({ index: entry.index, membership: decodeMembership(entry.data) })
+    }
+    this.#history.set(view, history)
+    return history
+  }
+
+  #changed(
+    process: Process,
+    view: View,
+    history: { readonly index: number; readonly membership: Membership }[],
+    entry: StoredEntry
+  ): void {
+    const membership = decodeMembership(entry.data)
+    const before = history.at(-1)!
+    this.#memory.world.covered('membership', kindOf(before.membership, membership))
+    const leads = view.role === 'leader' && entry.term === view.term
+    const commit = process.replica.consensus()?.commitIndex ?? 0
+    if (leads && before.index > commit) {
+      const detail = `it appends configuration ${entry.index} while that of ${before.index} has not committed`
+      this.#memory.fail('one-change-at-a-time', process, detail)
+    }
+    if (!this.#quorumsMeet(before.membership, membership)) {
+      const detail = `configuration ${entry.index} can decide without any voter of configuration ${before.index}`
+      this.#memory.fail('quorums-intersect', process, detail)
+    }
+    history.push({ index: entry.index, membership })
+  }
+
+  /** Over all sets of voters: none is enough for one configuration while the rest is enough for the other. */
+  #quorumsMeet(a: Membership, b: Membership): boolean {
+    const key = `${groupsOf(a).join('|')} / ${groupsOf(b).join('|')}`
+    if (this.#meet.has(key)) return true
+    const everybody = [...new Set([...a.voters, ...a.outgoing, ...b.voters, ...b.outgoing])]
+    for (let bits = 0; bits < 2 ** everybody.length; bits++) {
+      const isIn = (id: string): boolean => (bits & (1 << everybody.indexOf(id))) !== 0
+      if (isQuorum(a, isIn) && isQuorum(b, (id) => !isIn(id))) return false
+    }
+    this.#meet.add(key)
+    return true
+  }
+
+  /** Invariant 10: whoever leads votes. */
+  elected(process: Process, view: View, { membership, term }: ConsensusView): void {
+    const { voters, outgoing } = membership
+    if (voters.includes(view.incarnation) || outgoing.includes(view.incarnation)) return
+    // A voter may win with the very configuration that drops it, until that has committed (dissertation, section 4.2.2).
+    const history = this.#history.get(view) ?? []
+    if (history.some((one) => one.membership.voters.includes(view.incarnation))) return
+    this.#memory.fail('leader-is-voter', process, `it leads term ${term} and was never a voter`)
+  }
+}
+
+const isMembership = ({ type }: StoredEntry): boolean => entryTypeOf(type) === 'membership'
+
+const groupsOf = ({ voters, outgoing }: Membership): readonly string[] => [voters.join(), outgoing.join()]
+
+function isQuorum({ voters, outgoing }: Membership, isIn: (id: string) => boolean): boolean {
+  const enough = (group: readonly string[]): boolean => group.filter(isIn).length * 2 > group.length
+  return enough(voters) && (outgoing.length === 0 || enough(outgoing))
+}
+
+export const MEMBERSHIP_STEPS = ['learners change', 'joint begins', 'joint ends'] as const
+
+function kindOf(before: Membership, after: Membership): (typeof MEMBERSHIP_STEPS)[number] {
+  if (after.outgoing.length > 0) return 'joint begins'
+  return before.outgoing.length > 0 ? 'joint ends' : 'learners change'
+}

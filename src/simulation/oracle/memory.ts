@@ -1,0 +1,125 @@
+/**
+ * What the oracle remembers, shared by its parts: what every process life has shown of itself, what every disk holds as far
+ * as it was acknowledged, and what every cluster has decided. It outlives processes and disks.
+ */
+import { crc32 } from 'node:zlib'
+import type { FormationState } from '../../formation/index.ts'
+import type { Entry } from '../../raft/types.ts'
+import { storeEntry } from '../../replica/durable.ts'
+import type { StoredEntry } from '../../storage/port.ts'
+import type { Process } from '../machine.ts'
+import type { World } from '../world.ts'
+
+export interface Violation {
+  /** The stable name of the invariant. */
+  readonly invariant: string
+  readonly atMs: number
+  readonly node: string
+  readonly detail: string
+}
+
+/** One place of a log: its term, and a running hash of everything up to it. */
+export interface Place {
+  readonly term: number
+  readonly chain: number
+}
+
+/** What one process life shows of itself. */
+export interface View {
+  readonly incarnation: string
+  /** The log as it was handed to storage. */
+  readonly log: Place[]
+  term: number
+  commit: number
+  role: string
+  version: number
+  /** Hash of the config version that it holds. */
+  hash: string
+  clusterId: string | undefined
+  /** When it was elected last; µs. */
+  leadsSinceUs: number
+  /** When a frame of each peer was last heard, by machine; µs. */
+  readonly heardUs: Map<number, number>
+}
+
+/** What the disk of one incarnation holds, as far as it was acknowledged. */
+export interface Durable {
+  term: number
+  votedFor: string | undefined
+  readonly log: Place[]
+  formation: FormationState | undefined
+}
+
+export interface Cluster {
+  readonly leaders: Map<number, string>
+  readonly committed: Place[]
+  /** The term in which each was seen to commit first. */
+  readonly committedIn: number[]
+  /** By version. */
+  readonly configs: Map<number, string>
+  /** By the text of the value. */
+  readonly versionOf: Map<string, number>
+  /** By index, then by term. */
+  readonly places: Map<number, number>[]
+}
+
+export const emptyCluster = (): Cluster => ({
+  leaders: new Map(),
+  committed: [],
+  committedIn: [],
+  configs: new Map(),
+  versionOf: new Map(),
+  places: []
+})
+
+export class Memory {
+  readonly world: World
+  readonly violations: Violation[] = []
+  readonly views = new Map<Process, View>()
+  readonly durable = new Map<string, Durable>()
+  readonly clusters = new Map<string, Cluster>()
+  readonly clusterOf = new Map<string, string>()
+  readonly incarnations = new Set<string>()
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  fail(invariant: string, process: Process | undefined, detail: string): void {
+    const { nowUs, recorder } = this.world
+    const violation = { invariant, atMs: nowUs / 1_000, node: process?.name ?? '', detail }
+    this.violations.push(violation)
+    recorder?.violation(violation)
+  }
+
+  clusterFor({ clusterId }: View): Cluster | undefined {
+    return clusterId === undefined ? undefined : this.clusters.get(clusterId)
+  }
+
+  names(incarnations: readonly string[]): string {
+    return incarnations.map((id) => this.world.nameOf(id)).join(', ')
+  }
+}
+
+const HEAD = new Uint8Array(12)
+const HEAD_VIEW = new DataView(HEAD.buffer)
+
+/** The running hash of a log after `entry`. */
+export function link(previous: number, { term, type, data }: StoredEntry): number {
+  HEAD_VIEW.setUint32(0, term)
+  HEAD_VIEW.setUint32(4, type)
+  HEAD_VIEW.setUint32(8, previous)
+  return crc32(data, crc32(HEAD))
+}
+
+/** Cuts the log before the first entry and goes on with all of them. */
+export function extend(log: Place[], entries: readonly StoredEntry[]): void {
+  log.length = entries[0]!.index - 1
+  for (const entry of entries) log.push({ term: entry.term, chain: link(log.at(-1)?.chain ?? 0, entry) })
+}
+
+export function chainOf(entries: readonly Entry[]): Place[] {
+  const places: Place[] = []
+  if (entries.length > 0) extend(places, entries.map(storeEntry))
+  return places
+}
