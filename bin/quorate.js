@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The door of the command. It runs on any Node.js that can read it, so that an old one gets a sentence instead of a stack
-// trace: no static imports, no syntax younger than dynamic import. Everything else is in src/cli/main.ts.
+// trace: no static imports, no syntax younger than dynamic import. Everything else is in src/cli/main.ts, bundled.
 
 function tooOld(version) {
   const parts = version.split('.').map(Number)
@@ -17,7 +17,7 @@ function fail(message, exitCode) {
 }
 
 function notBuilt(error) {
-  return error && error.code === 'ERR_MODULE_NOT_FOUND' && /dist.cli.main\.js/.test(error.message)
+  return error && error.code === 'ERR_MODULE_NOT_FOUND' && /dist.command.main\.js/.test(error.message)
 }
 
 if (tooOld(process.versions.node)) {
@@ -26,7 +26,7 @@ if (tooOld(process.versions.node)) {
   import('node:module')
     .then(function (module) {
       module.enableCompileCache()
-      return import('../dist/cli/main.js')
+      return import('../dist/command/main.js')
     })
     .catch(function (error) {
       if (notBuilt(error)) fail('quorate: dist is missing; run `npm run build` first', PREFLIGHT)

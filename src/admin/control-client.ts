@@ -1,6 +1,6 @@
 /** The calling side of the control socket: one method for each route, with the node's own errors thrown again here. */
 import { stat } from 'node:fs/promises'
-import { type IncomingMessage, request as httpRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { JsonValue } from '../core/json.ts'
 import type {
   CallOptions,
@@ -13,6 +13,7 @@ import type {
 } from '../node/types.ts'
 import { ControlDeniedError, ControlLostError, NodeNotRunningError, reviveError } from './control-errors.ts'
 import { findSocket } from './control-path.ts'
+import { http } from './http.ts'
 import { TIMEOUT_HEADER } from './limits.ts'
 
 export interface DecideOptions extends CallOptions {
@@ -76,7 +77,7 @@ async function call(
   const text = body === undefined ? '' : JSON.stringify(body)
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = httpRequest({
+      const request = http.request({
         socketPath,
         method,
         path,

@@ -1,5 +1,5 @@
 /** The serving side of the control socket; `index.ts` lists its routes. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { startDeadline, TimeoutError } from '../core/deadline.ts'
@@ -8,6 +8,7 @@ import type { JsonValue } from '../core/json.ts'
 import type { QuorateNode, StampedNodeEvent } from '../node/types.ts'
 import { ControlRequestError, ControlTimeoutError, errorBody, httpStatus, plainValue } from './control-errors.ts'
 import { placeSocket } from './control-path.ts'
+import { http } from './http.ts'
 import { TIMEOUT_HEADER } from './limits.ts'
 
 export interface ControlOptions {
@@ -54,7 +55,7 @@ export async function serveControl(
     ...options
   }
   const streams = new Set<ServerResponse>()
-  const server = createServer({ maxHeaderSize: 8_192 }, (request, response) => {
+  const server = http.createServer({ maxHeaderSize: 8_192 }, (request, response) => {
     if (request.url === '/v1/events') streamEvents(node, request, response, resolved, streams)
     else void answer(node, request, response, resolved)
   })

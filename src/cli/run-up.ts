@@ -14,6 +14,7 @@ import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { unknownInterfaces } from './interfaces.ts'
+import { settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { readSource } from './sources.ts'
@@ -46,6 +47,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const timer = connectEndings(run)
   try {
     const node = await started(run)
+    settleIn()
     // Only a node that is late to be ready is ended by the deadline.
     node.ready().then(
       () => timer?.cancel(),

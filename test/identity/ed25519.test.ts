@@ -83,6 +83,16 @@ describe('keys and signatures that implementations disagree on', () => {
     }
   })
 
+  it('has rule 3 decided by noble wherever OpenSSL says no, and refuses what neither accepts', async () => {
+    const { signer } = keyOf('second opinion')
+    const signature = await signer.sign(message)
+    const other = await signer.sign(utf8('another message'))
+    // R of one signature, S of another: sound encodings, no solution of either equation.
+    expect(
+      verifySignature(signer.publicKey, message, Uint8Array.of(...signature.subarray(0, 32), ...other.subarray(32)))
+    ).toBe(false)
+  })
+
   it('refuses a public key with a torsion component', () => {
     const sound = Point.fromBytes(keyOf('mixed').signer.publicKey)
     expect(isAdmissiblePublicKey(sound.toBytes())).toBe(true)
@@ -142,6 +152,9 @@ describe('remembering', () => {
           const flipped = signature.slice()
           flipped[bit >> 3]! ^= 1 << (bit & 7)
           expect(verifySignature(signer.publicKey, message, flipped)).toBe(false)
+          // What OpenSSL waves through is what noble accepts.
+          expect(verify(signature, message, signer.publicKey, { zip215: false })).toBe(true)
+          expect(Point.fromBytes(signer.publicKey).isTorsionFree()).toBe(true)
         }
       ),
       { numRuns: 40 }

@@ -10,6 +10,8 @@
  *
  * libp2p is loaded when the function is called: a program that only prints its help does not pay for it.
  */
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { systemClock } from '../../core/clock.ts'
 import { InvalidOptionError } from '../../core/errors.ts'
 import { ListenFailedError } from '../errors.ts'
@@ -34,7 +36,7 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     { noise },
     { yamux },
     { tcp },
-    { generateKeyPairFromSeed },
+    { privateKeyFromRaw },
     { Libp2pTransport, logTo },
     { Admissions },
     { admission },
@@ -79,7 +81,7 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
 
   const libp2p = await createLibp2p({
     start: false,
-    privateKey: await generateKeyPairFromSeed('Ed25519', init.seed.slice()),
+    privateKey: privateKeyFromRaw(rawKey(init.seed)) as Ed25519PrivateKey,
     nodeInfo: { name: 'quorate', version: '1' },
     addresses: { listen, ...(init.announce === undefined ? {} : { announce: [...init.announce] }) },
     transports: [...(init.transports ?? [tcp({ dialOpts: socket, listenOpts: socket })])],
@@ -129,6 +131,16 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     }
   })
   return { libp2p, transport: transport! }
+}
+
+/** RFC 8410: version 0, algorithm 1.3.101.112, a 32-byte octet string in an octet string follows. */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+/** Seed and public key, as libp2p keeps them. Its own derivation builds tables for ten thousand of them: 30 ms at every start. */
+function rawKey(seed: Uint8Array): Uint8Array {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+  return new Uint8Array([...seed, ...spki.subarray(-32)])
 }
 
 const socket = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }
