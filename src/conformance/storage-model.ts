@@ -71,7 +71,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** A batch without a snapshot that fits: cells, appended entries, or a replaced suffix. */
 export function randomBatch(random: Random, model: StorageModel, valueBytesMax = 200): WriteBatch {
-  const bytes = (): Uint8Array => randomBytes(random, valueBytesMax)
+  const bytes = (): Uint8Array => chanceBytes(random, valueBytesMax)
   const names = ['vote', 'founding', 'boot', 'certificate'].filter(() => random.int(0, 2) === 0)
   const replaceable = model.lastIndex - (model.snapshot?.index ?? 0)
   const from = model.lastIndex + 1 - (random.int(0, 4) === 0 ? random.int(0, replaceable) : 0)
@@ -98,12 +98,12 @@ export function randomStep(random: Random, model: StorageModel, valueBytesMax = 
 function randomSnapshot(random: Random, model: StorageModel, valueBytesMax: number): StoredSnapshot {
   const candidates = model.entries.filter(({ index }) => index > (model.snapshot?.index ?? 0))
   const own = candidates[random.int(0, Math.ceil(candidates.length * 1.3))]
-  const data = randomBytes(random, valueBytesMax * 3)
+  const data = chanceBytes(random, valueBytesMax * 3)
   if (own !== undefined) return { index: own.index, term: own.term, data }
   return { index: (model.snapshot?.index ?? 0) + random.int(1, 6), term: random.int(0, 2 ** 40), data }
 }
 
-function randomBytes(random: Random, lengthMax: number): Uint8Array {
+function chanceBytes(random: Random, lengthMax: number): Uint8Array {
   // One in four is all zeros, which is what a lost sector reads as.
   const fill = random.int(0, 3)
   return Uint8Array.from({ length: random.int(0, lengthMax) }, () => (fill === 0 ? 0 : random.int(0, 255)))

@@ -20,7 +20,8 @@ import { snapshotConformance } from './storage-snapshots.ts'
 export const storageConformance: readonly StorageConformanceCase[] = [
   define('a new store is empty', async (harness) => {
     const storage = await harness.open()
-    assert.deepEqual(storage.recovered, { cells: new Map(), snapshot: undefined, entries: [], tornBytes: 0 })
+    assert.equal(describeState(storage.recovered), '')
+    assert.equal(storage.recovered.tornBytes, 0)
     await storage.close()
   }),
 

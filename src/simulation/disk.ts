@@ -10,22 +10,30 @@
  * it, except for the sectors that happened to arrive.
  */
 import { encodeCbor, decodeCbor } from '../core/cbor.ts'
-import { LogOutline } from '../storage/batch.ts'
+import { StorageCorruptError } from '../storage/errors.ts'
 import { ownerTag } from '../storage/owner.ts'
-import type { StoreOwner, StoredEntry, WriteBatch } from '../storage/port.ts'
+import type { Recovered, StoredSnapshot, StoreOwner, WriteBatch } from '../storage/port.ts'
+import { snapshotPath } from '../storage/wal/directory.ts'
 import { encodeFrame, encodeSegmentHeader, frameBytes, sectorBytes, segmentHeaderBytes } from '../storage/wal/format.ts'
+import { Intake } from '../storage/wal/intake.ts'
+import type { Taken } from '../storage/wal/intake.ts'
 import { encodeBatch, encodeCheckpoint } from '../storage/wal/items.ts'
+import type { LoadedLog } from '../storage/wal/load.ts'
+import { newestSnapshot, startOfLog, withoutNewest } from '../storage/wal/position.ts'
+import type { LogPosition } from '../storage/wal/position.ts'
 import { Replay } from '../storage/wal/recover.ts'
+import { readSnapshotFile } from '../storage/wal/snapshot-file.ts'
+import type { SnapshotRef } from '../storage/wal/snapshot-file.ts'
 
-const SEGMENT_PATH = 'wal/0000000001.wal'
+const DIRECTORY = 'wal'
+const SEGMENT_PATH = `${DIRECTORY}/0000000001.wal`
 const BOOT_CELL = 'boot'
 
-export interface Recovery {
-  readonly cells: ReadonlyMap<string, Uint8Array>
-  readonly entries: readonly StoredEntry[]
+export interface Recovery extends Recovered {
   readonly boot: number
-  readonly tornBytes: number
 }
+
+type FoundSnapshot = Pick<LoadedLog, 'snapshot' | 'position' | 'skipped'>
 
 /** What a write that was not synced leaves behind after a power cut: for each sector, did it arrive? */
 export type Arrives = (sector: number) => boolean
@@ -42,13 +50,21 @@ export class SimulatedLog {
   #inFlight: { readonly position: number; readonly bytes: Uint8Array } | undefined
   #sequence = 1
   #previous = 0
-  #outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries: [] })
+  /** Snapshot files by number: they are synced before the frame that names them is written. */
+  #files = new Map<number, Uint8Array>()
+  #intake: Intake
+  /** Accepted and not written, in order. */
+  #taken: Taken[] = []
+  /** The log when the frame that is written was synced. */
+  #written = startOfLog
+  #durable: LogPosition = startOfLog
   /** Bytes that were acknowledged are not what they were: whoever opens this must notice. */
   damaged = false
 
   constructor(owner: StoreOwner) {
     this.#owner = owner
     this.#tag = ownerTag(owner)
+    this.#intake = Intake.empty(owner, 1)
   }
 
   /** How much was acknowledged. */
@@ -58,10 +74,7 @@ export class SimulatedLog {
 
   /** A copy of the whole disk: a machine image (FAULTS P5, P6). */
   copy(): SimulatedLog {
-    const copy = new SimulatedLog(this.#owner)
-    copy.#image = this.#image.slice(0, this.#end)
-    copy.#end = copy.#syncedEnd = this.#end
-    return copy
+    return this.asReadBy(this)
   }
 
   /** These bytes as the machine of `other` would read them (FAULTS D5). */
@@ -69,6 +82,7 @@ export class SimulatedLog {
     const copy = new SimulatedLog(other.#owner)
     copy.#image = this.#image.slice(0, this.#end)
     copy.#end = copy.#syncedEnd = this.#end
+    copy.#files = new Map(this.#files)
     return copy
   }
 
@@ -78,27 +92,51 @@ export class SimulatedLog {
     if (this.#end === 0) this.#create()
     const replay = new Replay(this.#owner)
     replay.read({ path: SEGMENT_PATH, segment: 1, bytes: this.#image.subarray(0, this.#end) }, true)
-    const { cells, entries, tail } = replay
+    const { state, tail } = replay
+    const { cells } = state
+    const entries = state.entries()
+    const found = this.#readSnapshot(state.position)
     this.#image = this.#image.slice(0, tail.end)
     this.#end = tail.end
     this.#sequence = tail.sequence
     this.#previous = tail.previous
-    this.#outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries })
+    this.#taken = []
+    this.#durable = this.#written = found.position
+    const nextSnapshot = Math.max(0, ...this.#files.keys()) + 1
+    this.#intake = new Intake({ ...found, owner: this.#owner, entries, nextSnapshot })
+    this.#removeUnneeded()
+    if (found.skipped !== undefined) this.#giveUp(found.skipped.number)
     const stored = cells.get(BOOT_CELL)
     const boot = (stored === undefined ? 0 : (decodeCbor(stored) as number)) + 1
-    this.write([{ cells: [{ name: BOOT_CELL, value: encodeCbor(boot) }] }])
+    const count = { cells: [{ name: BOOT_CELL, value: encodeCbor(boot) }] }
+    this.accept(count)
+    this.write([count])
     this.synced()
-    return { cells: new Map(cells), entries: [...entries], boot, tornBytes: tail.tornBytes }
+    const skippedSnapshot = found.skipped?.damage.message
+    return { cells, snapshot: found.snapshot, entries, boot, tornBytes: tail.tornBytes, skippedSnapshot }
+  }
+
+  /** The damage was noticed and made good. */
+  #giveUp(number: number): void {
+    this.#append([encodeBatch({ givenUp: number })])
+    this.synced()
+    this.damaged = false
   }
 
   /** Checks that the batch continues the log, as the shipped log does when it is handed over. */
   accept(batch: WriteBatch): void {
-    this.#outline.accept(batch)
+    this.#taken.push(this.#intake.take(batch))
   }
 
-  /** One frame for all batches that waited together, into the page cache. */
+  /** The snapshots on disk, then one frame for all batches that waited together, into the page cache. */
   write(batches: readonly WriteBatch[]): void {
-    const body = batches.map(encodeBatch)
+    const group = this.#taken.splice(0, batches.length)
+    for (const { snapshot } of group) if (snapshot !== undefined) this.#files.set(snapshot.ref.number, snapshot.image)
+    this.#written = group.at(-1)?.position ?? this.#written
+    this.#append(group.map((taken) => taken.bytes))
+  }
+
+  #append(body: readonly Uint8Array[]): void {
     const bytes = new Uint8Array(frameBytes(body))
     const position = this.#end
     const frame = {
@@ -118,6 +156,8 @@ export class SimulatedLog {
   synced(): void {
     this.#inFlight = undefined
     this.#syncedEnd = this.#end
+    this.#durable = this.#written
+    this.#removeUnneeded()
   }
 
   /** The device takes no more: only `keep` bytes of the frame under way reached the file. */
@@ -145,14 +185,49 @@ export class SimulatedLog {
 
   /** Bit rot at rest, somewhere in what was acknowledged (FAULTS D4). */
   flip(place: number, bit: number): void {
-    this.#image[Math.floor(place * this.#syncedEnd)]! ^= 1 << bit
+    const newest = newestSnapshot(this.#durable)
+    const file = newest === undefined ? new Uint8Array() : this.#files.get(newest.number)!
+    const at = Math.floor(place * (this.#syncedEnd + file.byteLength))
+    if (at < this.#syncedEnd) {
+      this.#image[at]! ^= 1 << bit
+    } else {
+      const rotten = file.slice()
+      rotten[at - this.#syncedEnd]! ^= 1 << bit
+      this.#files.set(newest!.number, rotten)
+    }
     this.damaged = true
   }
 
+  /** As the shipped log: the newest, or the one before it when the log still leads from there to the same state. */
+  #readSnapshot(position: LogPosition): FoundSnapshot {
+    const newest = newestSnapshot(position)
+    if (newest === undefined) return { snapshot: undefined, position, skipped: undefined }
+    try {
+      return { snapshot: this.#read(newest), position, skipped: undefined }
+    } catch (damage) {
+      const before = withoutNewest(position)
+      const other = newestSnapshot(before)
+      if (!(damage instanceof StorageCorruptError) || other === undefined) throw damage
+      return { snapshot: this.#read(other), position: before, skipped: { number: newest.number, damage } }
+    }
+  }
+
+  #read(ref: SnapshotRef): StoredSnapshot {
+    const path = snapshotPath(DIRECTORY, ref.number)
+    const file = this.#files.get(ref.number)
+    if (file === undefined) throw new StorageCorruptError(path, 0, 'it is missing')
+    return readSnapshotFile(path, file, ref, this.#owner)
+  }
+
+  #removeUnneeded(): void {
+    const needed = new Set(this.#durable.snapshots.map(({ number }) => number))
+    for (const number of this.#files.keys()) if (!needed.has(number)) this.#files.delete(number)
+  }
+
   #create(): void {
-    const body = encodeCheckpoint({ baseIndex: 0, baseTerm: 0, lastIndex: 0 }, new Map())
+    const body = encodeCheckpoint(startOfLog, new Map())
     const image = new Uint8Array(segmentHeaderBytes + frameBytes(body))
-    image.set(encodeSegmentHeader({ segment: 1, sequence: 1, previous: 0, owner: this.#owner }))
+    image.set(encodeSegmentHeader({ segment: 1, sequence: 1, previous: 0 }, this.#owner))
     encodeFrame(image.subarray(segmentHeaderBytes), segmentHeaderBytes, {
       kind: 'checkpoint',
       body,

@@ -9,7 +9,7 @@
  * which gains little and is ignored by some layered file systems.
  */
 import { constants, fdatasync, write } from 'node:fs'
-import { mkdir, open, readFile, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { errnoOf } from './errors.ts'
 
@@ -25,7 +25,8 @@ export interface OpenFile {
 export interface FileSystem {
   /** Names in the directory, in no order. */
   list(directory: string): Promise<readonly string[]>
-  read(path: string): Promise<Uint8Array>
+  /** The content, or as much of it as fits in `bytesMax`. */
+  read(path: string, bytesMax?: number): Promise<Uint8Array>
   /** A new file for reading and writing; rejects with EEXIST when the name is taken, even by a dangling link. */
   create(path: string, mode: number): Promise<OpenFile>
   /** An existing plain file for reading and writing; rejects with ELOOP on a symbolic link. */
@@ -47,12 +48,17 @@ const NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0
 
 export const nodeFileSystem: FileSystem = {
   list: (directory) => readdir(directory),
-  async read(path) {
+  async read(path, bytesMax = Infinity) {
     const handle = await open(path, constants.O_RDONLY | NOFOLLOW)
     try {
-      // Not the Buffer itself: its `slice` is a window, and what is read would stay in memory as a whole.
-      const buffer = await readFile(handle)
-      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+      const bytes = new Uint8Array(Math.min((await handle.stat()).size, bytesMax))
+      let end = 0
+      while (end < bytes.byteLength) {
+        const { bytesRead } = await handle.read(bytes, end, bytes.byteLength - end, end)
+        if (bytesRead === 0) break
+        end += bytesRead
+      }
+      return bytes.subarray(0, end)
     } finally {
       await handle.close()
     }

@@ -114,7 +114,13 @@ class Memory implements MemoryStorage {
     disk.claim(owner)
     this.disk = disk
     const { snapshot } = disk
-    this.recovered = { cells: new Map(disk.cells), snapshot, entries: [...disk.entries], tornBytes: 0 }
+    this.recovered = {
+      cells: new Map(disk.cells),
+      snapshot,
+      entries: [...disk.entries],
+      tornBytes: 0,
+      skippedSnapshot: undefined
+    }
     this.#outline = new LogOutline(disk)
     this.#commit = new GroupCommit(async (batches) => {
       await new Promise<void>(scheduleSync)

@@ -55,6 +55,11 @@ export interface Recovered {
   readonly entries: readonly StoredEntry[]
   /** Bytes of a torn, never acknowledged tail that were cut, for the log line. */
   readonly tornBytes: number
+  /**
+   * Why the newest snapshot was passed over, for the log line: it is damaged, and `snapshot` is the one before it, from
+   * which `entries` still lead to the same state.
+   */
+  readonly skippedSnapshot: string | undefined
 }
 
 /** Whose store this is; a file that belongs to somebody else is refused (FAULTS D5). */

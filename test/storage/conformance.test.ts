@@ -6,10 +6,6 @@ describe.each([
   { name: 'memory', harness: memoryHarness },
   { name: 'write-ahead log on a simulated disk', harness: simulatedDiskHarness },
   { name: 'write-ahead log on files', harness: realDiskHarness }
-])('$name', ({ name: store, harness }) => {
-  for (const { name, run } of storageConformance) {
-    // The write-ahead log learns snapshots next.
-    const later = store !== 'memory' && /snapshot|compact|random|the caller changes/.test(name)
-    test.skipIf(later)(name, () => run(harness))
-  }
+])('$name', ({ harness }) => {
+  for (const { name, run } of storageConformance) test(name, () => run(harness))
 })

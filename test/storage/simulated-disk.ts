@@ -52,8 +52,8 @@ export class SimulatedDisk implements FileSystem {
     })
   }
 
-  read(path: string): Promise<Uint8Array> {
-    return this.#call('read', path, () => this.#inode(path).cached.slice())
+  read(path: string, bytesMax = Infinity): Promise<Uint8Array> {
+    return this.#call('read', path, () => this.#inode(path).cached.slice(0, bytesMax))
   }
 
   create(path: string): Promise<OpenFile> {
@@ -129,10 +129,11 @@ export class SimulatedDisk implements FileSystem {
     return [...this.cachedNames.values()].flatMap((inode) => inode.dirty.filter((d) => d.type === 'write'))
   }
 
-  /** The machine lost power and booted: unsynced writes arrive as `tear` says, unsynced names as far as `names` counts. */
-  afterPowerCut(tear: Tear, names: number): SimulatedDisk {
+  /** The machine lost power and booted: unsynced writes arrive as `tear` says, unsynced names so many, or those that `names` picks. */
+  afterPowerCut(tear: Tear, names: number | ((change: number) => boolean)): SimulatedDisk {
     const disk = this.clone()
-    for (const change of disk.nameChanges.slice(0, names)) applyName(disk.durableNames, change)
+    const arrives = typeof names === 'number' ? (i: number): boolean => i < names : names
+    for (const change of disk.nameChanges.filter((_, i) => arrives(i))) applyName(disk.durableNames, change)
     disk.nameChanges = []
     for (const inode of new Set(disk.durableNames.values())) {
       let content = inode.durable

@@ -179,7 +179,12 @@ async function longLog(seed: string, of: StoreOwner = owner, lives = 1): Promise
   const disk = await createSimulatedDisk()
   for (let life = 0; life < lives; life++) {
     const log = await openOn(disk, { segmentBytes: 2048, owner: of })
-    for (let i = 0; i < 40; i++) await log.write(randomBatch(random, new StorageModel()))
+    const model = StorageModel.of(log.recovered)
+    for (let i = 0; i < 40; i++) {
+      const batch = randomBatch(random, model)
+      model.apply(batch)
+      await log.write(batch)
+    }
     await log.close()
   }
   return disk
@@ -224,7 +229,7 @@ describe('files that are not ours, or not in their place', () => {
   test('an older, shorter copy of a segment that is not the last is refused', async () => {
     const disk = await createSimulatedDisk()
     const log = await openOn(disk, { segmentBytes: 2048 })
-    await log.write(vote('old'))
+    await log.write({ entries: [{ index: 1, term: 1, type: 0, data: utf8('old') }] })
     const backup = disk.content(first).slice()
     for (let i = 0; i < 200; i++) await log.write(vote(`new ${i}`))
     await log.close()

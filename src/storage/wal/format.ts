@@ -1,28 +1,25 @@
 /**
  * The bytes of the write-ahead log (docs/protocol/storage.md has the tables). Numbers are big-endian.
  *
- * A segment file is a header of 256 bytes that names its owner in full, then frames. A frame is what one write and one
+ * A segment file is a header (header.ts), then frames. A frame is what one write and one
  * sync put on disk: every batch of one group commit, so that all of it was acknowledged or none. It carries its length, a
  * sequence number that rises by one, eight bytes that name the owner, the check of the frame before it, and a CRC-32 over
  * its header and one over its body. CRC-32 is zlib's (ISO 3309): Node has it in native code since 22.2, and it finds every
  * damage of up to 32 bits in a row.
  */
 import { crc32 } from 'node:zlib'
-import { equalBytes, utf8 } from '../../core/bytes.ts'
-import { peerIdBytesMax } from '../owner.ts'
 import type { StoreOwner } from '../port.ts'
+import { encodeFileHeader, readFileHeader, segmentKind, uint64, viewOf } from './header.ts'
 
-export const formatVersion = 1
-export const segmentHeaderBytes = 256
+export const segmentHeaderBytes = segmentKind.headerBytes
 export const frameHeaderBytes = 44
 /** Header and end mark. */
 const frameOverheadBytes = frameHeaderBytes + 1
 /** The unit that a disk writes whole or not at all. */
 export const sectorBytes = 512
 
-const segmentMagic = Uint8Array.of(0x89, 0x51, 0x57, 0x41, 0x4c, 0x0d, 0x0a, 0x1a)
-const segmentKind = 1
 const frameMark = Uint8Array.of(0xf7, 0x51, 0x46, 0x52)
+const frameMarkWord = viewOf(frameMark).getUint32(0)
 /** Ends every frame, so that its last sector never reads as zeros when it is there. */
 const endMark = 0xff
 
@@ -32,7 +29,6 @@ export interface SegmentHeader {
   readonly sequence: number
   /** Check of the last frame of the segment before; 0 in the first segment. */
   readonly previous: number
-  readonly owner: StoreOwner
 }
 
 /** `checkpoint` heads every segment and restates what older segments held; `seal` is the last word of a clean stop. */
@@ -55,58 +51,18 @@ export interface FrameHeader {
   readonly totalBytes: number
 }
 
-export type SegmentHeaderReading =
-  | { readonly type: 'header'; readonly header: SegmentHeader }
-  | { readonly type: 'damaged'; readonly reason: string }
-  | { readonly type: 'foreign'; readonly what: string; readonly expected: string; readonly found: string }
-
-export function encodeSegmentHeader({ segment, sequence, previous, owner }: SegmentHeader): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(segmentHeaderBytes)
-  const view = new DataView(bytes.buffer)
-  const peerId = utf8(owner.peerId)
-  bytes.set(segmentMagic, 0)
-  view.setUint16(8, formatVersion)
-  view.setUint16(10, segmentHeaderBytes)
-  view.setUint32(12, segmentKind)
-  view.setBigUint64(16, BigInt(segment))
-  view.setBigUint64(24, BigInt(sequence))
-  view.setUint32(32, previous)
-  bytes.set(owner.storeId, 36)
-  bytes.set(owner.domainId, 52)
-  bytes[84] = peerId.byteLength
-  bytes.set(peerId, 85)
-  view.setUint32(252, crc32(bytes.subarray(0, 252)))
-  return bytes
+export function encodeSegmentHeader(header: SegmentHeader, owner: StoreOwner): Uint8Array<ArrayBuffer> {
+  return encodeFileHeader(segmentKind, header.segment, owner, (view) => {
+    view.setBigUint64(24, BigInt(header.sequence))
+    view.setUint32(32, header.previous)
+  })
 }
 
-export function readSegmentHeader(file: Uint8Array): SegmentHeaderReading {
-  if (file.byteLength < segmentHeaderBytes) return damaged(`${file.byteLength} bytes cannot hold a segment header`)
-  const bytes = file.subarray(0, segmentHeaderBytes)
-  const view = viewOf(bytes)
-  if (crc32(bytes.subarray(0, 252)) !== view.getUint32(252)) return damaged('the checksum of its header does not match')
-  if (!equalBytes(bytes.subarray(0, 8), segmentMagic)) return damaged('it does not begin like a segment of this log')
-  const version = view.getUint16(8)
-  if (version !== formatVersion) return foreign('format version', String(formatVersion), String(version))
-  const kind = view.getUint32(12)
-  if (kind !== segmentKind) return foreign('kind', String(segmentKind), String(kind))
-  const peerIdBytes = bytes[84]!
-  if (peerIdBytes > peerIdBytesMax) return damaged(`a PeerId of ${peerIdBytes} bytes`)
-  const owner = {
-    domainId: bytes.slice(52, 84),
-    storeId: bytes.slice(36, 52),
-    peerId: Buffer.from(bytes.subarray(85, 85 + peerIdBytes)).toString()
-  }
-  const header = { segment: uint64(view, 16), sequence: uint64(view, 24), previous: view.getUint32(32), owner }
-  return { type: 'header', header }
+/** Throws StorageCorruptError or StorageForeignError when the file is not this segment of this owner. */
+export function readSegmentHeader(path: string, file: Uint8Array, segment: number, owner: StoreOwner): SegmentHeader {
+  const { view } = readFileHeader(path, file, segmentKind, segment, owner)
+  return { segment, sequence: uint64(view, 24), previous: view.getUint32(32) }
 }
-
-const damaged = (reason: string): SegmentHeaderReading => ({ type: 'damaged', reason })
-const foreign = (what: string, expected: string, found: string): SegmentHeaderReading => ({
-  type: 'foreign',
-  what,
-  expected,
-  found
-})
 
 export interface FrameInit {
   readonly kind: FrameKind
@@ -147,8 +103,8 @@ export const frameBytes = (body: readonly Uint8Array[]): number =>
 export function readFrameHeader(file: Uint8Array, at: number): FrameHeader | undefined {
   if (file.byteLength - at < frameHeaderBytes) return undefined
   const bytes = file.subarray(at, at + frameHeaderBytes)
-  if (!equalBytes(bytes.subarray(0, 4), frameMark)) return undefined
   const view = viewOf(bytes)
+  if (view.getUint32(0) !== frameMarkWord) return undefined
   const check = view.getUint32(40)
   if (crc32(bytes.subarray(0, 40)) !== check) return undefined
   const kind = frameKinds[view.getUint16(28) - 1]
@@ -157,7 +113,7 @@ export function readFrameHeader(file: Uint8Array, at: number): FrameHeader | und
   return {
     kind,
     sequence: uint64(view, 8),
-    ownerTag: bytes.slice(16, 24),
+    ownerTag: bytes.subarray(16, 24),
     previous: view.getUint32(24),
     bodyBytes,
     bodyCrc: view.getUint32(36),
@@ -203,12 +159,4 @@ export function countZeroSectors(bytes: Uint8Array, position: number): number {
 export function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (bytes[i] !== 0) return false
   return true
-}
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-/** Beyond 2^53 - 1 the number is no number that we have written: NaN, which equals nothing. */
-function uint64(view: DataView, at: number): number {
-  const value = view.getBigUint64(at)
-  return value > BigInt(Number.MAX_SAFE_INTEGER) ? NaN : Number(value)
 }

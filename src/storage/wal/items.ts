@@ -1,52 +1,78 @@
-/** What stands in the body of a frame: cells, entries, and at the head of a segment the position of the log. */
+/** What stands in the body of a frame: cells, entries, snapshots, compactions, and at the head of a segment the position of the log. */
 import { utf8 } from '../../core/bytes.ts'
 import { isCellName } from '../batch.ts'
 import type { StoredEntry, WriteBatch } from '../port.ts'
+import { uint64, viewOf } from './header.ts'
+import type { LogPosition } from './position.ts'
+import type { SnapshotRef } from './snapshot-file.ts'
 
 const CELL = 1
 const ENTRY = 2
 const POSITION = 3
-
-/** Where the log stands when a segment begins. `base` is the last entry that a snapshot replaced; 0 while there are no snapshots. */
-export interface LogPosition {
-  readonly baseIndex: number
-  readonly baseTerm: number
-  readonly lastIndex: number
-}
-
-export type Item =
-  | { readonly type: 'cell'; readonly name: string; readonly value: Uint8Array }
-  | { readonly type: 'entry'; readonly entry: StoredEntry }
-  | { readonly type: 'position'; readonly position: LogPosition }
+const SNAPSHOT = 4
+const COMPACTION = 5
+const GIVEN_UP = 6
 
 const cellHead = 6
 const entryHead = 22
-const positionBytes = 25
+const positionBytes = 17
+const snapshotBytes = 66
+/** A compaction, or a snapshot given up. */
+const numberBytes = 9
 
-export function encodeBatch(batch: WriteBatch): Uint8Array<ArrayBuffer> {
+/** A batch as the log holds it: the data of its snapshot is in a file of its own. */
+export interface LogBatch {
+  readonly cells?: WriteBatch['cells']
+  readonly snapshot?: SnapshotRef | undefined
+  /** The snapshot replaces a log that does not lead to it. */
+  readonly beginsAnew?: boolean
+  readonly compactTo?: number | undefined
+  /** Number of a snapshot that is damaged and that the one before it stands in for. */
+  readonly givenUp?: number | undefined
+  readonly entries?: WriteBatch['entries']
+}
+
+/** Called for each item, in order; what is wrong with it, it throws. Values are copies. */
+export interface ItemReader {
+  cell(name: string, value: Uint8Array): void
+  entry(entry: StoredEntry): void
+  position(position: Omit<LogPosition, 'snapshots'>): void
+  snapshot(ref: SnapshotRef, beginsAnew: boolean): void
+  compaction(index: number): void
+  givenUp(number: number): void
+}
+
+export function encodeBatch(batch: LogBatch): Uint8Array<ArrayBuffer> {
   const cells = (batch.cells ?? []).map(({ name, value }) => ({ name: utf8(name), value }))
   const entries = batch.entries ?? []
   let length = 0
   for (const { name, value } of cells) length += cellHead + name.byteLength + value.byteLength
+  if (batch.snapshot !== undefined) length += snapshotBytes
+  if (batch.compactTo !== undefined) length += numberBytes
+  if (batch.givenUp !== undefined) length += numberBytes
   for (const { data } of entries) length += entryHead + data.byteLength
   const bytes = new Uint8Array(length)
-  const view = new DataView(bytes.buffer)
+  const view = viewOf(bytes)
   let at = 0
   for (const cell of cells) at = putCell(bytes, view, at, cell.name, cell.value)
+  if (batch.snapshot !== undefined) at = putSnapshot(bytes, view, at, batch.snapshot, batch.beginsAnew === true)
+  if (batch.compactTo !== undefined) at = putNumber(bytes, view, at, COMPACTION, batch.compactTo)
+  if (batch.givenUp !== undefined) at = putNumber(bytes, view, at, GIVEN_UP, batch.givenUp)
   for (const entry of entries) at = putEntry(bytes, view, at, entry)
   return bytes
 }
 
 export function encodeCheckpoint(
-  position: LogPosition,
+  { baseIndex, lastIndex, snapshots }: LogPosition,
   cells: ReadonlyMap<string, Uint8Array>
 ): readonly Uint8Array<ArrayBuffer>[] {
-  const head = new Uint8Array(positionBytes)
-  const view = new DataView(head.buffer)
+  const head = new Uint8Array(positionBytes + snapshots.length * snapshotBytes)
+  const view = viewOf(head)
   head[0] = POSITION
-  view.setBigUint64(1, BigInt(position.baseIndex))
-  view.setBigUint64(9, BigInt(position.baseTerm))
-  view.setBigUint64(17, BigInt(position.lastIndex))
+  view.setBigUint64(1, BigInt(baseIndex))
+  view.setBigUint64(9, BigInt(lastIndex))
+  let at = positionBytes
+  for (const snapshot of snapshots) at = putSnapshot(head, view, at, snapshot, false)
   return [head, encodeBatch({ cells: Array.from(cells, ([name, value]) => ({ name, value })) })]
 }
 
@@ -69,42 +95,84 @@ function putEntry(bytes: Uint8Array, view: DataView, at: number, entry: StoredEn
   return at + entryHead + entry.data.byteLength
 }
 
-/** Undefined when the body is not what the encoder would have written. Values are copies. */
-export function decodeItems(body: Uint8Array): readonly Item[] | undefined {
-  const items: Item[] = []
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
-  for (let at = 0; at < body.byteLength;) {
-    const read = decodeItem(body, view, at)
-    if (read === undefined) return undefined
-    items.push(read.item)
-    at = read.end
-  }
-  return items
+function putSnapshot(bytes: Uint8Array, view: DataView, at: number, ref: SnapshotRef, beginsAnew: boolean): number {
+  bytes[at] = SNAPSHOT
+  bytes[at + 1] = beginsAnew ? 1 : 0
+  view.setBigUint64(at + 2, BigInt(ref.number))
+  view.setBigUint64(at + 10, BigInt(ref.index))
+  view.setBigUint64(at + 18, BigInt(ref.term))
+  view.setBigUint64(at + 26, BigInt(ref.bytes))
+  bytes.set(ref.digest, at + 34)
+  return at + snapshotBytes
 }
 
-function decodeItem(body: Uint8Array, view: DataView, at: number): { item: Item; end: number } | undefined {
-  const type = body[at]
+function putNumber(bytes: Uint8Array, view: DataView, at: number, type: number, value: number): number {
+  bytes[at] = type
+  view.setBigUint64(at + 1, BigInt(value))
+  return at + numberBytes
+}
+
+/** The position in the body of a checkpoint; undefined when it does not begin with one. */
+export function readPosition(body: Uint8Array): Omit<LogPosition, 'snapshots'> | undefined {
+  if (body[0] !== POSITION || body.byteLength < positionBytes) return undefined
+  const view = viewOf(body)
+  return { baseIndex: uint64(view, 1), lastIndex: uint64(view, 9) }
+}
+
+/** False when the body is not what the encoder would have written; items before that place have been read. */
+export function readItems(body: Uint8Array, reader: ItemReader): boolean {
+  const view = viewOf(body)
+  let at = 0
+  while (at < body.byteLength) {
+    const end = readItem(body, view, at, reader)
+    if (end === undefined) return false
+    at = end
+  }
+  return true
+}
+
+/** The end of the item at `at`. */
+function readItem(body: Uint8Array, view: DataView, at: number, reader: ItemReader): number | undefined {
   const left = body.byteLength - at
-  if (type === CELL && left >= cellHead) {
-    const valueAt = at + cellHead + body[at + 1]!
-    const end = valueAt + view.getUint32(at + 2)
-    if (end > body.byteLength) return undefined
-    const name = Buffer.from(body.subarray(at + cellHead, valueAt)).toString('latin1')
-    if (!isCellName(name)) return undefined
-    return { item: { type: 'cell', name, value: body.slice(valueAt, end) }, end }
+  switch (body[at]!) {
+    case ENTRY: {
+      if (left < entryHead) return undefined
+      const end = at + entryHead + view.getUint32(at + 18)
+      if (end > body.byteLength) return undefined
+      const data = body.slice(at + entryHead, end)
+      reader.entry({ index: uint64(view, at + 2), term: uint64(view, at + 10), type: body[at + 1]!, data })
+      return end
+    }
+    case CELL: {
+      if (left < cellHead) return undefined
+      const valueAt = at + cellHead + body[at + 1]!
+      const end = valueAt + view.getUint32(at + 2)
+      if (end > body.byteLength) return undefined
+      const name = Buffer.from(body.subarray(at + cellHead, valueAt)).toString('latin1')
+      if (!isCellName(name)) return undefined
+      reader.cell(name, body.slice(valueAt, end))
+      return end
+    }
+    case POSITION:
+      if (left < positionBytes) return undefined
+      reader.position({ baseIndex: uint64(view, at + 1), lastIndex: uint64(view, at + 9) })
+      return at + positionBytes
+    case SNAPSHOT: {
+      if (left < snapshotBytes || body[at + 1]! > 1) return undefined
+      const [number, index, term, bytes] = [2, 10, 18, 26].map((offset) => uint64(view, at + offset))
+      const digest = body.slice(at + 34, at + snapshotBytes)
+      reader.snapshot({ number: number!, index: index!, term: term!, bytes: bytes!, digest }, body[at + 1] === 1)
+      return at + snapshotBytes
+    }
+    case COMPACTION:
+      if (left < numberBytes) return undefined
+      reader.compaction(uint64(view, at + 1))
+      return at + numberBytes
+    case GIVEN_UP:
+      if (left < numberBytes) return undefined
+      reader.givenUp(uint64(view, at + 1))
+      return at + numberBytes
+    default:
+      return undefined
   }
-  if (type === ENTRY && left >= entryHead) {
-    const end = at + entryHead + view.getUint32(at + 18)
-    if (end > body.byteLength) return undefined
-    const head = { index: safe(view.getBigUint64(at + 2)), term: safe(view.getBigUint64(at + 10)), type: body[at + 1]! }
-    return { item: { type: 'entry', entry: { ...head, data: body.slice(at + entryHead, end) } }, end }
-  }
-  if (type === POSITION && left >= positionBytes) {
-    const [baseIndex, baseTerm] = [safe(view.getBigUint64(at + 1)), safe(view.getBigUint64(at + 9))]
-    const position = { baseIndex, baseTerm, lastIndex: safe(view.getBigUint64(at + 17)) }
-    return { item: { type: 'position', position }, end: at + positionBytes }
-  }
-  return undefined
 }
-
-const safe = (value: bigint): number => (value > BigInt(Number.MAX_SAFE_INTEGER) ? NaN : Number(value))

@@ -16,9 +16,10 @@
  * Storage", FAST 2018.
  */
 import { equalBytes, toHex } from '../../core/bytes.ts'
+import { invariant } from '../../core/invariant.ts'
 import { StorageCorruptError, StorageForeignError } from '../errors.ts'
-import { checkSameOwner, ownerTag } from '../owner.ts'
-import type { StoreOwner, StoredEntry } from '../port.ts'
+import { ownerTag } from '../owner.ts'
+import type { StoreOwner } from '../port.ts'
 import {
   countZeroSectors,
   findFrameHeader,
@@ -31,8 +32,7 @@ import {
   readSegmentHeader
 } from './format.ts'
 import type { FrameHeader, FrameKind } from './format.ts'
-import { decodeItems } from './items.ts'
-import type { Item } from './items.ts'
+import { LogState } from './log-state.ts'
 
 export interface SegmentFile {
   readonly path: string
@@ -56,21 +56,13 @@ export interface Tail {
   readonly tornBytes: number
 }
 
-/** Replays segments in order; `tail` is that of the last. */
+/** Replays segments in order, from any on: each begins with a checkpoint. `tail` is that of the last. */
 export class Replay {
-  readonly cells = new Map<string, Uint8Array>()
-  readonly entries: StoredEntry[] = []
+  readonly state = new LogState()
   readonly #owner: StoreOwner
   readonly #tag: Uint8Array
-  #tail: Tail = {
-    sequence: 1,
-    previous: 0,
-    lastKind: 'seal',
-    start: 0,
-    end: 0,
-    lastFrame: new Uint8Array(),
-    tornBytes: 0
-  }
+  /** Undefined before the first segment. */
+  #tail: Tail | undefined
 
   constructor(owner: StoreOwner) {
     this.#owner = owner
@@ -78,6 +70,7 @@ export class Replay {
   }
 
   get tail(): Tail {
+    invariant(this.#tail !== undefined, 'no segment was read')
     return this.#tail
   }
 
@@ -93,7 +86,7 @@ export class Replay {
         const damage =
           at === segmentHeaderBytes || !isLast ? 'its checksum does not match' : this.#damage(file, at, header)
         if (damage !== undefined) throw new StorageCorruptError(file.path, at, damage)
-        this.#tail = { ...this.#tail, tornBytes: withoutZeros(file.bytes, at) - at }
+        this.#tail = { ...this.tail, tornBytes: withoutZeros(file.bytes, at) - at }
         return
       }
       this.#apply(file, at, header, body)
@@ -103,23 +96,14 @@ export class Replay {
   }
 
   #checkHeader({ path, segment, bytes }: SegmentFile): void {
-    const reading = readSegmentHeader(bytes)
-    if (reading.type === 'damaged') throw new StorageCorruptError(path, 0, reading.reason)
-    if (reading.type === 'foreign') throw new StorageForeignError(path, reading.what, reading.expected, reading.found)
-    const { header } = reading
-    checkSameOwner(path, this.#owner, header.owner)
-    if (header.segment !== segment) {
-      throw new StorageForeignError(path, 'place in the log', `segment ${segment}`, `segment ${header.segment}`)
-    }
-    const { sequence, previous } = this.#tail
+    const header = readSegmentHeader(path, bytes, segment, this.#owner)
+    // What came before the first segment that is read has gone, and only this header knows how it ended.
+    const { sequence, previous } = this.#tail ?? (segment === 1 ? startOfChain : header)
     if (header.sequence !== sequence || header.previous !== previous) {
-      throw new StorageForeignError(
-        path,
-        'history',
-        nameOf(sequence, previous),
-        nameOf(header.sequence, header.previous)
-      )
+      const found = nameOf(header.sequence, header.previous)
+      throw new StorageForeignError(path, 'history', nameOf(sequence, previous), found)
     }
+    this.#tail = { ...startOfChain, sequence, previous }
   }
 
   /** A header that reads well and is not the one that belongs here was written elsewhere, or at another time. */
@@ -127,7 +111,7 @@ export class Replay {
     if (!equalBytes(header.ownerTag, this.#tag)) {
       throw new StorageForeignError(`${path} at byte ${at}`, 'store', toHex(this.#tag), toHex(header.ownerTag))
     }
-    const { sequence, previous } = this.#tail
+    const { sequence, previous } = this.tail
     if (header.sequence !== sequence || header.previous !== previous) {
       const found = nameOf(header.sequence, header.previous)
       throw new StorageCorruptError(path, at, `${found} stands where ${nameOf(sequence, previous)} belongs`)
@@ -160,7 +144,7 @@ export class Replay {
   #laterFrame(bytes: Uint8Array, from: number): { readonly sequence: number; readonly at: number } | undefined {
     for (let found = findFrameHeader(bytes, from); found !== undefined; found = findFrameHeader(bytes, found.at + 1)) {
       const { sequence, ownerTag: tag } = found.header
-      if (equalBytes(tag, this.#tag) && sequence > this.#tail.sequence) return { sequence, at: found.at }
+      if (equalBytes(tag, this.#tag) && sequence > this.tail.sequence) return { sequence, at: found.at }
     }
     return undefined
   }
@@ -169,42 +153,28 @@ export class Replay {
     const refuse = (reason: string): never => {
       throw new StorageCorruptError(file.path, at, `frame ${header.sequence} ${reason}`)
     }
-    if (header.kind === 'checkpoint') this.cells.clear()
-    for (const item of decodeItems(body) ?? refuse('has a body that cannot be read')) this.#applyItem(item, refuse)
+    this.state.apply(header.kind, body, refuse)
     const end = at + header.totalBytes
     this.#tail = {
       sequence: header.sequence + 1,
       previous: header.check,
       lastKind: header.kind,
-      start: header.kind === 'checkpoint' ? end : this.#tail.start,
+      start: header.kind === 'checkpoint' ? end : this.tail.start,
       end,
       lastFrame: file.bytes.subarray(at, end),
       tornBytes: 0
     }
   }
+}
 
-  #applyItem(item: Item, refuse: (reason: string) => never): void {
-    const lastIndex = this.entries.length
-    switch (item.type) {
-      case 'cell':
-        this.cells.set(item.name, item.value)
-        return
-      case 'entry': {
-        const { entry } = item
-        if (!(entry.index >= 1 && entry.index <= lastIndex + 1)) {
-          refuse(`holds entry ${entry.index}, and the log ends at ${lastIndex}`)
-        }
-        this.entries.length = entry.index - 1
-        this.entries.push(entry)
-        return
-      }
-      case 'position':
-        if (item.position.baseIndex !== 0) refuse('begins at a snapshot, which this version cannot read')
-        if (item.position.lastIndex !== lastIndex) {
-          refuse(`says that the log ends at ${item.position.lastIndex}, and it ends at ${lastIndex}`)
-        }
-    }
-  }
+const startOfChain: Tail = {
+  sequence: 1,
+  previous: 0,
+  lastKind: 'seal',
+  start: 0,
+  end: 0,
+  lastFrame: new Uint8Array(),
+  tornBytes: 0
 }
 
 /** True when a sector of the file that overlaps [from, to) holds only zeros from `from` on. */

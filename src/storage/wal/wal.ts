@@ -9,22 +9,26 @@
  * between write and sync has left that frame in the page cache alone, and after a failed sync Linux marks the pages clean
  * although the disk never got them: in both cases reading it back proves nothing.
  *
- * Left out: snapshots and the removal of old segments. The format has their place: each segment begins with a checkpoint of
- * all cells and the position of the log, so that a segment whose entries a snapshot covers can go.
+ * A snapshot is a file of its own (snapshot-file.ts), durable before the frame that names it is written: that frame is the
+ * moment at which the snapshot, the compaction and the entries of its batch are there, all or none. Segments and snapshots
+ * that nothing needs any more are removed after it is durable. A removal that is lost in a crash is done at the next start.
  */
 import { InvariantError, invariant } from '../../core/invariant.ts'
-import { LogOutline } from '../batch.ts'
-import { StorageClosedError, openingError, writingError } from '../errors.ts'
-import type { FileSystem, OpenFile } from '../file-system.ts'
+import { StorageClosedError, StorageFailedError, openingError, writingError } from '../errors.ts'
+import type { FileSystem } from '../file-system.ts'
 import { nodeFileSystem } from '../file-system.ts'
 import { GroupCommit } from '../group-commit.ts'
-import { checkOwnerShape, ownerTag } from '../owner.ts'
+import { checkOwnerShape } from '../owner.ts'
 import type { Recovered, StoreOwner, Storage, WriteBatch } from '../port.ts'
-import { readWalDirectory, removeEmptyMarker, segmentPath, temporaryPath } from './directory.ts'
-import { encodeFrame, encodeSegmentHeader, frameBytes, segmentHeaderBytes } from './format.ts'
-import type { FrameInit, FrameKind } from './format.ts'
-import { encodeBatch, encodeCheckpoint } from './items.ts'
-import { Replay } from './recover.ts'
+import { readWalDirectory, removeEmptyMarker, segmentPath, snapshotPath, temporaryPath } from './directory.ts'
+import type { WalDirectory } from './directory.ts'
+import { Intake } from './intake.ts'
+import type { SnapshotFile, Taken } from './intake.ts'
+import { encodeBatch } from './items.ts'
+import { loadLog, readSnapshot } from './load.ts'
+import type { KnownSegment, LoadedLog, LoadInit } from './load.ts'
+import { startOfLog } from './position.ts'
+import { SegmentWriter } from './segment-writer.ts'
 
 export interface WalInit {
   /** Made by `createWalDirectory`, locked by the caller. */
@@ -55,6 +59,12 @@ export interface WalStorage extends Storage {
 /** Batches that wait together share a frame up to this size, so that the first of them does not wait for a long write. */
 const groupBytesMax = 1024 * 1024
 
+/**
+ * A snapshot begins a new segment when the one at hand is fuller than this part of its size: what the snapshot will let go
+ * is then in segments of its own, and little is read at the next start.
+ */
+const segmentsOfSnapshot = 16
+
 /** Errors: StorageCorruptError, StorageForeignError, StorageAccessError, StorageFullError, StorageFailedError. */
 export async function openWalStorage(init: WalInit): Promise<WalStorage> {
   checkOwnerShape(init.owner)
@@ -69,56 +79,35 @@ export async function openWalStorage(init: WalInit): Promise<WalStorage> {
   }
 }
 
-/** The segment that is being written. */
-interface Segment {
-  readonly file: OpenFile
-  readonly path: string
-  readonly number: number
-  /** Behind the checkpoint: a segment that is empty beyond it is never rotated. */
-  readonly start: number
-}
-
-interface Pending {
-  readonly bytes: Uint8Array
-  readonly cells: readonly { readonly name: string; readonly value: Uint8Array }[]
-  /** The log ends here after this batch. */
-  readonly lastIndex: number
-}
-
 class WriteAheadLog implements WalStorage {
   readonly fileSystem: FileSystem
-  readonly #directory: string
-  readonly #owner: StoreOwner
-  readonly #tag: Uint8Array
+  readonly #init: LoadInit
   readonly #segmentBytes: number
-  readonly #growBytes: number
-  readonly #commit: GroupCommit<Pending>
+  readonly #writer: SegmentWriter
+  readonly #commit: GroupCommit<Taken>
   #recovered: Recovered | undefined
-  #segment: Segment | undefined
-  /** Where the next frame goes. */
-  #position = 0
-  /** The file is at least this long; beyond `position` it is zeros. */
-  #allocated = 0
-  #sequence = 1
-  #previous = 0
-  #sealed = false
+  #intake: Intake
   /** Durable cells: what the checkpoint of the next segment restates. */
   #cells = new Map<string, Uint8Array>()
-  /** The log ends here on disk. */
-  #durableIndex = 0
-  /** The log when all that is queued has been written. */
-  #outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries: [] })
-  #buffer = new Uint8Array(16 * 1024)
+  /** Where the log stands on disk. */
+  #durable = startOfLog
+  /** Those on disk, the last is being written. */
+  #segments: KnownSegment[] = []
+  /** Files on disk. */
+  #snapshots: number[] = []
   #counts = { frames: 0, batches: 0, bytes: 0 }
   #closed: Promise<void> | undefined
 
   constructor({ directory, owner, segmentBytes, growBytes, fileSystem = nodeFileSystem }: WalInit) {
     this.fileSystem = fileSystem
-    this.#directory = directory
-    this.#owner = owner
-    this.#tag = ownerTag(owner)
+    this.#init = { directory, owner, fileSystem }
+    this.#intake = Intake.empty(owner, 1)
     this.#segmentBytes = segmentBytes ?? 16 * 1024 * 1024
-    this.#growBytes = growBytes ?? 256 * 1024
+    this.#writer = new SegmentWriter({
+      ...this.#init,
+      segmentBytes: this.#segmentBytes,
+      growBytes: growBytes ?? 256 * 1024
+    })
     this.#commit = new GroupCommit((group) => this.#flush(group), groupBytesMax)
   }
 
@@ -129,17 +118,13 @@ class WriteAheadLog implements WalStorage {
 
   async write(batch: WriteBatch): Promise<void> {
     if (this.#closed !== undefined) throw new StorageClosedError()
-    invariant(batch.snapshot === undefined, 'the log keeps no snapshots yet')
-    this.#outline.accept(batch)
-    const bytes = encodeBatch(batch)
-    // `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself.
-    const cells = (batch.cells ?? []).map(({ name, value }) => ({ name, value: new Uint8Array(value) }))
-    await this.#commit.add({ bytes, cells, lastIndex: this.#outline.lastIndex }, bytes.byteLength)
+    const taken = this.#intake.take(batch)
+    await this.#commit.add(taken, taken.bytes.byteLength + (taken.snapshot?.image.byteLength ?? 0))
   }
 
   stats(): WalStats {
     const { items, bytes } = this.#commit.queued
-    return { ...this.#counts, segment: this.#segment?.number ?? 0, queuedBatches: items, queuedBytes: bytes }
+    return { ...this.#counts, segment: this.#writer.number, queuedBatches: items, queuedBytes: bytes }
   }
 
   close(): Promise<void> {
@@ -148,134 +133,129 @@ class WriteAheadLog implements WalStorage {
   }
 
   async open(): Promise<void> {
-    const { segments, stale, isNew } = await readWalDirectory(this.#directory, this.fileSystem)
-    const replay = new Replay(this.#owner)
-    for (const segment of segments) {
-      const path = segmentPath(this.#directory, segment)
-      replay.read({ path, segment, bytes: await this.fileSystem.read(path) }, segment === segments.length)
+    const found = await readWalDirectory(this.#init.directory, this.fileSystem)
+    const loaded = found.segments.length === 0 ? undefined : await loadLog(this.#init, found)
+    for (const path of found.stale) await this.fileSystem.remove(path)
+    this.#snapshots = [...found.snapshots]
+    if (loaded === undefined) {
+      this.#recovered = { cells: new Map(), snapshot: undefined, entries: [], tornBytes: 0, skippedSnapshot: undefined }
+      await this.#startSegment()
+    } else {
+      await this.#goOn(loaded, found)
     }
-    for (const path of stale) await this.fileSystem.remove(path)
-    const { cells, entries, tail } = replay
-    this.#cells = new Map(cells)
-    this.#durableIndex = entries.length
-    this.#outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries })
-    this.#recovered = { cells, snapshot: undefined, entries, tornBytes: tail.tornBytes }
-    if (segments.length === 0) await this.#startSegment(1)
-    else await this.#resume(segments.length, replay)
-    if (isNew) await removeEmptyMarker(this.#directory, this.fileSystem)
+    if (found.isNew) await removeEmptyMarker(this.#init.directory, this.fileSystem)
+    await this.#removeUnneeded()
   }
 
   /** Closes the file and nothing else. */
-  async release(): Promise<void> {
-    await this.#segment?.file.close()
-    this.#segment = undefined
+  release(): Promise<void> {
+    return this.#writer.release()
   }
 
-  async #resume(number: number, { tail }: Replay): Promise<void> {
-    const path = segmentPath(this.#directory, number)
-    const file = await this.fileSystem.open(path)
-    this.#segment = { file, path, number, start: tail.start }
-    await file.write(tail.lastFrame, tail.end - tail.lastFrame.byteLength)
-    await file.truncate(tail.end)
-    await file.sync()
-    await this.fileSystem.syncDirectory(this.#directory)
-    this.#position = this.#allocated = tail.end
-    this.#sequence = tail.sequence
-    this.#previous = tail.previous
-    this.#sealed = tail.lastKind === 'seal'
+  async #goOn({ replay, segments, snapshot, position, skipped }: LoadedLog, found: WalDirectory): Promise<void> {
+    const { state, tail } = replay
+    const entries = state.entries()
+    this.#cells = new Map(state.cells)
+    this.#durable = position
+    const nextSnapshot = Math.max(0, ...found.snapshots, ...position.snapshots.map(({ number }) => number)) + 1
+    this.#intake = new Intake({ owner: this.#init.owner, position, snapshot, entries, nextSnapshot })
+    const leftOver = found.segments.filter((number) => number < segments[0]!.number)
+    this.#segments = [...leftOver.map((number) => ({ number, beganAt: 0 })), ...segments]
+    this.#recovered = {
+      cells: state.cells,
+      snapshot,
+      entries,
+      tornBytes: tail.tornBytes,
+      skippedSnapshot: skipped?.damage.message
+    }
+    await this.#writer.resume(segments.at(-1)!.number, tail)
+    if (skipped !== undefined) await this.#append('batch', [encodeBatch({ givenUp: skipped.number })])
   }
 
-  async #flush(group: readonly Pending[]): Promise<void> {
+  async #flush(group: readonly Taken[]): Promise<void> {
     try {
-      await this.#append(
-        'batch',
-        group.map((pending) => pending.bytes)
-      )
+      await this.#commitGroup(group)
     } catch (error) {
-      throw await this.#failure(error)
+      throw await this.#failure(this.#writer.path, error)
     }
+  }
+
+  async #commitGroup(group: readonly Taken[]): Promise<void> {
+    const snapshots = group.flatMap(({ snapshot }) => snapshot ?? [])
+    for (const snapshot of snapshots) await this.#saveSnapshot(snapshot)
+    const limit = this.#segmentBytes / (snapshots.length > 0 ? segmentsOfSnapshot : 1)
+    const bodies = group.map(({ bytes }) => bytes)
+    if (this.#writer.isFullFor(bodies, limit)) await this.#startSegment()
+    await this.#append('batch', bodies)
     this.#counts.batches += group.length
-    for (const { cells, lastIndex } of group) {
-      for (const { name, value } of cells) this.#cells.set(name, value)
-      this.#durableIndex = lastIndex
-    }
+    for (const { cells } of group) for (const { name, value } of cells) this.#cells.set(name, value)
+    const before = this.#durable
+    this.#durable = group.at(-1)!.position
+    if (before.baseIndex !== this.#durable.baseIndex || snapshots.length > 0) await this.#removeUnneeded()
   }
 
-  /** One frame, one write, one sync; before it a new segment when the frame would not fit. */
-  async #append(kind: FrameKind, body: readonly Uint8Array[]): Promise<void> {
-    const bytes = frameBytes(body)
-    if (this.#position > this.#open.start && this.#position + bytes > this.#segmentBytes) {
-      await this.#startSegment(this.#open.number + 1)
-    }
-    const { file } = this.#open
-    const image = this.#room(bytes)
-    const { check } = encodeFrame(image, this.#position, this.#nextFrame(kind, body))
-    await file.write(image, this.#position)
-    await file.sync()
-    this.#advance(check, bytes)
-    this.#sealed = kind === 'seal'
+  async #append(kind: 'batch' | 'seal', body: readonly Uint8Array[]): Promise<void> {
+    this.#counts.bytes += await this.#writer.append(kind, body)
     this.#counts.frames++
-    this.#counts.bytes += bytes
   }
 
-  /** Where to build a frame of `bytes`: exactly that long, or up to the next step of zeros when it passes what is allocated. */
-  #room(bytes: number): Uint8Array {
-    const end = this.#position + bytes
-    if (end > this.#allocated && this.#growBytes > 0) {
-      const step = Math.ceil(end / this.#growBytes) * this.#growBytes
-      this.#allocated = Math.max(end, Math.min(step, this.#segmentBytes))
-      return new Uint8Array(this.#allocated - this.#position)
+  async #startSegment(): Promise<void> {
+    await this.#writer.start(this.#durable, this.#cells)
+    this.#segments.push({ number: this.#writer.number, beganAt: this.#durable.lastIndex })
+  }
+
+  /** Durable under its name, and proven by reading it back, before any frame names it. */
+  async #saveSnapshot({ ref, image }: SnapshotFile): Promise<void> {
+    const path = snapshotPath(this.#init.directory, ref.number)
+    try {
+      await this.#writeWhole(path, image)
+    } catch (error) {
+      throw await this.#failure(path, error)
     }
-    if (this.#buffer.byteLength < bytes) this.#buffer = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)))
-    return this.#buffer.subarray(0, bytes)
+    this.#snapshots.push(ref.number)
+    try {
+      await readSnapshot(this.#init, ref)
+    } catch (error) {
+      throw new StorageFailedError('reading back', path, error)
+    }
   }
 
-  /** The segment gets its name when its header and checkpoint are durable. */
-  async #startSegment(number: number): Promise<void> {
-    const path = segmentPath(this.#directory, number)
-    const body = encodeCheckpoint({ baseIndex: 0, baseTerm: 0, lastIndex: this.#durableIndex }, this.#cells)
-    const image = new Uint8Array(segmentHeaderBytes + frameBytes(body))
-    const header = { segment: number, sequence: this.#sequence, previous: this.#previous, owner: this.#owner }
-    image.set(encodeSegmentHeader(header))
-    const frame = image.subarray(segmentHeaderBytes)
-    const { check } = encodeFrame(frame, segmentHeaderBytes, this.#nextFrame('checkpoint', body))
+  async #writeWhole(path: string, image: Uint8Array): Promise<void> {
     const file = await this.fileSystem.create(temporaryPath(path), 0o600)
-    const before = this.#segment
-    this.#segment = { file, path, number, start: image.byteLength }
-    await before?.file.close()
-    await file.write(image, 0)
-    await file.sync()
+    try {
+      await file.write(image, 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
     await this.fileSystem.rename(temporaryPath(path), path)
-    await this.fileSystem.syncDirectory(this.#directory)
-    this.#position = segmentHeaderBytes
-    this.#allocated = image.byteLength
-    this.#advance(check, frame.byteLength)
+    await this.fileSystem.syncDirectory(this.#init.directory)
   }
 
-  #nextFrame(kind: FrameKind, body: readonly Uint8Array[]): FrameInit {
-    return { kind, body, sequence: this.#sequence, previous: this.#previous, ownerTag: this.#tag }
+  /** What the durable position does not lean on. That the names are gone need not be durable. */
+  async #removeUnneeded(): Promise<void> {
+    const { directory } = this.#init
+    const { baseIndex, snapshots } = this.#durable
+    const firstNeeded = this.#segments.findLastIndex(({ beganAt }) => beganAt <= baseIndex)
+    for (const { number } of this.#segments.splice(0, Math.max(0, firstNeeded))) {
+      await this.fileSystem.remove(segmentPath(directory, number))
+    }
+    const isNeeded = (number: number): boolean => snapshots.some((ref) => ref.number === number)
+    for (const number of this.#snapshots.filter((snapshot) => !isNeeded(snapshot))) {
+      await this.fileSystem.remove(snapshotPath(directory, number))
+    }
+    this.#snapshots = this.#snapshots.filter(isNeeded)
   }
 
-  #advance(check: number, bytes: number): void {
-    this.#position += bytes
-    this.#sequence++
-    this.#previous = check
-  }
-
-  get #open(): Segment {
-    invariant(this.#segment !== undefined, 'the log is not open')
-    return this.#segment
-  }
-
-  async #failure(cause: unknown): Promise<Error> {
+  async #failure(path: string, cause: unknown): Promise<Error> {
     if (cause instanceof InvariantError) return cause
-    return writingError('writing', this.#open.path, cause, await this.fileSystem.freeBytes(this.#directory))
+    return writingError('writing', path, cause, await this.fileSystem.freeBytes(this.#init.directory))
   }
 
   async #close(): Promise<void> {
     await this.#commit.drain()
     try {
-      if (this.#commit.failure === undefined && !this.#sealed) await this.#append('seal', [])
+      if (this.#commit.failure === undefined && this.#writer.lastKind !== 'seal') await this.#append('seal', [])
     } catch {
       // The seal only makes damage easier to tell. Everything that was promised is on disk without it.
     }

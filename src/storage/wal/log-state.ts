@@ -1,0 +1,138 @@
+/**
+ * What the frames of the log add up to: cells, position, and the entries that are still needed.
+ *
+ * It may begin at any segment, because each begins with a checkpoint. Then the entries of the segments before are unknown
+ * here, and that is right when the log has let them go by the end; `missingFrom` says whether it has.
+ */
+import type { StoredEntry } from '../port.ts'
+import type { FrameKind } from './format.ts'
+import { readItems } from './items.ts'
+import type { ItemReader } from './items.ts'
+import { compactedTo, newestSnapshot, startOfLog, withoutNewest, withSnapshot } from './position.ts'
+import type { LogPosition } from './position.ts'
+import { isSame } from './snapshot-file.ts'
+import type { SnapshotRef } from './snapshot-file.ts'
+
+/** Throws the error that names file and place. */
+type Refuse = (reason: string) => never
+
+export class LogState {
+  readonly cells = new Map<string, Uint8Array>()
+  #position: LogPosition = startOfLog
+  #entries: StoredEntry[] = []
+  /** Entries before this one are unknown or gone. */
+  #firstKnown = 1
+  #begun = false
+
+  /** Where the log ended when the last checkpoint was written. */
+  beganAt = 0
+
+  get position(): LogPosition {
+    return this.#position
+  }
+
+  /** Undefined when all entries that are still needed are known; otherwise the first of those that are not. */
+  get missingFrom(): number | undefined {
+    const { baseIndex } = this.#position
+    return this.#firstKnown > baseIndex + 1 ? baseIndex + 1 : undefined
+  }
+
+  /** The entries behind the base. */
+  entries(): StoredEntry[] {
+    return this.#entries.slice(this.#position.baseIndex + 1 - this.#firstKnown)
+  }
+
+  apply(kind: FrameKind, body: Uint8Array, refuse: Refuse): void {
+    const isReadable = kind === 'checkpoint' ? this.#readCheckpoint(body, refuse) : this.#readBatch(body, refuse)
+    if (!isReadable) refuse('has a body that cannot be read')
+  }
+
+  #readCheckpoint(body: Uint8Array, refuse: Refuse): boolean {
+    let position: LogPosition = startOfLog
+    this.cells.clear()
+    const isReadable = readItems(body, {
+      ...strangers(refuse),
+      position: (read) => (position = { ...read, snapshots: [] }),
+      snapshot: (ref) => (position = { ...position, snapshots: [...position.snapshots, ref] }),
+      cell: (name, value) => this.cells.set(name, value)
+    })
+    if (isReadable) this.#goOnAt(position, refuse)
+    return isReadable
+  }
+
+  #goOnAt(position: LogPosition, refuse: Refuse): void {
+    const { baseIndex, lastIndex, snapshots } = position
+    if (!this.#begun) this.#firstKnown = lastIndex + 1
+    else if (!isSamePosition(this.#position, position)) {
+      const { baseIndex: base, lastIndex: last } = this.#position
+      refuse(`says that the log goes from ${baseIndex} to ${lastIndex}, and it goes from ${base} to ${last}`)
+    }
+    this.#begun = true
+    this.beganAt = lastIndex
+    this.#position = { baseIndex, lastIndex, snapshots }
+  }
+
+  #readBatch(body: Uint8Array, refuse: Refuse): boolean {
+    return readItems(body, {
+      ...strangers(refuse),
+      cell: (name, value) => this.cells.set(name, value),
+      entry: (entry) => this.#append(entry, refuse),
+      snapshot: (ref, beginsAnew) => this.#replaceSnapshot(ref, beginsAnew, refuse),
+      compaction: (index) => this.#compact(index, refuse),
+      givenUp: (number) => this.#giveUp(number, refuse)
+    })
+  }
+
+  #append(entry: StoredEntry, refuse: Refuse): void {
+    const { lastIndex } = this.#position
+    const { index } = entry
+    if (!(index > (newestSnapshot(this.#position)?.index ?? 0) && index <= lastIndex + 1)) {
+      refuse(`holds entry ${index}, and the log ends at ${lastIndex}`)
+    }
+    if (index < this.#firstKnown) this.#firstKnown = index
+    this.#entries.length = index - this.#firstKnown
+    this.#entries.push(entry)
+    this.#position = { ...this.#position, lastIndex: index }
+  }
+
+  #replaceSnapshot(ref: SnapshotRef, beginsAnew: boolean, refuse: Refuse): void {
+    const newest = newestSnapshot(this.#position)?.index ?? 0
+    if (!(ref.index > newest)) refuse(`holds snapshot ${ref.index} after snapshot ${newest}`)
+    if (!beginsAnew && ref.index > this.#position.lastIndex) {
+      refuse(`holds snapshot ${ref.index} of a log that ends at ${this.#position.lastIndex}`)
+    }
+    this.#position = withSnapshot(this.#position, ref, beginsAnew)
+    if (!beginsAnew) return
+    this.#entries = []
+    this.#firstKnown = ref.index + 1
+  }
+
+  #compact(index: number, refuse: Refuse): void {
+    const newest = newestSnapshot(this.#position)?.index ?? 0
+    if (!(index <= newest)) refuse(`lets entries go up to ${index}, and the newest snapshot ends at ${newest}`)
+    this.#position = compactedTo(this.#position, index)
+  }
+
+  #giveUp(number: number, refuse: Refuse): void {
+    const { snapshots } = this.#position
+    if (snapshots.length < 2 || snapshots.at(-1)?.number !== number)
+      refuse(`gives up snapshot ${number}, which it must not`)
+    this.#position = withoutNewest(this.#position)
+  }
+}
+
+function isSamePosition(a: LogPosition, b: LogPosition): boolean {
+  if (a.baseIndex !== b.baseIndex || a.lastIndex !== b.lastIndex || a.snapshots.length !== b.snapshots.length)
+    return false
+  return a.snapshots.every((ref, i) => ref.number === b.snapshots[i]!.number && isSame(ref, b.snapshots[i]!))
+}
+
+/** Items that have no place in the frame at hand. */
+const strangers = (refuse: Refuse): ItemReader => ({
+  cell: () => refuse('holds a cell where none belongs'),
+  entry: () => refuse('holds an entry where none belongs'),
+  position: () => refuse('holds a position where none belongs'),
+  snapshot: () => refuse('holds a snapshot where none belongs'),
+  compaction: () => refuse('holds a compaction where none belongs'),
+  givenUp: () => refuse('gives up a snapshot where none can be')
+})
