@@ -25,7 +25,8 @@ import { votersOf } from './configuration.ts'
 import type { PreVoteReply } from './messages.ts'
 import { jointVote } from './quorum.ts'
 import type { RaftMessage } from './messages.ts'
-import type { RaftNode, ReplyMessage } from './node.ts'
+import type { RaftNode } from './node.ts'
+import type { ReplyMessage } from './receive.ts'
 import type { NodeId } from './types.ts'
 
 /** What the two rounds have in common. */

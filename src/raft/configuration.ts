@@ -138,7 +138,7 @@ class Draft {
 }
 
 interface Version {
-  /** Of the entry that holds it; 0 for the one before the log. */
+  /** Of the entry that holds it; 0 for the one before all entries. */
   readonly index: number
   readonly membership: Membership
 }
@@ -155,10 +155,11 @@ export class Configurations {
   /** Configurations up to this index are known to be over, committed here or not. */
   #overUpTo = -1
 
-  constructor(initial: Membership) {
+  /** `index`: of the entry that put `initial` in force. */
+  constructor(initial: Membership, index = 0) {
     this.current = initial
-    this.index = 0
-    this.#versions = [{ index: 0, membership: initial }]
+    this.index = index
+    this.#versions = [{ index, membership: initial }]
     this.#voters = new Set(votersOf(initial))
     this.#members = new Set(membersOf(initial))
   }
@@ -202,6 +203,15 @@ export class Configurations {
     while (this.#versions.at(-1)!.index >= index) this.#versions.pop()
     this.#refresh()
     return true
+  }
+
+  /**
+   * A snapshot stands for the whole log: what it says is in force, and nothing that was appended before counts any more, however
+   * late its index (RAFT-HOLES 35).
+   */
+  restore(membership: Membership, index: number): void {
+    this.#versions = [{ index, membership }]
+    this.#refresh()
   }
 
   /** The configurations that this commit index made permanent and that no earlier one had. */

@@ -1,13 +1,13 @@
 /**
  * Term and vote, and what of them and of the log has still to reach the disk.
  *
- * One step asks for at most one write; it holds the term and vote when they changed and the log from the first entry that
- * changed. Term and vote are one record, never two (RAFT-HOLES 1).
+ * One step asks for at most one write; it holds the term and vote when they changed, a snapshot that replaces the log, how much of
+ * the log may go, and the log from the first entry that changed. Term and vote are one record, never two (RAFT-HOLES 1).
  */
 import { invariant } from '../core/invariant.ts'
 import type { Log } from './log.ts'
 import { PendingWrites } from './pending-writes.ts'
-import type { HardState, NodeId, RaftWrite } from './types.ts'
+import type { HardState, LogPosition, NodeId, RaftWrite } from './types.ts'
 
 export class Durability {
   term: number
@@ -18,6 +18,9 @@ export class Durability {
   #hardStateWrite = 0
   /** First entry that differs from what was handed to storage. */
   #changedFrom = Infinity
+  /** Replaces the log on disk. */
+  #snapshot: LogPosition | undefined
+  #compactTo: number | undefined
 
   constructor(recovered: HardState) {
     this.term = recovered.term
@@ -53,6 +56,17 @@ export class Durability {
     if (index < this.#changedFrom) this.#changedFrom = index
   }
 
+  /** The log is empty and begins after this snapshot; `committed` of it stood before. */
+  replaced(snapshot: LogPosition, committed: number): void {
+    this.#snapshot = snapshot
+    this.#changedFrom = Infinity
+    this.writes.truncate(committed)
+  }
+
+  compacted(index: number): void {
+    this.#compactTo = index
+  }
+
   /** A write has taken longer than `limitMs` already. */
   stalled(now: number, limitMs: number): boolean {
     const oldest = this.writes.oldestAt()
@@ -63,13 +77,21 @@ export class Durability {
   take(log: Log, now: number): RaftWrite | undefined {
     const from = this.#changedFrom
     const dirty = this.#hardStateDirty
-    if (!dirty && from === Infinity) return undefined
+    const snapshot = this.#snapshot
+    const compactTo = this.#compactTo
+    if (!dirty && from === Infinity && snapshot === undefined && compactTo === undefined) return undefined
     const id = this.writes.issue(log.lastIndex, now)
     this.#changedFrom = Infinity
     this.#hardStateDirty = false
-    if (!dirty) return { id, entries: log.tail(from) }
-    this.#hardStateWrite = id
-    const hardState = { term: this.term, votedFor: this.votedFor }
-    return from === Infinity ? { id, hardState } : { id, hardState, entries: log.tail(from) }
+    this.#snapshot = this.#compactTo = undefined
+    if (dirty) this.#hardStateWrite = id
+    else if (snapshot === undefined && compactTo === undefined) return { id, entries: log.tail(from) }
+    return {
+      id,
+      ...(dirty ? { hardState: { term: this.term, votedFor: this.votedFor } } : undefined),
+      ...(snapshot === undefined ? undefined : { snapshot }),
+      ...(compactTo === undefined ? undefined : { compactTo }),
+      ...(from === Infinity ? undefined : { entries: log.tail(from) })
+    }
   }
 }

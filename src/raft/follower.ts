@@ -12,8 +12,9 @@ import { suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-d
 import { majorityVote } from './quorum.ts'
 import { RaftMessageError, decodeMembership } from './messages.ts'
 import type { Append, PreVote, Transfer } from './messages.ts'
-import type { LeaderMessage, RaftNode } from './node.ts'
-import type { Entry, NodeId } from './types.ts'
+import type { RaftNode } from './node.ts'
+import type { LeaderMessage } from './receive.ts'
+import type { Entry, LogPosition, NodeId, SnapshotMeta } from './types.ts'
 import { couldVote } from './voting.ts'
 
 export class Follower {
@@ -152,11 +153,12 @@ export class Follower {
 
   #append(from: NodeId, message: Append): void {
     const node = this.#node
-    const { prevIndex, prevTerm, entries, term } = message
+    const { term } = message
+    const { prevIndex, prevTerm, entries } = reachingBeyond(node.log.base, message)
     if (node.log.termAt(prevIndex) !== prevTerm) {
       const hintIndex = node.log.lastOfTermAtMost(Math.min(prevIndex, node.log.lastIndex), prevTerm)
       const hintTerm = node.log.termAt(hintIndex)!
-      node.reply(from, { type: 'append-rejected', term, prevIndex, hintIndex, hintTerm })
+      node.reply(from, { type: 'append-rejected', term, prevIndex: message.prevIndex, hintIndex, hintTerm })
       return
     }
     const problem = this.#take(entries)
@@ -187,6 +189,24 @@ export class Follower {
     return undefined
   }
 
+  /**
+   * A whole snapshot has come, perhaps from somebody who has led before. What it covers has committed; whoever leads the present
+   * term has it (leader completeness), so the acknowledgement is true for that leader, whoever sent the snapshot.
+   */
+  install(from: NodeId, snapshot: SnapshotMeta, now: number): void {
+    const node = this.#node
+    const { log, leader } = node
+    if (from === leader) this.#contact(now)
+    if (snapshot.index > log.commit) {
+      // An entry that matches needs no snapshot, only the news that it has committed (etcd calls it fast-forward).
+      if (log.termAt(snapshot.index) === snapshot.term) node.commitTo(snapshot.index)
+      else node.replaceLog(snapshot)
+    }
+    if (leader === undefined) return
+    if (log.commit > this.#match) this.#match = log.commit
+    node.sendLater(leader, { type: 'append-accepted', term: node.term, match: log.commit })
+  }
+
   #learnCommit(commit: number): void {
     if (commit > this.#leaderCommit) this.#leaderCommit = commit
     this.#node.commitTo(Math.min(this.#leaderCommit, this.#match))
@@ -199,6 +219,14 @@ export class Follower {
     if (message.lastIndex !== lastIndex || message.lastTerm !== lastTerm) return
     if (node.configurations.isVoter(node.self)) node.takeOver(now)
   }
+}
+
+/** What of an append is not gone here already. All before our log begins has committed, so it is the leader's as well. */
+function reachingBeyond(base: LogPosition, append: Append): Pick<Append, 'prevIndex' | 'prevTerm' | 'entries'> {
+  if (append.prevIndex >= base.index) return append
+  const covered = base.index - append.prevIndex
+  const prevTerm = append.entries[covered - 1]?.term ?? base.term
+  return { prevIndex: base.index, prevTerm, entries: append.entries.slice(covered) }
 }
 
 function isMembership(entry: Entry): boolean {

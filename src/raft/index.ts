@@ -48,20 +48,26 @@
  * learners. Learners receive the log, are never asked and never counted. A voter that a configuration drops may campaign until
  * that configuration has committed: its log may be the only one that can win (dissertation section 4.2.2).
  *
+ * **Snapshots.** What the log has led to may take the place of the log (dissertation chapter 5). The embedder saves its state after
+ * an entry that was handed out and says when that is durable; the log is cut there, but for a trailing part. A follower that needs
+ * what was cut is in state `snapshot`: the core names peer and index, the embedder sends, on a way of its own, and reports how that
+ * ended. What arrives whole and verified is handed in (`install`). It is taken when it is ahead of the commit index, replaces
+ * the log in the one write that saves it, and is restored and acknowledged when that is durable (`snapshots.ts`).
+ *
  * **Reads.** A read is linearizable without a log entry: the leader notes the commit index, a quorum confirms by heartbeat
  * that it still leads, and the state at that index answers. Any number of reads share a round. No leases: no clock is trusted.
  *
  * **What the embedder owes.** It hands writes to storage in order and reports each as `persisted` when it is synced; it holds
- * `sendAfter` back until then; it treats a failed write as the end of the process; it passes messages only from peers whose
+ * `sendAfter` back until then; a write with a `snapshot` contains the bytes that came with it; it treats a failed write as the end
+ * of the process; it passes messages only from peers whose
  * identity it has checked; it calls `tick` at `deadline` (late is harmless). `random` may repeat itself over process lives:
  * nothing that protects the log rests on chance. Messages may be lost: repeating is our business.
  *
- * **What it gets.** `committed` entries in order, each once in a process life (after a restart from index 1 again), only when
- * they are on its own disk. One outcome for each request. `events` for people and metrics, among them `anomaly`: a peer that
+ * **What it gets.** `committed` entries in order, each once in a process life (after a restart from the newest snapshot on
+ * again), only when they are on its own disk; a snapshot that is `restored` stands for those up to its index. One outcome for each request. `events` for people and metrics, among them `anomaly`: a peer that
  * does what no correct member with its disk intact does. Such messages are ignored; they never throw.
  *
- * **Left out for now.** Snapshots and log compaction: the log starts at 1 and is held in memory whole. Leases, witnesses,
- * priorities beyond ranks. Byzantine members: this is crash fault tolerance, one lying voter can break it.
+ * **Left out.** Leases, witnesses, priorities beyond ranks. Byzantine members: this is crash fault tolerance, one lying voter can break it.
  */
 import { RaftNode } from './node.ts'
 import type { ConsensusView, RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'

@@ -15,7 +15,8 @@ import { isJoint, leaveJoint, planChange } from './configuration.ts'
 import { entryBytes } from './log.ts'
 import { encodeMembership } from './messages.ts'
 import type { HeartbeatReply } from './messages.ts'
-import type { RaftNode, ReplyMessage } from './node.ts'
+import type { RaftNode } from './node.ts'
+import type { ReplyMessage } from './receive.ts'
 import type { Progress } from './progress.ts'
 import { jointValue, majority } from './quorum.ts'
 import { ReadQueue } from './reads.ts'
@@ -117,6 +118,14 @@ export class Leader {
 
   disconnected(id: NodeId): void {
     this.#replication.disconnected(id)
+  }
+
+  snapshotSent(id: NodeId, index: number): void {
+    this.#replication.snapshotSent(id, index)
+  }
+
+  snapshotFailed(id: NodeId): void {
+    this.#replication.snapshotFailed(id)
   }
 
   reply(from: NodeId, message: ReplyMessage, now: number): void {

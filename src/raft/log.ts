@@ -9,15 +9,21 @@
  * Terms never go down along a log, so its runs of equal terms are kept as a short list and answer "the last entry of term
  * t or earlier" by bisection: the conflict hint (paper, end of section 5.3) costs no scan.
  *
- * Left out for now: the log starts at index 1 and is held whole; snapshots and compaction will move its beginning.
+ * The log need not begin at index 1. What a snapshot covers may be cut off its beginning, and a snapshot that is ahead of it
+ * replaces it whole; `base` is the place just before the first entry that is left. Everything up to `base` is committed, so it
+ * matches the log of any leader (leader completeness). After a replacement `stable` and `emitted` stay behind `base` until our
+ * own disk has the snapshot.
  */
 import { invariant } from '../core/invariant.ts'
-import type { Entry } from './types.ts'
+import type { Entry, LogPosition } from './types.ts'
 
 /** What an entry weighs beside its data when bytes are counted. */
 const ENTRY_OVERHEAD_BYTES = 32
 
 export const entryBytes = (entry: Entry): number => entry.data.byteLength + ENTRY_OVERHEAD_BYTES
+
+/** Before the first entry of all. */
+export const LOG_ORIGIN: LogPosition = { index: 0, term: 0 }
 
 interface Run {
   readonly term: number
@@ -25,27 +31,34 @@ interface Run {
 }
 
 export class Log {
-  lastIndex = 0
-  lastTerm = 0
-  commit = 0
-  stable = 0
-  emitted = 0
-  readonly #entries: Entry[] = []
-  readonly #runs: Run[] = []
+  /** What the first entry follows. */
+  base: LogPosition
+  lastIndex: number
+  lastTerm: number
+  commit: number
+  stable: number
+  emitted: number
+  #entries: Entry[] = []
+  #runs: Run[]
 
-  constructor(recovered: readonly Entry[]) {
+  /** `recovered` follows `base`, all of it on disk; what `base` covers is committed and was handed out. */
+  constructor(recovered: readonly Entry[], base = LOG_ORIGIN) {
+    this.base = base
+    this.#runs = runsFrom(base)
+    this.lastIndex = this.commit = this.emitted = base.index
+    this.lastTerm = base.term
     for (const entry of recovered) this.append(entry)
     this.stable = this.lastIndex
   }
 
-  /** 0 before the first entry, undefined after the last. */
+  /** Undefined before `base` and after the last entry. */
   termAt(index: number): number | undefined {
-    return index === 0 ? 0 : this.#entries[index - 1]?.term
+    return index === this.base.index ? this.base.term : this.#entries[index - this.base.index - 1]?.term
   }
 
   at(index: number): Entry {
-    const entry = this.#entries[index - 1]
-    invariant(entry !== undefined, () => `no entry ${index} in a log of ${this.lastIndex}`)
+    const entry = this.#entries[index - this.base.index - 1]
+    invariant(entry !== undefined, () => `no entry ${index} in a log from ${this.base.index} to ${this.lastIndex}`)
     return entry
   }
 
@@ -61,11 +74,40 @@ export class Log {
   /** Drops the entries from `index` on. */
   truncate(index: number): void {
     invariant(index > this.commit, () => `truncation at ${index} would undo the commit of ${this.commit}`)
-    this.#entries.length = index - 1
+    this.#entries.length = index - this.base.index - 1
     while (this.#runs.length > 0 && this.#runs.at(-1)!.first >= index) this.#runs.pop()
     this.lastIndex = index - 1
     this.lastTerm = this.#runs.at(-1)?.term ?? 0
     if (this.stable > this.lastIndex) this.stable = this.lastIndex
+  }
+
+  /** Forgets the entries up to `index`, which were handed out. */
+  compact(index: number): void {
+    invariant(
+      index >= this.base.index && index <= this.emitted,
+      () =>
+        `entries up to ${index} cannot be forgotten: the log begins after ${this.base.index}, ${this.emitted} is out`
+    )
+    if (index === this.base.index) return
+    const base = { index, term: this.termAt(index)! }
+    this.#entries = this.#entries.slice(index - this.base.index)
+    this.#runs = [...runsFrom(base), ...this.#runs.filter(({ first }) => first > index)]
+    this.base = base
+  }
+
+  /** Nothing but what a snapshot of `position` covers, all of it committed, none of it on our disk yet. */
+  replace(position: LogPosition): void {
+    invariant(
+      position.index > this.commit,
+      () => `a snapshot of ${position.index} would undo the commit of ${this.commit}`
+    )
+    // What had committed before is what the snapshot covers, and stays on disk until the snapshot is there.
+    this.stable = Math.min(this.stable, this.commit)
+    this.base = position
+    this.#entries = []
+    this.#runs = runsFrom(position)
+    this.lastIndex = this.commit = position.index
+    this.lastTerm = position.term
   }
 
   /** True when it moved. */
@@ -81,7 +123,7 @@ export class Log {
     return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.lastIndex)
   }
 
-  /** The largest index up to `index` whose term is at most `term`; 0 when there is none. */
+  /** The largest index from `base` up to `index` whose term is at most `term`; `base` itself when there is none. */
   lastOfTermAtMost(index: number, term: number): number {
     let low = 0
     let high = this.#runs.length
@@ -91,7 +133,7 @@ export class Log {
       else high = middle
     }
     const end = low < this.#runs.length ? this.#runs[low]!.first - 1 : this.lastIndex
-    return Math.min(index, end)
+    return Math.max(this.base.index, Math.min(index, end))
   }
 
   /** Entries from `from` on, as many as the limits allow, but one whenever there is one. */
@@ -104,13 +146,27 @@ export class Log {
       if (bytes > bytesMax) break
       end++
     }
-    return this.#entries.slice(from - 1, end)
+    return this.#entries.slice(from - this.base.index - 1, end - this.base.index)
+  }
+
+  /** The last index that may go when at most so many entries, and so many bytes of them, are kept up to `index`. */
+  trailBefore(index: number, entriesMax: number, bytesMax: number): number {
+    let cut = index
+    let bytes = 0
+    while (cut > this.base.index && index - cut < entriesMax) {
+      bytes += entryBytes(this.at(cut))
+      if (bytes > bytesMax) break
+      cut--
+    }
+    return cut
   }
 
   /** Everything from `from` on. */
   tail(from: number): readonly Entry[] {
-    return this.#entries.slice(from - 1)
+    return this.#entries.slice(from - this.base.index - 1)
   }
 }
 
 const NONE: readonly Entry[] = []
+
+const runsFrom = ({ index, term }: LogPosition): Run[] => (index === 0 ? [] : [{ term, first: index }])

@@ -11,22 +11,19 @@ import { Configurations } from './configuration.ts'
 import { Durability } from './durability.ts'
 import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
-import { Log } from './log.ts'
+import { refsOf, tellLeader } from './leader-inputs.ts'
+import { Log, LOG_ORIGIN } from './log.ts'
 import { decodeMembership } from './messages.ts'
-import type { Append, Commit, Heartbeat, PreVoteReply, RaftMessage, Transfer } from './messages.ts'
-import type { AppendAccepted, AppendRejected, HeartbeatReply, VoteReply } from './messages.ts'
+import type { RaftMessage } from './messages.ts'
 import { Outbox } from './outbox.ts'
+import { receive } from './receive.ts'
 import { Requests } from './requests.ts'
-import { checkRecovered, resolveSettings } from './settings.ts'
+import { checkRecovered, recoveredBase, resolveSettings } from './settings.ts'
 import type { RaftSettings } from './settings.ts'
-import type { ConsensusView, Entry, EntryType, Membership, NodeId } from './types.ts'
-import type { RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'
-import { answerPreVote, answerVote } from './voting.ts'
-
-/** Sent by a leader only. */
-export type LeaderMessage = Append | Heartbeat | Commit | Transfer
-/** Sent to a leader or a candidate, in the term of the question. */
-export type ReplyMessage = VoteReply | AppendAccepted | AppendRejected | HeartbeatReply
+import { install, snapshotted } from './snapshots.ts'
+import type { ConsensusView, Entry, EntryType, LogPosition, Membership, NodeId } from './types.ts'
+import type { RaftEffects, RaftInit, RaftInput, RaftStatus, SnapshotMeta } from './types.ts'
+import { statusOf, viewOf } from './view.ts'
 
 /** A term from which one more can be reached without leaving the safe integers. */
 const TERM_MAX = Number.MAX_SAFE_INTEGER - 1
@@ -50,6 +47,10 @@ export class RaftNode {
   rank: number
   /** Campaigns in a row that led nowhere. */
   failedRounds = 0
+  /** The newest snapshot that is durable here. */
+  snapshot: LogPosition
+  /** It has taken the place of the log, and is on its way to our disk. */
+  #arriving: SnapshotMeta | undefined
   #round: number
   /** The term in which `leader` was learnt: the same member in a later term is news. */
   #leaderTerm = 0
@@ -59,10 +60,20 @@ export class RaftNode {
     this.settings = resolveSettings(init)
     checkRecovered(init)
     this.disk = new Durability(init.hardState)
-    this.log = new Log(init.entries)
-    this.configurations = new Configurations(init.membership)
-    for (const entry of init.entries) {
-      if (entry.type === 'membership') this.configurations.append(entry.index, decodeMembership(entry.data))
+    const { snapshot } = init
+    const base = recoveredBase(init)
+    this.snapshot = snapshot ?? LOG_ORIGIN
+    this.log = new Log(
+      init.entries.filter(({ index }) => index > base.index),
+      base
+    )
+    this.log.commitTo(this.snapshot.index)
+    this.log.emitted = this.snapshot.index
+    this.configurations = new Configurations(snapshot?.membership ?? init.membership, snapshot?.membershipIndex)
+    for (const { index, type, data } of init.entries) {
+      if (type === 'membership' && index > this.snapshot.index) {
+        this.configurations.append(index, decodeMembership(data))
+      }
     }
     this.rank = init.rank ?? Math.max(0, this.membership.voters.indexOf(this.self))
     this.#round = this.settings.random.int(0, 0xffff_ffff)
@@ -101,18 +112,7 @@ export class RaftNode {
   readonly view: ConsensusView = viewOf(this)
 
   status(): RaftStatus {
-    const leading = this.role.name === 'leader' ? this.role : undefined
-    return {
-      role: this.role.name,
-      term: this.term,
-      leader: this.leader,
-      writable: leading?.writable ?? false,
-      commitIndex: this.log.commit,
-      lastIndex: this.log.lastIndex,
-      membership: this.membership,
-      membershipIndex: this.configurations.index,
-      progress: leading?.progressStatus() ?? []
-    }
+    return statusOf(this)
   }
 
   // --- inputs ---
@@ -123,7 +123,7 @@ export class RaftNode {
         this.#tick(now)
         break
       case 'message':
-        if (input.from !== this.self) this.#receive(input.from, input.message, now)
+        if (input.from !== this.self) receive(this, input.from, input.message, now)
         break
       case 'connected':
         this.connections.add(input.peer)
@@ -136,36 +136,28 @@ export class RaftNode {
       case 'persisted':
         this.#persisted(input.write, now)
         break
+      case 'snapshotted':
+        snapshotted(this, input.index)
+        break
+      case 'install':
+        if (input.from !== this.self) install(this, input, now)
+        break
       case 'removed':
         this.configurations.removedAt(input.index)
         break
       case 'propose':
-        if (this.role.name === 'leader') this.role.propose([input])
-        else this.#drop(input.ref)
-        break
       case 'propose-batch':
-        if (this.role.name === 'leader') this.role.propose(input.proposals)
-        else for (const { ref } of input.proposals) this.#drop(ref)
-        break
       case 'change-membership':
-        if (this.role.name === 'leader') this.role.changeMembership(input.ref, input.change, now)
-        else this.#drop(input.ref)
-        break
       case 'read':
-        if (this.role.name === 'leader') this.role.read(input.ref, now)
-        else this.#drop(input.ref)
-        break
       case 'transfer':
-        if (this.role.name === 'leader') this.role.transfer(input.ref, input.to, now)
-        else this.#drop(input.ref)
+      case 'snapshot-sent':
+      case 'snapshot-failed':
+        if (this.role.name === 'leader') tellLeader(this.role, input, now)
+        else for (const ref of refsOf(input)) this.outbox.outcome({ type: 'dropped', ref, leader: this.leader })
         break
       default:
         unreachable(input)
     }
-  }
-
-  #drop(ref: number): void {
-    this.outbox.outcome({ type: 'dropped', ref, leader: this.leader })
   }
 
   #tick(now: number): void {
@@ -182,66 +174,6 @@ export class RaftNode {
     invariant(stable >= this.log.stable, 'what is on disk stays on disk')
     this.log.stable = stable
     this.role.persisted(now)
-  }
-
-  #receive(from: NodeId, message: RaftMessage, now: number): void {
-    switch (message.type) {
-      case 'pre-vote':
-        answerPreVote(this, from, message, now)
-        break
-      case 'vote':
-        answerVote(this, from, message, now)
-        break
-      case 'pre-vote-reply':
-        this.#preVoteReply(from, message, now)
-        break
-      case 'append':
-      case 'heartbeat':
-      case 'commit':
-      case 'transfer':
-        this.#fromLeader(from, message, now)
-        break
-      case 'vote-reply':
-      case 'append-accepted':
-      case 'append-rejected':
-      case 'heartbeat-reply':
-        this.#reply(from, message, now)
-        break
-      default:
-        unreachable(message)
-    }
-  }
-
-  #preVoteReply(from: NodeId, message: PreVoteReply, now: number): void {
-    if (!message.granted && message.term > this.term) this.#laterTerm(from, message.term, now)
-    else if (this.role.name === 'pre-candidate') this.role.reply(from, message, now)
-  }
-
-  #reply(from: NodeId, message: ReplyMessage, now: number): void {
-    if (message.term > this.term) this.#laterTerm(from, message.term, now)
-    else if (message.term === this.term && this.role.name !== 'pre-candidate') this.role.reply(from, message, now)
-  }
-
-  /** An answer from a later term; whoever is no member has no say in it (RAFT-HOLES 37). */
-  #laterTerm(from: NodeId, term: number, now: number): void {
-    if (this.configurations.isMember(from)) this.becomeFollower(term, undefined, `${from} is in term ${term}`, now)
-  }
-
-  #fromLeader(from: NodeId, message: LeaderMessage, now: number): void {
-    if (message.term < this.term) {
-      // The old leader learns that its time is over; without this it would go on until CheckQuorum.
-      this.reply(from, { type: 'heartbeat-reply', term: this.term, seq: 0, match: 0 })
-      return
-    }
-    if (message.term === this.term && this.termLeader !== undefined && this.termLeader !== from) {
-      this.anomaly(from, `claims to lead term ${message.term}, which ${this.termLeader} leads`)
-      return
-    }
-    if (message.term > this.term || this.leader !== from) {
-      this.becomeFollower(message.term, from, `${from} leads term ${message.term}`, now)
-    }
-    invariant(this.role.name === 'follower', 'who hears a leader follows it')
-    this.role.hear(from, message, now)
   }
 
   // --- transitions ---
@@ -367,6 +299,17 @@ export class RaftNode {
     if (this.configurations.truncate(index)) this.#membershipEvent()
   }
 
+  /** A snapshot takes the place of the whole log, here and, in one write, on disk. */
+  replaceLog(snapshot: SnapshotMeta): void {
+    const { commit } = this.log
+    this.requests.replaced(this.log)
+    this.log.replace({ index: snapshot.index, term: snapshot.term })
+    this.disk.replaced(this.log.base, commit)
+    this.#arriving = snapshot
+    this.configurations.restore(snapshot.membership, snapshot.membershipIndex)
+    this.#membershipEvent()
+  }
+
   #membershipEvent(): void {
     const { current: membership, index } = this.configurations
     this.outbox.event({ type: 'membership', membership, index, committed: index <= this.log.commit })
@@ -406,16 +349,18 @@ export class RaftNode {
     if (this.role.name === 'leader') this.role.flush()
     this.#emit()
     const write = this.disk.take(this.log, now)
-    const { send, sendAfter, committed, outcomes, events } = this.outbox.drain(this.disk.complete)
+    const drained = this.outbox.drain(this.disk.complete)
     const deadline = Math.min(this.role.deadline(), this.requests.handover?.deadline ?? Infinity)
     return {
       write,
-      send,
-      sendAfter,
+      send: drained.send,
+      sendAfter: drained.sendAfter,
       sendAfterWrite: this.disk.writes.issued,
-      committed,
-      outcomes,
-      events,
+      sendSnapshots: drained.sendSnapshots,
+      restored: drained.restored,
+      committed: drained.committed,
+      outcomes: drained.outcomes,
+      events: drained.events,
       deadline: deadline === Infinity ? undefined : deadline
     }
   }
@@ -423,6 +368,15 @@ export class RaftNode {
   /** What is committed and on our own disk. */
   #emit(): void {
     const { log } = this
+    // What the log begins after is not on our disk yet.
+    if (log.stable < log.base.index) return
+    if (log.emitted < log.base.index) {
+      invariant(this.#arriving?.index === log.base.index, 'only a snapshot stands for entries that were not handed out')
+      this.snapshot = log.base
+      log.emitted = log.base.index
+      this.outbox.restored(this.#arriving)
+      this.#arriving = undefined
+    }
     const end = Math.min(log.commit, log.stable)
     while (log.emitted < end) {
       const entry = log.at(++log.emitted)
@@ -432,27 +386,3 @@ export class RaftNode {
     this.requests.answerReads(log.emitted)
   }
 }
-
-const viewOf = (node: RaftNode): ConsensusView => ({
-  get role() {
-    return node.role.name
-  },
-  get term() {
-    return node.term
-  },
-  get writable() {
-    return node.role.name === 'leader' && node.role.writable
-  },
-  get commitIndex() {
-    return node.log.commit
-  },
-  get lastIndex() {
-    return node.log.lastIndex
-  },
-  get membership() {
-    return node.membership
-  },
-  get membershipIndex() {
-    return node.configurations.index
-  }
-})

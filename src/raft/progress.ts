@@ -3,15 +3,16 @@
  *
  * `probe`: we do not know where the logs agree, so one append at a time, and `next` follows the answer. `replicate`: they
  * agree up to `match`, so appends are pipelined and `next` runs ahead of the acknowledgements, within the limits on messages
- * and bytes in flight. A rejection or a lost connection leads back to `probe`; `match` itself never goes down within a
- * term (RAFT-HOLES 49).
+ * and bytes in flight. `snapshot`: it needs entries that are gone here, so nothing is sent but the snapshot that the embedder was
+ * asked to send; an acknowledgement that the log can follow ends it, and so does any news that the snapshot will not come.
+ * A rejection or a lost connection leads back to `probe`; `match` itself never goes down within a term (RAFT-HOLES 49).
  */
 import { invariant } from '../core/invariant.ts'
 import type { NodeId } from './types.ts'
 
 export class Progress {
   readonly id: NodeId
-  state: 'probe' | 'replicate' = 'probe'
+  state: 'probe' | 'replicate' | 'snapshot' = 'probe'
   /** The follower's log is ours up to here, durably. */
   match = 0
   /** First entry that has not been sent. Above `match`. */
@@ -34,6 +35,8 @@ export class Progress {
   heartbeatMatch = 0
   /** `next` when the newest heartbeat was sent: what had been sent before it. */
   heartbeatNext = 0
+  /** The newest heartbeat when its snapshot was asked for. */
+  snapshotSeq = 0
   /** It was said already that this peer has lost entries. */
   lossReported = false
   readonly #inflight: Inflight
@@ -46,7 +49,8 @@ export class Progress {
   }
 
   get paused(): boolean {
-    return this.state === 'probe' ? this.probing : this.#inflight.full
+    if (this.state === 'replicate') return this.#inflight.full
+    return this.state === 'snapshot' || this.probing
   }
 
   /** An append has been sent that starts at `next`, ends in `last` and weighs `bytes`. */
@@ -58,18 +62,21 @@ export class Progress {
     }
   }
 
-  /** True when that was news. */
-  accepted(match: number): boolean {
+  /** True when that was news. `logBase`: what our log begins after. */
+  accepted(match: number, logBase: number): boolean {
     this.#inflight.freeTo(match)
     const news = match > this.match
     if (news) this.match = match
-    if (this.state === 'probe' && match === this.match) this.#replicate()
+    const isKnown = this.state === 'probe' ? match === this.match : this.state === 'snapshot' && this.match >= logBase
+    if (isKnown) this.#replicate()
     else if (this.next <= this.match) this.next = this.match + 1
     return news
   }
 
   /** False when the rejection is older than what we know. `next` follows the hint otherwise. */
   rejected(prevIndex: number, agreeAt: number): boolean {
+    // Of an append from before: what it asks for is on its way.
+    if (this.state === 'snapshot') return false
     const answersUs = this.state === 'probe' ? prevIndex === this.next - 1 : prevIndex < this.next
     if (!answersUs || prevIndex <= this.match) return false
     this.probe()
@@ -82,10 +89,33 @@ export class Progress {
    * new term nothing is certain of it yet, and to begin at the first entry would send it the whole log once more.
    */
   probe(): void {
-    if (this.state === 'replicate') this.next = this.match + 1
+    if (this.state !== 'probe') this.next = this.match + 1
     this.state = 'probe'
     this.probing = false
     this.#inflight.clear()
+  }
+
+  /** Its next entry is gone: it waits for a snapshot. */
+  needsSnapshot(heartbeatSeq: number): void {
+    this.state = 'snapshot'
+    this.snapshotSeq = heartbeatSeq
+    this.probing = false
+    this.#inflight.clear()
+  }
+
+  /** It has the snapshot up to `index`, as far as is known, and goes on behind it; its disk has still to confirm that. */
+  snapshotSent(index: number): void {
+    if (this.state !== 'snapshot') return
+    this.state = 'probe'
+    this.next = Math.max(this.match, index) + 1
+    this.probing = true
+  }
+
+  /** Not before the next heartbeat comes back is it asked for again. */
+  snapshotFailed(): void {
+    if (this.state !== 'snapshot') return
+    this.probe()
+    this.probing = true
   }
 
   #replicate(): void {

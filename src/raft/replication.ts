@@ -3,6 +3,10 @@
  *
  * Appends are pipelined to whoever is known to agree, and sent one at a time to whoever is not (progress.ts). Loss is
  * found by what is missing in the answers: every heartbeat that comes back shows whether what was sent before it did.
+ *
+ * Who needs entries that a snapshot has taken the place of gets the snapshot, from the embedder: it is told whom to send it to
+ * and says what became of it. Nothing of ours waits for that for ever: a lost connection, a report of failure, or patience's end
+ * leads back to probing, which asks again or finds that it is not needed any more.
  */
 import { compareText } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
@@ -98,14 +102,33 @@ export class Replication {
   /** A heartbeat came through; did what was sent before it? */
   #repair(peer: Progress, match: number): void {
     // It knew more when we asked: it was restarted since, and must be told anew where the logs agree.
-    if (match < peer.heartbeatMatch) peer.probe()
+    if (match < peer.heartbeatMatch && peer.state !== 'snapshot') peer.probe()
+    if (this.#isOverdue(peer)) peer.probe()
     if (peer.state === 'probe') {
       peer.probing = false
       this.send(peer)
-    } else if (peer.match + 1 < peer.heartbeatNext) {
+    } else if (peer.state === 'snapshot') return
+    else if (peer.match + 1 < peer.heartbeatNext) {
       // The end of the pipeline may be lost with nothing behind it that would be rejected: ask about its last entry.
       this.#node.send(peer.id, this.#append(peer.heartbeatNext, true))
     }
+  }
+
+  /** It waits for entries that are gone, and was not found out by an append; or for a snapshot of which nothing is heard. */
+  #isOverdue(peer: Progress): boolean {
+    if (peer.state === 'snapshot')
+      return this.seq - peer.snapshotSeq >= this.#node.settings.limits.snapshotHeartbeatsMax
+    return peer.match + 1 < peer.heartbeatNext && peer.heartbeatNext <= this.#node.log.base.index
+  }
+
+  // --- snapshots ---
+
+  snapshotSent(id: NodeId, index: number): void {
+    this.#progress.get(id)?.snapshotSent(index)
+  }
+
+  snapshotFailed(id: NodeId): void {
+    this.#progress.get(id)?.snapshotFailed()
   }
 
   // --- appends ---
@@ -118,6 +141,11 @@ export class Replication {
   send(peer: Progress): void {
     const { log } = this.#node
     while (peer.connected && !peer.paused && (peer.state === 'probe' || peer.next <= log.lastIndex)) {
+      if (peer.next <= log.base.index) {
+        peer.needsSnapshot(this.seq)
+        this.#node.outbox.sendSnapshot(peer.id, this.#node.snapshot.index)
+        return
+      }
       const append = this.#append(peer.next, false)
       this.#node.send(peer.id, append)
       peer.commitSent = append.commit
@@ -152,7 +180,7 @@ export class Replication {
       this.#node.anomaly(peer.id, `acknowledges entry ${match} of a log that ends at ${log.lastIndex}`)
       return false
     }
-    const news = peer.accepted(match)
+    const news = peer.accepted(match, log.base.index)
     // It was still being probed when the commit index moved.
     if (peer.commitSent < log.commit) this.#commitMoved = true
     return news
@@ -160,7 +188,9 @@ export class Replication {
 
   rejected(peer: Progress, { prevIndex, hintIndex, hintTerm }: AppendRejected): void {
     const { log } = this.#node
-    const agreeAt = log.lastOfTermAtMost(Math.min(hintIndex, log.lastIndex), hintTerm)
+    // Before our own beginning nobody knows; whoever is there needs a snapshot.
+    const isKnown = hintIndex >= log.base.index
+    const agreeAt = isKnown ? log.lastOfTermAtMost(Math.min(hintIndex, log.lastIndex), hintTerm) : hintIndex
     if (peer.rejected(prevIndex, agreeAt)) this.send(peer)
     else if (peer.probing && prevIndex === peer.match && hintIndex < peer.match && !peer.lossReported) {
       peer.lossReported = true

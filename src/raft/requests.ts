@@ -4,6 +4,8 @@
  * A proposal waits for its entry, a confirmed read for everything up to its index, a transfer for whoever leads next. These
  * outlive the office of the leader that accepted them: what had committed is still answered as committed.
  */
+import { invariant } from '../core/invariant.ts'
+import type { Log } from './log.ts'
 import type { Entry, NodeId } from './types.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -40,6 +42,16 @@ export class Requests {
     if (ref === undefined) return
     this.#proposals.delete(index)
     this.#outbox.outcome({ type: 'committed', ref, index, term })
+  }
+
+  /** A snapshot takes the place of this log: what has committed is answered now, since it will not be handed out one by one. */
+  replaced(log: Log): void {
+    for (const [index, ref] of this.#proposals) {
+      const term = index <= log.commit ? log.termAt(index) : undefined
+      invariant(term !== undefined, () => `request ${ref} waits for entry ${index}, which nobody leads to its commit`)
+      this.#outbox.outcome({ type: 'committed', ref, index, term })
+    }
+    this.#proposals.clear()
   }
 
   /** Everything up to `index` is handed out. */

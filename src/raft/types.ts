@@ -19,6 +19,12 @@ export interface Entry {
   readonly data: Uint8Array
 }
 
+/** A place in the log. */
+export interface LogPosition {
+  readonly index: number
+  readonly term: number
+}
+
 /** One atomic record (RAFT-HOLES 1): term and vote are never written apart. */
 export interface HardState {
   readonly term: number
@@ -34,6 +40,17 @@ export interface Membership {
   readonly learnersNext: readonly NodeId[]
   /** The leader leaves the joint configuration by itself once the entry that entered it has committed. */
   readonly autoLeave: boolean
+}
+
+/**
+ * What a snapshot is of: everything up to its place in the log, all of it committed. Its bytes are the embedder's, who keeps,
+ * sends and verifies them.
+ */
+export interface SnapshotMeta extends LogPosition {
+  /** In force after that entry, joint or not. */
+  readonly membership: Membership
+  /** Of the entry that put it in force; 0: none did. */
+  readonly membershipIndex: number
 }
 
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
@@ -52,10 +69,13 @@ export interface RaftTiming {
 
 export interface RaftInit {
   readonly self: NodeId
-  /** The membership at `log start`; membership entries in the log take effect on top of it. */
+  /** The membership before the first entry of all; membership entries in the log take effect on top of it. */
   readonly membership: Membership
   /** What storage recovered. */
   readonly hardState: HardState
+  /** The newest snapshot, from which the embedder has restored its state. Its membership replaces the one above. */
+  readonly snapshot?: SnapshotMeta
+  /** Without gaps, beginning anywhere up to the entry after the snapshot. */
   readonly entries: readonly Entry[]
   readonly timing: RaftTiming
   /** `staggered`: rank stagger and closed-connection signal. `classic`: the paper's uniform random timeouts. Default `staggered`. */
@@ -89,6 +109,15 @@ export interface RaftLimits {
   readonly readsMax: number
   /** Entries that a learner may lack and still be made a voter. */
   readonly catchUpEntriesMax: number
+  /**
+   * Entries behind a snapshot that stay in the log, for followers that are only a little behind: they need no snapshot.
+   * Default 1,024.
+   */
+  readonly trailingEntriesMax: number
+  /** The same in bytes; whichever is reached first. Default 8 MiB. */
+  readonly trailingBytesMax: number
+  /** Heartbeats after which a snapshot of which nothing was reported is asked for again. Default 600. */
+  readonly snapshotHeartbeatsMax: number
 }
 
 export type RaftInput =
@@ -100,6 +129,13 @@ export type RaftInput =
   | { readonly type: 'disconnected'; readonly peer: NodeId }
   /** Write `write` and all before it are durable. */
   | { readonly type: 'persisted'; readonly write: number }
+  /** The embedder's own state after entry `index`, which was handed out, is durable as a snapshot: the log may be cut. */
+  | { readonly type: 'snapshotted'; readonly index: number }
+  /** A whole and verified snapshot has come from `from`, which led `term` when it began to send. Taken only when it is news. */
+  | { readonly type: 'install'; readonly from: NodeId; readonly term: number; readonly snapshot: SnapshotMeta }
+  /** What became of a snapshot that `sendSnapshots` asked for: this peer has all of it, or will not get it. */
+  | { readonly type: 'snapshot-sent'; readonly peer: NodeId; readonly index: number }
+  | { readonly type: 'snapshot-failed'; readonly peer: NodeId; readonly index: number }
   /**
    * A voter says that the configuration at `index` has committed and does not name this member, which may never see it
    * otherwise: nobody replicates to whoever is out. It campaigns no more, unless a later configuration names it.
@@ -134,8 +170,18 @@ export interface RaftWrite {
   /** Rising by one from 1 in each process life. */
   readonly id: number
   readonly hardState?: HardState
+  /** Save the snapshot that `install` handed in; the log afterwards is empty and ends here. Comes before the rest. */
+  readonly snapshot?: LogPosition
+  /** Entries up to here are not needed any more, now that a snapshot covers them. */
+  readonly compactTo?: number
   /** Contiguous; replaces everything from `entries[0].index` on. */
   readonly entries?: readonly Entry[]
+}
+
+/** "Send this peer your newest snapshot": it needs entries that are gone. `index`: what the snapshot covers at least. */
+export interface SnapshotRequest {
+  readonly to: NodeId
+  readonly index: number
 }
 
 /** How a request ended. `dropped`: never entered a log (safe to retry). `unknown`: was in the log of a leader that lost its office; it may yet commit. */
@@ -182,7 +228,11 @@ export interface RaftEffects {
   /** Must not leave before every write up to and including `sendAfterWrite` is durable. */
   readonly sendAfter: readonly Envelope[]
   readonly sendAfterWrite: number
-  /** Newly committed and locally durable, in order, each exactly once in a process life. */
+  /** Ask again may come while the first is under way; report each with `snapshot-sent` or `snapshot-failed`. */
+  readonly sendSnapshots: readonly SnapshotRequest[]
+  /** The snapshot that was handed in is durable: the embedder's state becomes what it says, before `committed`. */
+  readonly restored: SnapshotMeta | undefined
+  /** Newly committed and locally durable, in order, each at most once in a process life: a snapshot may stand for some. */
   readonly committed: readonly Entry[]
   readonly outcomes: readonly Outcome[]
   readonly events: readonly RaftEvent[]
@@ -208,7 +258,11 @@ export interface RaftStatus {
   readonly leader: NodeId | undefined
   readonly writable: boolean
   readonly commitIndex: number
+  /** Of the first entry that is still in the log, or that will be. */
+  readonly firstIndex: number
   readonly lastIndex: number
+  /** What the newest durable snapshot covers; 0: there is none. */
+  readonly snapshotIndex: number
   readonly membership: Membership
   /** Of the entry that put `membership` in force; it may yet be undone while this is above `commitIndex`. 0: none did. */
   readonly membershipIndex: number

@@ -401,6 +401,29 @@ describe('membership', () => {
   )
 
   hole(
+    35,
+    'a snapshot ends a configuration that never committed, however late its index',
+    plays(
+      'snapshot_ends_a_dead_configuration',
+      'n1 acts on voters (n1)&&(n1 n2 n3) learners (n4) next learners (n2 n3) of entry 5',
+      `> hand n2>n1
+       n1 follows n2 in term 2
+       n1 has committed voters (n1 n2 n3) learners (n4) of entry 0
+       n1 writes 1: term 2 vote - snapshot 3@2`,
+      'n1 becomes pre-candidate of term 2: n2 fell silent\nn1 -> n2 pre-vote for term 3 round 1 last 3@2\nn1 -> n3 pre-vote for term 3 round 1 last 3@2'
+    )
+  )
+
+  hole(
+    36,
+    'who is demoted by a snapshot does not campaign, and who is promoted by one does',
+    plays(
+      'snapshot_demotes_and_promotes',
+      '> tick n3\nn3 knows no leader\n> tick n4\nn4 knows no leader\nn4 becomes pre-candidate of term 1: n1 fell silent'
+    )
+  )
+
+  hole(
     37,
     'who was removed raises no term, and a member that is not known yet can be elected',
     plays(
@@ -510,10 +533,13 @@ describe('disk, log and reads', () => {
     let match = 0
     for (let i = 0; i < 5000; i++) {
       const index = random.int(0, 40)
-      const act = random.int(0, 3)
-      if (act === 0) peer.accepted(index)
+      const act = random.int(0, 6)
+      if (act === 0) peer.accepted(index, 10)
       else if (act === 1) peer.rejected(index, random.int(0, 40))
       else if (act === 2) peer.probe()
+      else if (act === 3) peer.needsSnapshot(i)
+      else if (act === 4) peer.snapshotSent(random.int(0, 40))
+      else if (act === 5) peer.snapshotFailed()
       else if (!peer.paused) peer.sent(peer.next + random.int(0, 3), 10)
       expect(peer.next).toBeGreaterThan(peer.match)
       expect(peer.match).toBeGreaterThanOrEqual(match)
@@ -529,6 +555,27 @@ describe('disk, log and reads', () => {
       'stale_append_truncates_nothing',
       '> send n1>n2 append term=1 prev=0@0 commit=0 entries=1\nn2 -> n1 append-accepted term 1 match 1',
       'n2 follower term 1 leader n1 last 3 commit 0'
+    )
+  )
+
+  hole(
+    51,
+    'a snapshot whose last entry conflicts takes the place of the log, and is not asked for again',
+    plays(
+      'snapshot_replaces_a_diverged_log',
+      'n3 follower term 4 leader n1 last 6 commit 0\n> hand n1>n3',
+      'n3 writes 2: snapshot 5@4\nn3 -> n1 after write 2: append-accepted term 4 match 5',
+      '> pass 20\n> status\nn1 leader term 4 leader n1 first 5 last 5 commit 5 writable n2:replicate@5 n3:replicate@5'
+    )
+  )
+
+  hole(
+    51,
+    'a snapshot older than the log cuts nothing off it',
+    plays(
+      'snapshot_that_is_old',
+      '> hand n1>n3\nn3 -> n1 append-accepted term 1 match 3\n> status',
+      'n3 follower term 1 leader n1 last 4 commit 3'
     )
   )
 

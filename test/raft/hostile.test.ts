@@ -19,11 +19,26 @@ type Action =
   /** Everything that was sent last is answered as an honest member with an empty log would. */
   | { readonly do: 'answer' }
   | { readonly do: 'persist' }
+  /** A snapshot near the commit index, of around the present term. */
+  | {
+      readonly do: 'snapshot'
+      readonly from: string
+      readonly ahead: number
+      readonly term: number
+      readonly later: number
+    }
+  /** Our own state is durable. */
+  | { readonly do: 'save' }
 
 const request: fc.Arbitrary<RaftInput> = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ type: 'tick' as const }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('connected' as const), peer }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('disconnected' as const), peer }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('snapshot-sent' as const), peer, index: fc.nat({ max: 9 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('snapshot-failed' as const), peer, index: fc.nat({ max: 9 }) })
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('read' as const), ref: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('transfer' as const), ref: fc.nat(), to: peer }) },
   {
@@ -52,6 +67,18 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       .map((input) => ({ do: 'input' as const, input }))
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('timely' as const), from: peer, message }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({
+        from: peer,
+        ahead: fc.integer({ min: -3, max: 3 }),
+        term: fc.nat({ max: 4 }),
+        later: fc.nat({ max: 2 })
+      })
+      .map((lie) => ({ do: 'snapshot' as const, ...lie }))
+  },
+  { weight: 1, arbitrary: fc.constant({ do: 'save' as const }) },
   { weight: 6, arbitrary: request.map((input) => ({ do: 'input' as const, input })) },
   { weight: 8, arbitrary: fc.constant({ do: 'answer' as const }) },
   { weight: 8, arbitrary: fc.constant({ do: 'persist' as const }) }
@@ -139,7 +166,8 @@ test.each([1, 2, 3])('a group of %i', (size) => {
           timing: { heartbeatMs: 10, electionTimeoutMs: 50, rankStepMs: 5, jitterMs: 2 },
           preVote,
           checkQuorum,
-          random: seededRandom('hostile')
+          random: seededRandom('hostile'),
+          limits: { trailingEntriesMax: 1 }
         })
         let now = 0
         let term = 0
@@ -151,6 +179,12 @@ test.each([1, 2, 3])('a group of %i', (size) => {
           if (effects.write !== undefined) expect(effects.write.id).toBe(++issued)
           expect(effects.sendAfterWrite).toBe(issued)
           if (effects.sendAfter.length > 0) expect(persisted).toBeLessThan(issued)
+          if (effects.restored !== undefined) {
+            expect(effects.restored.index).toBeGreaterThan(committed)
+            committed = effects.restored.index
+            reached.add('restores')
+          }
+          if (effects.sendSnapshots.length > 0) reached.add('sends a snapshot')
           for (const entry of effects.committed) expect(entry.index).toBe(++committed)
           const status = raft.status()
           expect(status.term).toBeGreaterThanOrEqual(term)
@@ -171,6 +205,18 @@ test.each([1, 2, 3])('a group of %i', (size) => {
               const answer = honest(question)
               if (answer !== undefined) step({ type: 'message', from: to, message: answer })
             }
+          } else if (act.do === 'save') {
+            if (committed > 0) step({ type: 'snapshotted', index: committed })
+          } else if (act.do === 'snapshot') {
+            const { commitIndex, term: ownTerm, membership } = raft.status()
+            const index = Math.max(1, commitIndex + act.ahead)
+            const snapshot = {
+              index,
+              term: Math.max(1, ownTerm + act.later - 1),
+              membership,
+              membershipIndex: index + 1 - act.later
+            }
+            step({ type: 'install', from: act.from, term: Math.max(1, ownTerm + act.term - 2), snapshot })
           } else if (issued > persisted) {
             persisted = issued
             step({ type: 'persisted', write: issued })
@@ -193,6 +239,6 @@ test.each([1, 2, 3])('a group of %i', (size) => {
     { numRuns: 1000, seed: Number(process.env['QUORATE_RAFT_SEED'] ?? 1) }
   )
   // All of this says little unless every role was there to be attacked.
-  const expected = ['commits', 'candidate', 'follower', 'leader', ...(size > 1 ? ['pre-candidate'] : [])]
+  const expected = ['restores', 'commits', 'candidate', 'follower', 'leader', ...(size > 1 ? ['pre-candidate'] : [])]
   expect([...reached]).toEqual(expect.arrayContaining(expected))
 })

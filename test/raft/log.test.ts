@@ -42,6 +42,48 @@ describe('the log', () => {
     )
   })
 
+  test('is the same whether its beginning was forgotten or never there', () => {
+    fc.assert(
+      fc.property(terms, fc.nat(), fc.nat({ max: 45 }), (list, at, term) => {
+        const whole = new Log(entriesOf(list))
+        whole.commitTo(list.length)
+        whole.emitted = list.length
+        const cut = list.length === 0 ? 0 : at % (list.length + 1)
+        const base = { index: cut, term: list[cut - 1] ?? 0 }
+        const fresh = new Log(entriesOf(list).slice(cut), base)
+        const bisected = Array.from({ length: list.length - cut + 1 }, (_, i) => {
+          const index = cut + i
+          return Math.max(cut, whole.lastOfTermAtMost(index, term))
+        })
+        whole.compact(Math.floor(cut / 2))
+        whole.compact(cut)
+        for (const log of [whole, fresh]) {
+          expect([log.base, log.lastIndex, log.lastTerm]).toEqual([base, list.length, list.at(-1) ?? 0])
+          expect(log.tail(cut + 1)).toEqual(entriesOf(list).slice(cut))
+          expect(Array.from({ length: list.length + 3 }, (_, index) => log.termAt(index))).toEqual(
+            Array.from({ length: list.length + 3 }, (_, index) =>
+              index < cut ? undefined : index === 0 ? 0 : list[index - 1]
+            )
+          )
+          expect(bisected.map((_, i) => log.lastOfTermAtMost(cut + i, term))).toEqual(bisected)
+        }
+      })
+    )
+  })
+
+  test('keeps behind a snapshot no more entries and no more bytes than it is told', () => {
+    fc.assert(
+      fc.property(terms, fc.nat({ max: 8 }), fc.nat({ max: 300 }), (list, entriesMax, bytesMax) => {
+        const log = new Log(entriesOf(list))
+        const cut = log.trailBefore(list.length, entriesMax, bytesMax)
+        const bytes = (from: number): number => log.tail(from + 1).reduce((sum, entry) => sum + entryBytes(entry), 0)
+        expect(list.length - cut).toBeLessThanOrEqual(entriesMax)
+        expect(bytes(cut)).toBeLessThanOrEqual(bytesMax)
+        if (cut > 0) expect(list.length - cut === entriesMax || bytes(cut - 1) > bytesMax).toBe(true)
+      })
+    )
+  })
+
   test('slices within the limits, and at least one entry', () => {
     fc.assert(
       fc.property(

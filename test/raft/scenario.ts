@@ -8,6 +8,7 @@
  *
  *   cluster n1 n2 n3 [learners=n4] [mode=classic] [prevote=off] [checkquorum=off] [down=n3]
  *   disk n1 term=2 vote=n2 entries=1,1,2     what n1 finds at its (next) start; entries are their terms
+ *   disk n1 ... snapshot=5@2 first=4         the same with a snapshot of entry 5 of term 2; the entries begin with 4
  *   start                                    starts all that are not down
  *   begin                                    the same, and lets them elect a leader, with nothing written down but who it is
  *   stall n1 / unstall n1                    settle and pass do not persist what n1 writes
@@ -20,6 +21,9 @@
  *   cut n1>n2 ... / heal                     links that lose everything
  *   connect n1 n2 / disconnect n1 n2         what n1 notices about its connection to n2
  *   crash n1 / restart n1                    loses what is not persisted
+ *   snapshot n1                              n1 saves the state that it has, at once
+ *   hand n1>n3 [term=1]                      n1's newest snapshot has come to n3, whole, from the leader of that term (default: n1's)
+ *   sent n1 n3 / failed n1 n3                n1 is told what became of that
  *   removed n3 5                             somebody tells n3 that the configuration at 5, without it, has committed
  *   set prevote=off                          from the next start on: mixed settings, a member at a time
  *   propose n1 text / batch n1 text text / read n1 / transfer n1 [n2] / change n1 voters=n1,n2 [learners=n3]
@@ -29,8 +33,9 @@
 import { utf8 } from '../../src/core/bytes.ts'
 import type { Random } from '../../src/core/random.ts'
 import { createRaft, decodeMembership, decodeRaftMessage, encodeRaftMessage } from '../../src/raft/index.ts'
-import type { Entry, HardState, Membership, NodeId, Outcome, Raft } from '../../src/raft/index.ts'
-import type { RaftEffects, RaftEvent, RaftInput, RaftMessage } from '../../src/raft/index.ts'
+import type { Entry, HardState, Membership, NodeId, Outcome, Raft, SnapshotMeta } from '../../src/raft/index.ts'
+import type { RaftEffects, RaftEvent, RaftInput, RaftMessage, RaftWrite } from '../../src/raft/index.ts'
+import { afterEntry, emptyState } from './embedder.ts'
 
 const TIMING = { heartbeatMs: 10, electionTimeoutMs: 100, rankStepMs: 10, jitterMs: 0 }
 const noChance: Random = { next: () => 0, int: (low) => low, fork: () => noChance }
@@ -41,7 +46,13 @@ interface Member {
   raft: Raft | undefined
   hardState: HardState
   entries: Entry[]
-  writes: { id: number; hardState?: HardState; entries?: readonly Entry[] }[]
+  /** The newest on disk. */
+  snapshot: SnapshotMeta | undefined
+  /** What it has made of the log so far. */
+  state: SnapshotMeta
+  /** Came, and was taken; the disk has still to confirm it. */
+  arriving: SnapshotMeta | undefined
+  writes: RaftWrite[]
   waiting: { after: number; messages: Flight[] }[]
   persisted: number
   deadline: number | undefined
@@ -128,6 +139,17 @@ class Scenario {
         return this.#step(this.#member(first!), { type: 'connected', peer: second! })
       case 'disconnect':
         return this.#step(this.#member(first!), { type: 'disconnected', peer: second! })
+      case 'snapshot':
+        return this.#snapshot(this.#member(first!))
+      case 'hand':
+        return this.#hand(first!, options['term'])
+      case 'sent':
+      case 'failed':
+        return this.#step(this.#member(first!), {
+          type: command === 'sent' ? 'snapshot-sent' : 'snapshot-failed',
+          peer: second!,
+          index: this.#member(first!).snapshot!.index
+        })
       case 'removed':
         return this.#step(this.#member(first!), { type: 'removed', index: Number(second) })
       case 'crash':
@@ -182,6 +204,9 @@ class Scenario {
         raft: undefined,
         hardState: { term: 0, votedFor: undefined },
         entries: [],
+        snapshot: undefined,
+        state: emptyState(this.#membership),
+        arriving: undefined,
         writes: [],
         waiting: [],
         persisted: 0,
@@ -193,7 +218,22 @@ class Scenario {
   #disk(member: Member, options: Record<string, string>): void {
     const terms = list(options['entries']).map(Number)
     member.hardState = { term: Number(options['term']), votedFor: options['vote'] }
-    member.entries = terms.map((term, i) => ({ index: i + 1, term, type: 'command', data: utf8(`t${term}`) }))
+    const from = Number(options['first'] ?? 1)
+    member.entries = terms.map((term, i) => ({ index: from + i, term, type: 'command', data: utf8(`t${term}`) }))
+    const [index, term] = (options['snapshot'] ?? '').split('@').map(Number)
+    if (term !== undefined) member.snapshot = { ...emptyState(this.#membership), index: index!, term }
+  }
+
+  #snapshot(member: Member): void {
+    member.snapshot = member.state
+    this.#step(member, { type: 'snapshotted', index: member.state.index })
+  }
+
+  #hand(link: string, term: string | undefined): void {
+    const [from, to] = link.split('>').map((id) => this.#member(id))
+    const { snapshot, raft } = from!
+    to!.arriving = snapshot!
+    this.#step(to!, { type: 'install', from: from!.id, term: Number(term ?? raft!.status().term), snapshot: snapshot! })
   }
 
   #start(member: Member): void {
@@ -202,6 +242,7 @@ class Scenario {
       membership: this.#membership,
       hardState: member.hardState,
       entries: member.entries,
+      ...(member.snapshot === undefined ? {} : { snapshot: member.snapshot }),
       timing: TIMING,
       mode: this.#options['mode'] === 'classic' ? 'classic' : 'staggered',
       preVote: this.#options['prevote'] !== 'off',
@@ -212,9 +253,13 @@ class Scenario {
         appendEntriesMax: Number(this.#options['entriesmax'] ?? 100),
         inflightMax: Number(this.#options['inflightmax'] ?? 8),
         entryBytesMax: Number(this.#options['entrymax'] ?? 1000),
-        uncommittedBytesMax: Number(this.#options['bytesmax'] ?? 1_000_000)
+        uncommittedBytesMax: Number(this.#options['bytesmax'] ?? 1_000_000),
+        trailingEntriesMax: Number(this.#options['trailing'] ?? 1),
+        snapshotHeartbeatsMax: Number(this.#options['patience'] ?? 100)
       }
     })
+    member.state = member.snapshot ?? emptyState(this.#membership)
+    member.arriving = undefined
     member.writes = []
     member.waiting = []
     member.persisted = 0
@@ -245,9 +290,14 @@ class Scenario {
   #persist(member: Member): void {
     const last = member.writes.at(-1)
     if (last === undefined) return
-    for (const { hardState, entries } of member.writes) {
+    for (const { hardState, snapshot, compactTo = 0, entries = [] } of member.writes) {
       if (hardState !== undefined) member.hardState = hardState
-      if (entries !== undefined) member.entries = [...member.entries.slice(0, entries[0]!.index - 1), ...entries]
+      if (snapshot !== undefined) {
+        member.snapshot = member.arriving
+        member.entries = []
+      }
+      const isKept = ({ index }: Entry): boolean => index > compactTo && index < (entries[0]?.index ?? Infinity)
+      member.entries = [...member.entries.filter(isKept), ...entries]
     }
     member.writes = []
     member.persisted = last.id
@@ -341,10 +391,10 @@ class Scenario {
         this.#out.push(`${id} down`)
         continue
       }
-      const { role, term, leader, lastIndex, commitIndex, writable, progress } = raft.status()
+      const { role, term, leader, firstIndex, lastIndex, commitIndex, writable, progress } = raft.status()
       const peers = progress.map((peer) => ` ${peer.id}:${peer.state}@${peer.match}`).join('')
       this.#out.push(
-        `${id} ${role} term ${term} leader ${leader ?? '-'} last ${lastIndex} commit ${commitIndex}${writable ? ' writable' : ''}${peers}`
+        `${id} ${role} term ${term} leader ${leader ?? '-'} ${firstIndex > 1 ? `first ${firstIndex} ` : ''}last ${lastIndex} commit ${commitIndex}${writable ? ' writable' : ''}${peers}`
       )
     }
   }
@@ -396,7 +446,15 @@ class Scenario {
       if (effects.sendAfterWrite <= member.persisted) for (const flight of messages) this.#depart(flight)
       else member.waiting.push({ after: effects.sendAfterWrite, messages })
     }
-    for (const entry of effects.committed) this.#note(id, `commits ${describeEntry(entry)}`)
+    for (const { to, index } of effects.sendSnapshots) this.#note(id, `wants a snapshot of ${index} sent to ${to}`)
+    if (effects.restored !== undefined) {
+      member.state = effects.restored
+      this.#note(id, `restores ${describeSnapshot(effects.restored)}`)
+    }
+    for (const entry of effects.committed) {
+      member.state = afterEntry(member.state, entry)
+      this.#note(id, `commits ${describeEntry(entry)}`)
+    }
     for (const outcome of effects.outcomes) this.#note(id, describeOutcome(outcome))
   }
 
@@ -421,10 +479,15 @@ function describeMembership(m: Membership): string {
   return `voters (${m.voters.join(' ')})${joint}${learners}${next}`
 }
 
-function describeWrite({ id, hardState, entries }: NonNullable<RaftEffects['write']>): string {
+const describeSnapshot = ({ index, term, membership, membershipIndex }: SnapshotMeta): string =>
+  `${index}@${term} with ${describeMembership(membership)} of entry ${membershipIndex}`
+
+function describeWrite({ id, hardState, snapshot, compactTo, entries }: RaftWrite): string {
   const state = hardState === undefined ? '' : ` term ${hardState.term} vote ${hardState.votedFor ?? '-'}`
   const log = entries === undefined ? '' : ` entries ${entries.map(describeEntry).join(', ')}`
-  return `writes ${id}:${state}${log}`
+  const base = snapshot === undefined ? '' : ` snapshot ${snapshot.index}@${snapshot.term}`
+  const cut = compactTo === undefined ? '' : ` nothing up to ${compactTo}`
+  return `writes ${id}:${state}${base}${cut}${log}`
 }
 
 function describeMessage(m: RaftMessage): string {

@@ -7,7 +7,16 @@ import type { SimulationInit, SimulationResult } from './simulation.ts'
 const [first, last] = (process.env['QUORATE_RAFT_SEEDS'] ?? '').split('..').map(Number)
 
 function runAll(count: number, init: Omit<SimulationInit, 'seed'>): SimulationResult {
-  const total = { elections: 0, committed: 0, reads: 0, crashes: 0, transfers: 0, changes: 0 }
+  const total = {
+    elections: 0,
+    committed: 0,
+    reads: 0,
+    crashes: 0,
+    transfers: 0,
+    changes: 0,
+    snapshots: 0,
+    installs: 0
+  }
   const from = last === undefined ? 1 : first!
   for (let seed = from; seed < (last ?? from + count); seed++) {
     const result = new Simulation({ ...init, seed }).run()
@@ -25,6 +34,8 @@ describe('a seeded world with faults', () => {
     expect(total.reads).toBeGreaterThan(1000)
     expect(total.crashes).toBeGreaterThan(1000)
     expect(total.transfers).toBeGreaterThan(10)
+    expect(total.snapshots).toBeGreaterThan(500)
+    expect(total.installs).toBeGreaterThan(100)
   })
 
   test('five members', () => {

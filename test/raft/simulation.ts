@@ -1,7 +1,10 @@
 /**
  * A seeded world of a few members: virtual time, a network that delays, drops, repeats and reorders, disks that take their
- * time, crashes that lose what was not durable. An oracle that outlives the members checks after every step what FAULTS
- * calls the raft invariants. One seed is one run; every violation names its seed.
+ * time, crashes that lose what was not durable, logs that are cut behind snapshots of any age. An oracle that outlives the members
+ * checks after every step what FAULTS calls the raft invariants. One seed is one run; every violation names its seed.
+ *
+ * For the oracle a log is always whole: where a snapshot has taken the place of entries, it sees those that the snapshot
+ * stands for. What a member is given at a restart begins where its store begins.
  */
 import { seededRandom } from '../../src/core/random.ts'
 import type { Random } from '../../src/core/random.ts'
@@ -15,8 +18,11 @@ import type {
   NodeId,
   Raft,
   RaftEffects,
-  RaftInput
+  RaftInput,
+  SnapshotMeta
 } from '../../src/raft/index.ts'
+
+import { afterEntry, emptyState } from './embedder.ts'
 
 export interface SimulationInit {
   readonly seed: number
@@ -30,6 +36,8 @@ export interface SimulationInit {
   readonly checkQuorum?: boolean
   /** Each life of each member draws its own mode and switches, as during a rolling change of settings (RAFT-HOLES 7). */
   readonly mixed?: boolean
+  /** Members save their state every few entries, and cut their logs. Default true. */
+  readonly snapshots?: boolean
 }
 
 export class Violation extends Error {
@@ -43,7 +51,12 @@ const TIMING = { heartbeatMs: 20, electionTimeoutMs: 100, rankStepMs: 15, jitter
 
 interface Disk {
   hardState: HardState
+  /** Whole, for the oracle. */
   entries: Entry[]
+  snapshot: SnapshotMeta | undefined
+  /** Entries up to here are gone, and those up to there are not needed any more. */
+  gone: number
+  unneeded: number
 }
 
 interface PendingWrite {
@@ -63,7 +76,12 @@ interface Member {
   waiting: { after: number; envelopes: readonly Envelope[] }[]
   persisted: number
   timer: number
-  emitted: number
+  /** What it has made of the log. */
+  state: SnapshotMeta
+  /** A snapshot of its own is on its way to the disk. */
+  saving: boolean
+  /** Came last, from a leader. */
+  offered: SnapshotMeta | undefined
   commit: number
   term: number
   /** Led when the current step began: a leader that the new configuration does not name resigns as it commits it. */
@@ -87,6 +105,9 @@ export interface SimulationResult {
   readonly crashes: number
   readonly transfers: number
   readonly changes: number
+  readonly snapshots: number
+  /** Logs that a snapshot of somebody else replaced. */
+  readonly installs: number
 }
 
 export class Simulation {
@@ -100,6 +121,11 @@ export class Simulation {
   #dropRate: number
   #repeatRate: number
   #delayMs: number
+  /** Entries between two snapshots of one member. */
+  readonly #snapshotEvery: number
+  readonly #trailing: number
+  /** Transfers of snapshots under way, by sender, its life, and receiver. */
+  readonly #transfers = new Set<string>()
   readonly #blocked = new Set<string>()
   #nextRef = 1
   // --- the oracle ---
@@ -110,7 +136,7 @@ export class Simulation {
   readonly #identity = new Map<string, string>()
   /** Highest index that a client was told is committed, or readable. */
   #visible = 0
-  #counts = { elections: 0, committed: 0, reads: 0, crashes: 0, transfers: 0, changes: 0 }
+  #counts = { elections: 0, committed: 0, reads: 0, crashes: 0, transfers: 0, changes: 0, snapshots: 0, installs: 0 }
 
   constructor(init: SimulationInit) {
     this.#init = init
@@ -118,8 +144,10 @@ export class Simulation {
     this.#dropRate = this.#random.next() < 0.5 ? 0 : this.#random.next() * 0.2
     this.#repeatRate = this.#random.next() < 0.5 ? 0 : this.#random.next() * 0.2
     this.#delayMs = 1 + this.#random.next() * 8
+    this.#snapshotEvery = init.snapshots === false ? Infinity : this.#random.int(3, 60)
+    this.#trailing = this.#random.int(1, 12)
     for (let i = 1; i <= init.size + (init.spares ?? 0); i++) {
-      this.#members.set(`n${i}`, newMember(`n${i}`))
+      this.#members.set(`n${i}`, newMember(`n${i}`, init.size))
     }
   }
 
@@ -158,8 +186,7 @@ export class Simulation {
   // --- members ---
 
   #baseMembership(): Membership {
-    const voters = [...this.#members.keys()].slice(0, this.#init.size)
-    return { voters: voters.toSorted(), outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+    return firstMembership(this.#init.size)
   }
 
   #start(member: Member): void {
@@ -168,8 +195,9 @@ export class Simulation {
     member.writes = []
     member.waiting = []
     member.persisted = 0
-    member.emitted = 0
-    member.commit = 0
+    member.state = member.disk.snapshot ?? emptyState(this.#baseMembership())
+    member.saving = false
+    member.commit = member.state.index
     member.term = member.disk.hardState.term
     member.diskBusyUntil = this.now
     member.refs.clear()
@@ -177,13 +205,21 @@ export class Simulation {
       self: member.id,
       membership: this.#baseMembership(),
       hardState: member.disk.hardState,
-      entries: member.disk.entries,
+      // The store may keep more than it was asked to keep.
+      entries: member.disk.entries.slice(this.#random.int(member.disk.gone, member.disk.unneeded)),
+      ...(member.disk.snapshot === undefined ? {} : { snapshot: member.disk.snapshot }),
       timing: TIMING,
       ...this.#switches(),
       // The same stream in every life: nothing that protects the log may rest on chance.
       random: seededRandom(`${this.#init.seed}/${member.id}`),
       firstEntryData: new TextEncoder().encode('first'),
-      limits: { appendEntriesMax: 4, inflightMax: 3, catchUpEntriesMax: 4 }
+      limits: {
+        appendEntriesMax: 4,
+        inflightMax: 3,
+        catchUpEntriesMax: 4,
+        trailingEntriesMax: this.#trailing,
+        snapshotHeartbeatsMax: 8
+      }
     })
     this.#effects(member, member.raft.start(this.now))
   }
@@ -216,9 +252,75 @@ export class Simulation {
       else member.waiting.push({ after: effects.sendAfterWrite, envelopes: effects.sendAfter })
     }
     this.#checkCommit(member)
+    for (const { to, index } of effects.sendSnapshots) this.#sendSnapshot(member, to, index)
+    if (effects.restored !== undefined) this.#checkRestored(member, effects.restored)
     for (const entry of effects.committed) this.#checkEmitted(member, entry)
     for (const outcome of effects.outcomes) this.#checkOutcome(member, outcome)
     if (effects.deadline !== undefined) this.#arm(member, effects.deadline)
+    this.#saveState(member)
+  }
+
+  // --- snapshots ---
+
+  #saveState(member: Member): void {
+    const { state, life } = member
+    if (member.saving || state.index < (member.disk.snapshot?.index ?? 0) + this.#snapshotEvery) return
+    member.saving = true
+    this.#at(this.#random.next() * 20, () => {
+      if (member.life !== life) return
+      member.saving = false
+      // One that came from a leader is newer.
+      if ((member.disk.snapshot?.index ?? 0) >= state.index) return
+      member.disk.snapshot = state
+      this.#counts.snapshots++
+      this.#step(member, life, { type: 'snapshotted', index: state.index })
+    })
+  }
+
+  /** Takes its time, fails, or is never heard of again; what has come may come once more, much later. */
+  #sendSnapshot(member: Member, to: NodeId, least: number): void {
+    const snapshot = member.disk.snapshot
+    if (snapshot === undefined || snapshot.index < least) this.#fail('snapshots', `${member.id} has none of ${least}`)
+    const { life } = member
+    const transfer = `${member.id} ${life} ${to}`
+    if (this.#transfers.has(transfer)) return
+    this.#transfers.add(transfer)
+    const { term } = member.raft!.status()
+    const report = (type: 'snapshot-sent' | 'snapshot-failed'): void => {
+      this.#transfers.delete(transfer)
+      this.#step(member, life, { type, peer: to, index: snapshot.index })
+    }
+    const arrive = (): void => {
+      const target = this.#members.get(to)!
+      target.offered = snapshot
+      this.#step(target, target.life, { type: 'install', from: member.id, term, snapshot })
+    }
+    this.#at(this.#random.next() * 120, () => {
+      const lost = this.#blocked.has(`${member.id}>${to}`) || (this.#faulty && this.#random.next() < 0.2)
+      if (!lost) arrive()
+      if (!lost && this.#faulty && this.#random.next() < 0.2) this.#at(this.#random.next() * 800, arrive)
+      if (lost && this.#random.next() < 0.5) this.#transfers.delete(transfer)
+      else report(lost ? 'snapshot-failed' : 'snapshot-sent')
+    })
+  }
+
+  #checkRestored(member: Member, restored: SnapshotMeta): void {
+    const { id, disk, state } = member
+    if (restored.index <= state.index)
+      this.#fail('snapshots', `${id} goes from ${state.index} back to ${restored.index}`)
+    if (disk.snapshot?.index !== restored.index) this.#fail('snapshots', `${id} restores what its disk does not hold`)
+    member.state = restored
+    this.#counts.installs++
+  }
+
+  /** A snapshot stands for exactly what has committed, and names the members that it led to. */
+  #checkSnapshot({ id }: Member, snapshot: SnapshotMeta): void {
+    const last = this.#committed[snapshot.index - 1]
+    if (last?.term !== snapshot.term) this.#fail('snapshots', `${id} takes ${snapshot.index}@${snapshot.term}`)
+    const known = this.#committed.slice(0, snapshot.index).findLast(({ type }) => type === 'membership')
+    if ((known?.index ?? 0) !== snapshot.membershipIndex) {
+      this.#fail('snapshots', `the members in ${snapshot.index} are those of ${snapshot.membershipIndex}`)
+    }
   }
 
   #arm(member: Member, deadline: number): void {
@@ -230,7 +332,8 @@ export class Simulation {
   }
 
   #write(member: Member, write: NonNullable<RaftEffects['write']>): void {
-    const { hardState, entries } = write
+    const { hardState, snapshot, compactTo = 0, entries } = write
+    const taken = snapshot === undefined ? undefined : this.#takeSnapshot(member, snapshot)
     if (entries !== undefined) this.#splice(member.log, entries)
     for (const entry of entries ?? []) {
       this.#checkIdentity(member, entry)
@@ -239,6 +342,16 @@ export class Simulation {
     member.writes.push({
       id: write.id,
       apply: (disk) => {
+        if (taken !== undefined) {
+          disk.snapshot = taken
+          disk.entries = this.#committed.slice(0, taken.index)
+          disk.gone = disk.unneeded = taken.index
+        }
+        if (compactTo > 0) {
+          if (compactTo > (disk.snapshot?.index ?? 0)) this.#fail('storage contract', `cut at ${compactTo}`)
+          disk.unneeded = Math.max(disk.unneeded, compactTo)
+          disk.gone = this.#random.int(disk.gone, disk.unneeded)
+        }
         if (entries !== undefined) this.#splice(disk.entries, entries)
         if (hardState !== undefined) this.#checkHardState(member, hardState)
       }
@@ -251,6 +364,18 @@ export class Simulation {
       this.#sync(member, write.id)
       this.#step(member, life, { type: 'persisted', write: write.id })
     })
+  }
+
+  /** It takes the place of the log, for the core at once. */
+  #takeSnapshot(member: Member, { index }: { readonly index: number }): SnapshotMeta {
+    const taken = member.offered
+    if (taken?.index !== index) this.#fail('storage contract', `${member.id} takes a snapshot that nobody offered`)
+    if (same(member.log[index - 1], this.#committed[index - 1])) {
+      this.#fail('snapshots', `${member.id} replaces a log that holds entry ${index}`)
+    }
+    this.#checkSnapshot(member, taken)
+    member.log = this.#committed.slice(0, index)
+    return taken
   }
 
   #splice(log: Entry[], entries: readonly Entry[]): void {
@@ -499,7 +624,15 @@ export class Simulation {
   }
 
   #checkCommit(member: Member): void {
-    const { commitIndex, term, role, membership } = member.raft!.status()
+    const { commitIndex, term, role, membership, membershipIndex } = member.raft!.status()
+    // What it acts on is the newest configuration that its log holds, or stands for (RAFT-HOLES 30, 35).
+    const newest = (this.#init.spares ?? 0) === 0 ? 0 : (membershipBefore(member.log, Infinity)?.index ?? 0)
+    if (membershipIndex !== newest) {
+      this.#fail(
+        'configuration',
+        `${member.id} acts on that of ${membershipIndex}, its log ends with that of ${newest}`
+      )
+    }
     if (term < member.term) this.#fail('monotonic term', `${member.id} goes from ${member.term} to ${term}`)
     if (commitIndex < member.commit)
       this.#fail('monotonic commit', `${member.id} from ${member.commit} to ${commitIndex}`)
@@ -547,9 +680,9 @@ export class Simulation {
   }
 
   #checkEmitted(member: Member, entry: Entry): void {
-    if (entry.index !== member.emitted + 1)
-      this.#fail('emission', `${member.id} emits ${entry.index} after ${member.emitted}`)
-    member.emitted = entry.index
+    if (entry.index !== member.state.index + 1)
+      this.#fail('emission', `${member.id} emits ${entry.index} after ${member.state.index}`)
+    member.state = afterEntry(member.state, entry)
     if (!same(entry, this.#committed[entry.index - 1])) {
       this.#fail('state machine safety', `${member.id} emits another entry ${entry.index}`)
     }
@@ -586,8 +719,8 @@ export class Simulation {
     for (const id of [...status.membership.voters, ...status.membership.learners]) {
       const member = this.#members.get(id)!
       // The client keeps writing to the end: the last few entries may still be on their way.
-      if (member.emitted < status.commitIndex - 20) {
-        this.#fail('liveness', `${id} is at ${member.emitted} of ${status.commitIndex}: ${this.#describe()}`)
+      if (member.state.index < status.commitIndex - 20) {
+        this.#fail('liveness', `${id} is at ${member.state.index} of ${status.commitIndex}: ${this.#describe()}`)
       }
     }
     const old = [...leader.refs].filter(([ref, { type }]) => ref < this.#nextRef - 100 && type !== 'transfer')
@@ -606,19 +739,26 @@ export class Simulation {
   }
 }
 
-function newMember(id: NodeId): Member {
+function firstMembership(size: number): Membership {
+  const voters = Array.from({ length: size }, (_, i) => `n${i + 1}`).toSorted()
+  return { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+}
+
+function newMember(id: NodeId, size: number): Member {
   return {
     id,
     life: 0,
     raft: undefined,
-    disk: { hardState: { term: 0, votedFor: undefined }, entries: [] },
+    disk: { hardState: { term: 0, votedFor: undefined }, entries: [], snapshot: undefined, gone: 0, unneeded: 0 },
     log: [],
     writes: [],
     diskBusyUntil: 0,
     waiting: [],
     persisted: 0,
     timer: 0,
-    emitted: 0,
+    state: emptyState(firstMembership(size)),
+    saving: false,
+    offered: undefined,
     commit: 0,
     term: 0,
     led: false,
@@ -640,7 +780,7 @@ const same = (a: Entry | undefined, b: Entry | undefined): boolean =>
     text(a) === text(b))
 
 function membershipBefore(log: readonly Entry[], index: number): { index: number; membership: Membership } | undefined {
-  const entry = log.slice(0, index - 1).findLast(({ type }) => type === 'membership')
+  const entry = log.findLast((one) => one.type === 'membership' && one.index < index)
   return entry === undefined ? undefined : { index: entry.index, membership: decodeMembership(entry.data) }
 }
 

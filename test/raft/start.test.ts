@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { InvalidOptionError } from '../../src/core/errors.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { RaftMessageError, createRaft } from '../../src/raft/index.ts'
-import type { Entry, RaftInit } from '../../src/raft/index.ts'
+import type { Entry, RaftInit, SnapshotMeta } from '../../src/raft/index.ts'
 
 const init: RaftInit = {
   self: 'n1',
@@ -13,11 +13,22 @@ const init: RaftInit = {
   random: seededRandom(1)
 }
 
+const snapshot: SnapshotMeta = { index: 3, term: 2, membership: init.membership, membershipIndex: 0 }
+
 const entry = (index: number, term: number): Entry => ({ index, term, type: 'command', data: new Uint8Array() })
 
 describe('what cannot be started from is refused with the rule that it breaks', () => {
   const refused: [string, Partial<RaftInit>, RegExp][] = [
     ['a log that does not begin at 1', { entries: [entry(2, 1)] }, /place 1 holds 2/],
+    ['a log that does not reach its snapshot', { snapshot, entries: [entry(2, 1)] }, /entry 3@2 .* term none/],
+    ['a log that contradicts its snapshot', { snapshot, entries: [entry(2, 1), entry(3, 1)] }, /3@2 .* term 1 there/],
+    ['a log that begins behind its snapshot', { snapshot, entries: [entry(5, 2)] }, /begins at 4 or before; .* 5/],
+    ['a snapshot ahead of the term', { snapshot: { ...snapshot, term: 3 } }, /2 and 3/],
+    [
+      'a snapshot without voters',
+      { snapshot: { ...snapshot, membership: { ...init.membership, voters: [] } } },
+      /no voters/
+    ],
     ['a log with a gap', { entries: [entry(1, 1), entry(3, 1)] }, /place 2 holds 3/],
     ['terms that go down', { entries: [entry(1, 2), entry(2, 1)] }, /1 after 2/],
     ['an entry of term 0', { entries: [entry(1, 0)] }, /entry 1 has 0/],
