@@ -40,7 +40,8 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     { Libp2pTransport, logTo },
     { Admissions },
     { admission },
-    { InboundBudget }
+    { InboundBudget },
+    { noiseCrypto }
   ] = await Promise.all([
     import('libp2p'),
     import('@chainsafe/libp2p-noise'),
@@ -50,7 +51,8 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     import('./adapter.ts'),
     import('./admissions.ts'),
     import('./admission-encrypter.ts'),
-    import('./inbound-budget.ts')
+    import('./inbound-budget.ts'),
+    import('./noise-crypto.ts')
   ])
 
   const limits: TransportLimits = { ...defaultTransportLimits, ...init.limits }
@@ -69,7 +71,7 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     }
   })
 
-  const encrypter = admission(noise({ prologueBytes: init.domainId.slice() }), {
+  const encrypter = admission(noise({ prologueBytes: init.domainId.slice(), crypto: noiseCrypto }), {
     gate: init.gate,
     admissions,
     limits,

@@ -17,6 +17,7 @@ import type { Link } from '../session-table.ts'
 import type { TransportCore } from '../transport-core.ts'
 import type { AdmissionRecord } from './admissions.ts'
 import { raceAbort, withDeadline } from './deadline.ts'
+import { thriftyWindow } from './thrift.ts'
 
 /** Protocol id of the streams that carry consensus frames. */
 export const FRAMES_PROTOCOL = '/quorate/frames/1.0.0'
@@ -100,6 +101,7 @@ export class FramesLink implements Link {
       onError: (error) => this.#reset(stream, error)
     })
     this.#inbound.set(stream, reader)
+    thriftyWindow(stream)
     stream.addEventListener('close', () => this.#forget(stream))
     stream.addEventListener('remoteCloseWrite', () => {
       this.#forget(stream)

@@ -1,0 +1,82 @@
+/** What is saved on the way of a frame, and that objects of another shape are left alone. */
+import type { MessageStream, Stream } from '@libp2p/interface'
+import { describe, expect, it } from 'vitest'
+import { gatherWrites, quietLengths, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
+
+describe('gatherWrites', () => {
+  it('hands on one piece for whatever was sent in one call', () => {
+    const sent: unknown[] = []
+    const connection = { send: (data: unknown) => sent.push(data) > 0 } as unknown as MessageStream
+    gatherWrites(connection)
+    const list = { subarray: () => Uint8Array.of(1, 2, 3) } as unknown as Parameters<MessageStream['send']>[0]
+    expect(connection.send(list)).toBe(true)
+    expect(connection.send(Uint8Array.of(4))).toBe(true)
+    expect(sent).toEqual([Uint8Array.of(1, 2, 3), Uint8Array.of(4)])
+  })
+})
+
+describe('quietLengths', () => {
+  it('asks for no length where none can be, and makes no error for it', () => {
+    const asked: number[] = []
+    const decoder = {
+      lengthDecoder(bytes: { readonly byteLength: number }): number {
+        asked.push(bytes.byteLength)
+        return 5
+      }
+    }
+    quietLengths({ decoder } as unknown as MessageStream)
+    expect([0, 1, 2, 9].map((byteLength) => decoder.lengthDecoder({ byteLength }))).toEqual([65_535, 65_535, 5, 5])
+    expect(asked).toEqual([2, 9])
+  })
+
+  it('leaves a stream without such a decoder as it is', () => {
+    for (const stream of [{}, { decoder: {} }, { decoder: undefined }]) {
+      const before = structuredClone(stream)
+      quietLengths(stream as unknown as MessageStream)
+      expect(stream).toEqual(before)
+    }
+  })
+})
+
+describe('thriftyWindow', () => {
+  const yamux = (state: number) => ({
+    recvWindow: 100,
+    recvWindowCapacity: 100,
+    state,
+    updates: 0,
+    sendWindowUpdate() {
+      this.updates += 1
+      this.recvWindowCapacity = this.recvWindow
+    },
+    receive(bytes: number) {
+      this.recvWindowCapacity -= bytes
+      this.sendWindowUpdate()
+    }
+  })
+
+  it('tells the sender to go on when half of the window is used up', () => {
+    const stream = yamux(3)
+    thriftyWindow(stream as unknown as Stream)
+    for (let i = 0; i < 4; i++) stream.receive(10)
+    expect(stream.updates).toBe(0)
+    stream.receive(10)
+    expect(stream.updates).toBe(1)
+    stream.receive(100)
+    expect(stream.updates).toBe(2)
+  })
+
+  it('keeps quiet in no other state: an update also accepts a stream, and ends a pause', () => {
+    for (const state of [0, 1, 2, 4, 5]) {
+      const stream = yamux(state)
+      thriftyWindow(stream as unknown as Stream)
+      stream.receive(1)
+      expect(stream.updates).toBe(1)
+    }
+  })
+
+  it('leaves the streams of another muxer alone', () => {
+    const stream = { send: () => true }
+    thriftyWindow(stream as unknown as Stream)
+    expect(Object.keys(stream)).toEqual(['send'])
+  })
+})
