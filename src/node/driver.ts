@@ -7,6 +7,9 @@
  * A frame that waits is for one session; when that ends first, it is dropped, because the next one may belong to another
  * incarnation of the peer.
  *
+ * Nothing waits for time to pass: what is batched is what the same turn of the event loop brought. A notice that the log has
+ * committed further leaves at the end of the turn, and not at all when an append that says the same has left before it.
+ *
  * A timer that fires late says that this process stood still: the sockets may hold the very heartbeat whose absence the tick
  * would report. So a late tick first lets the pending input in.
  *
@@ -14,7 +17,7 @@
  */
 import { type Clock, type Timer } from '../core/clock.ts'
 import type { Replica } from '../replica/index.ts'
-import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
+import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput, ReplicaSend } from '../replica/types.ts'
 import type { Storage } from '../storage/port.ts'
 
 export interface DriverInit {
@@ -37,6 +40,8 @@ export class Driver {
   #inputs: ReplicaInput[] = []
   /** By rising `after`: writes are numbered in the order of the steps. */
   #waiting: { readonly after: number; readonly to: string; readonly frame: Uint8Array }[] = []
+  /** By peer: how far the log has committed, told at the end of the turn unless an append has told it by then. */
+  readonly #notices = new Map<string, Uint8Array>()
   #durable = 0
   #stepping = false
   #scheduled = false
@@ -84,6 +89,7 @@ export class Driver {
     this.#timer?.cancel()
     this.#inputs = []
     this.#waiting = []
+    this.#notices.clear()
   }
 
   #drain(): void {
@@ -121,18 +127,37 @@ export class Driver {
     if (input.type !== 'session-open' && input.type !== 'session-close') return
     const peerId = input.type === 'session-open' ? input.peer.peerId : input.peerId
     this.#waiting = this.#waiting.filter(({ to }) => to !== peerId)
+    this.#notices.delete(peerId)
   }
 
   #carryOut(effects: ReplicaEffects): void {
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
-    for (const { to, frame, after } of effects.sends) {
-      if (after <= this.#durable) this.#init.send(to, frame)
-      else this.#waiting.push({ after, to, frame })
-    }
+    for (const send of effects.sends) this.#send(send)
     for (const { term, payload } of effects.sign) this.#sign(term, payload)
     for (const event of effects.events) this.#init.onEvent(event)
     for (const outcome of effects.outcomes) this.#init.onOutcome(outcome)
     this.#arm(effects.deadline)
+  }
+
+  #send({ to, frame, after, tells }: ReplicaSend): void {
+    if (after > this.#durable) this.#waiting.push({ after, to, frame })
+    else if (tells === 'notice') this.#keepNotice(to, frame)
+    else {
+      if (tells === 'append') this.#notices.delete(to)
+      this.#init.send(to, frame)
+    }
+  }
+
+  /** Whoever waited for this commit often writes again at once: then the next append tells the followers as well. */
+  #keepNotice(to: string, frame: Uint8Array): void {
+    if (this.#notices.size === 0) this.#init.clock.afterIo(() => this.#sendNotices())
+    this.#notices.set(to, frame)
+  }
+
+  #sendNotices(): void {
+    const notices = [...this.#notices]
+    this.#notices.clear()
+    for (const [to, frame] of notices) this.#init.send(to, frame)
   }
 
   #persist(id: number, batch: Parameters<Storage['write']>[0]): void {

@@ -48,8 +48,8 @@ export class Outbox {
     return [...done].map(([owner, inner]) => ({ owner, inner }))
   }
 
-  send(to: string, frame: Uint8Array, after: number): void {
-    this.#sends.push({ to, frame, after })
+  send(to: string, frame: Uint8Array, after: number, tells?: ReplicaSend['tells']): void {
+    this.#sends.push(tells === undefined ? { to, frame, after } : { to, frame, after, tells })
   }
 
   sign(term: number, payload: Uint8Array): void {

@@ -32,7 +32,7 @@ import { reportFormation } from './report-formation.ts'
 import { RequestDesk } from './requests.ts'
 import { Sessions } from './sessions.ts'
 import { StateMachine } from './state-machine.ts'
-import type { ReplicaEffects, ReplicaInput } from './types.ts'
+import type { ReplicaEffects, ReplicaInput, ReplicaSend } from './types.ts'
 
 /** Frames of consensus that arrive between a certificate and its latch; more are lost, as on any network. */
 const EARLY_FRAMES_MAX = 64
@@ -281,7 +281,7 @@ export class Replica {
     if (this.#encoded?.message !== message) {
       this.#encoded = { message, bytes: encodeFrame({ kind: 'raft', message }, this.#scope()) }
     }
-    this.#outbox.send(peerId, this.#encoded.bytes, after)
+    this.#outbox.send(peerId, this.#encoded.bytes, after, TELLS[message.type])
   }
 
   #receive(from: string, bytes: Uint8Array, now: number): void {
@@ -505,6 +505,9 @@ function recovered(init: RaftInit): Raft {
     throw error
   }
 }
+
+/** What speaks of the commit index, to whom the driver may leave it until the end of its turn. */
+const TELLS: Partial<Record<RaftMessage['type'], ReplicaSend['tells']>> = { commit: 'notice', append: 'append' }
 
 const isDue = (deadline: number | undefined, now: number): boolean => deadline !== undefined && deadline <= now
 

@@ -50,6 +50,11 @@ export interface ReplicaSend {
   readonly frame: Uint8Array
   /** Leaves when this write and all before it are durable; 0: at once. */
   readonly after: number
+  /**
+   * `notice`: tells how far the log has committed and nothing else, so it may wait for the end of the turn; `append`: tells that too,
+   * and makes a notice void that still waits for the same peer.
+   */
+  readonly tells?: 'notice' | 'append'
 }
 
 export interface ReplicaEffects {

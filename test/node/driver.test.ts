@@ -117,6 +117,7 @@ const send = (to: string, text: string, after = 0): ReplicaEffects['sends'][numb
   frame: utf8(text),
   after
 })
+const notice = (to: string, text: string): ReplicaEffects['sends'][number] => ({ ...send(to, text), tells: 'notice' })
 const peer = (peerId: string): Admitted => ({ peerId }) as Admitted
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -190,6 +191,45 @@ describe('writes and sends', () => {
 })
 
 describe('failures', () => {
+  it('how far the log has committed is told at the end of the turn, the newest once', () => {
+    const { clock, driver, said } = makeDriver({
+      step: (input) => {
+        const text = input.type === 'cancel' ? input.requestId : ''
+        return { sends: [notice('a', `commit ${text}`), notice('b', `commit ${text}`)] }
+      }
+    })
+    driver.start()
+    driver.input({ type: 'cancel', requestId: '1' })
+    driver.input({ type: 'cancel', requestId: '2' })
+    expect(said()).toEqual([])
+    expect(clock.afterIoCalls).toHaveLength(1)
+    clock.afterIoCalls.shift()!()
+    expect(said()).toEqual(['send commit 2 to a', 'send commit 2 to b'])
+    driver.input({ type: 'cancel', requestId: '3' })
+    clock.afterIoCalls.shift()!()
+    expect(said().slice(2)).toEqual(['send commit 3 to a', 'send commit 3 to b'])
+  })
+
+  it('and not at all to whom an append tells it in the same turn, or whose session ends', () => {
+    const steps: Record<string, ReplicaEffects['sends']> = {
+      commit: [notice('a', 'commit'), notice('b', 'commit'), notice('c', 'commit')],
+      append: [{ ...send('a', 'append'), tells: 'append' }, send('b', 'heartbeat')]
+    }
+    const { clock, driver, said } = makeDriver({
+      step: (input) => ({ sends: input.type === 'cancel' ? steps[input.requestId]! : [] })
+    })
+    driver.start()
+    driver.input({ type: 'cancel', requestId: 'commit' })
+    driver.input({ type: 'cancel', requestId: 'append' })
+    driver.input({ type: 'session-close', peerId: 'c' })
+    for (const fn of clock.afterIoCalls) fn()
+    expect(said()).toEqual(['send append to a', 'send heartbeat to b', 'send commit to b'])
+    driver.input({ type: 'cancel', requestId: 'commit' })
+    driver.stop()
+    for (const fn of clock.afterIoCalls) fn()
+    expect(said()).toHaveLength(3)
+  })
+
   it('a failed write is the end: nothing is stepped, sent or armed after it', async () => {
     const { clock, driver, said, steps, writes, fatal } = makeDriver({
       start: { writes: [write(1), write(2)], sends: [send('a', 'never', 1)], deadline: 50 }
