@@ -28,6 +28,7 @@ export type {
 export {
   CredentialMismatchError,
   NoCredentialError,
+  NodeKeyMissingError,
   NodeStoppedError,
   NoQuorumError,
   NotAdmittedError,

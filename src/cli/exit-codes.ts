@@ -85,6 +85,7 @@ const TABLE: readonly Row[] = [
     errors: [
       'DataDirUnsafeError',
       'FormationStateError',
+      'NodeKeyMissingError',
       'StorageClosedError',
       'StorageCorruptError',
       'StorageFailedError',

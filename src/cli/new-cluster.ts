@@ -5,12 +5,13 @@
  * and the same command goes on with what there is, so that running it again can never make a second cluster. The tokens of the
  * other seats are kept, for their owner only, until the cluster is founded; then nobody can need them and they are removed.
  */
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { utf8 } from '../core/bytes.ts'
 import { QuorateError } from '../core/errors.ts'
 import { ISSUER_KEY_FILE, readGenesis, type VerifiedGenesis, writePrivateFile } from '../identity/index.ts'
 import { dataFiles } from '../storage/data-dir.ts'
+import { makeDirectory } from '../storage/make-directory.ts'
 import { UsageError, WouldOverwriteError } from './cli-errors.ts'
 import { type ClusterDocuments, exists, makeCluster, writeIssuerKey } from './cluster-documents.ts'
 import type { UpOptions } from './commands/up.ts'
@@ -105,7 +106,7 @@ async function writeDraft(
   documents: ClusterDocuments,
   passphrase: string | undefined
 ): Promise<string> {
-  await mkdir(options.data, { recursive: true, mode: 0o700 })
+  await makeDirectory(options.data)
   // Mode 0700, as mkdtemp makes it.
   const draft = await mkdtemp(join(options.data, `.${FOLDER}-`))
   try {

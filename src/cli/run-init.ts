@@ -1,8 +1,8 @@
 /** `quorate init`: the documents of a new cluster, made on any machine that may keep the issuer key. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toHex, utf8 } from '../core/bytes.ts'
 import { genesisWarnings, ISSUER_KEY_FILE, writePrivateFile } from '../identity/index.ts'
+import { makeDirectory } from '../storage/make-directory.ts'
 import { WouldOverwriteError } from './cli-errors.ts'
 import { exists, makeCluster, writeIssuerKey } from './cluster-documents.ts'
 import type { InitOptions, SettledSize } from './commands/init.ts'
@@ -43,7 +43,7 @@ export async function init(io: Io, options: InitOptions, size: SettledSize): Pro
     if (await exists(path)) throw new WouldOverwriteError(path)
   }
   const passphrase = options.plaintextKey === true ? undefined : await newPassphrase(io, options.passphraseFile)
-  await mkdir(out, { recursive: true, mode: 0o700 })
+  await makeDirectory(out)
   await writeIssuerKey(files.issuerKey, documents.issuer, passphrase)
   for (const [i, path] of files.tokens.entries()) await writePrivateFile(path, utf8(`${documents.tokens[i]!}\n`))
   // Last: where the genesis is, the rest is.

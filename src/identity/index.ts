@@ -46,7 +46,6 @@ export {
   KeyExistsError,
   KeyFileAccessError,
   KeyFileUnsafeError,
-  loadOrCreateNodeKey,
   memoryKeyStore,
   NODE_KEY_FILE,
   writePrivateFile

@@ -7,8 +7,8 @@
  * an identity. Left out: Windows access control lists (mode bits mean nothing there, and are not judged).
  */
 import { constants, type Stats } from 'node:fs'
-import { link, mkdir, open, rename, lstat, unlink, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { link, open, rename, lstat, unlink, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { toHex } from '../core/bytes.ts'
 import { messageOf, QuorateError } from '../core/errors.ts'
 import { secureBytes } from '../core/random.ts'
@@ -21,7 +21,7 @@ import {
   type KeyType
 } from './key-file.ts'
 import type { Secret } from './secret.ts'
-import { generateLocalKey, type LocalKey } from './signer.ts'
+import type { LocalKey } from './signer.ts'
 
 export const NODE_KEY_FILE = 'node.key'
 export const ISSUER_KEY_FILE = 'issuer.key'
@@ -93,17 +93,6 @@ export function fileKeyStore(init: FileKeyStoreInit): KeyStore {
       await writePrivateFile(path, await encodeKeyFile(type, key, passphrase))
     }
   }
-}
-
-/** The node's key in its data directory; made at the first start. */
-export async function loadOrCreateNodeKey(dataDir: string): Promise<LocalKey & { readonly created: boolean }> {
-  const store = fileKeyStore({ path: join(dataDir, NODE_KEY_FILE), type: 'node' })
-  const present = await store.load()
-  if (present !== undefined) return { ...present, created: false }
-  const key = generateLocalKey()
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  await store.create(key)
-  return { ...key, created: true }
 }
 
 /** Keeps a key in memory, for tests and for keys that come from elsewhere. */

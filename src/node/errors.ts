@@ -72,6 +72,22 @@ export class NoCredentialError extends QuorateError {
   }
 }
 
+/** The data directory has the log of a node and no longer its key. Nothing was made in its place. */
+export class NodeKeyMissingError extends QuorateError {
+  constructor(path: string, peerId: string) {
+    super(
+      'NodeKeyMissingError',
+      'ERR_NODE_KEY_MISSING',
+      `${path} is missing, and the log beside it is that of ${peerId}`,
+      {
+        details: { path, peerId },
+        nextStep:
+          'Put the key file back. Without it that node is gone: remove it from its cluster, and start a new one in an empty data directory.'
+      }
+    )
+  }
+}
+
 /** What was given contradicts what the data directory holds. */
 export class CredentialMismatchError extends QuorateError {
   constructor(what: string, stored: string, given: string, dataDir: string) {

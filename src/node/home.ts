@@ -13,16 +13,16 @@ import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { secureBytes } from '../core/random.ts'
 import { decodeClaim, makeClaim } from '../identity/claim.ts'
 import { readGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
-import { loadOrCreateNodeKey } from '../identity/key-store.ts'
 import type { LocalKey } from '../identity/signer.ts'
 import { type ParsedToken, parseToken } from '../identity/token.ts'
 import type { StageSpan } from '../observability/stages.ts'
 import { type DataDir, type DataFile, dataFiles, openDataDir } from '../storage/data-dir.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { errnoOf, openingError } from '../storage/errors.ts'
-import type { Storage } from '../storage/port.ts'
+import type { Recovered, Storage } from '../storage/port.ts'
 import { openWalStorage } from '../storage/wal/wal.ts'
 import { CredentialMismatchError, NoCredentialError } from './errors.ts'
+import { loadOrCreateNodeKey } from './node-key.ts'
 import type { Logger } from './types.ts'
 
 export interface HomeInit {
@@ -79,12 +79,7 @@ export async function openHome(init: HomeInit): Promise<Home> {
       directory: directory.pathOf('wal'),
       owner: { domainId: credentials.domainId, peerId: key.signer.peerId, storeId: directory.storeId }
     })
-    if (storage.recovered.tornBytes > 0) {
-      init.logger.info(
-        { bytes: storage.recovered.tornBytes },
-        'cut a torn, never acknowledged write at the end of the log'
-      )
-    }
+    reportRecovery(storage.recovered, init.logger)
     const home = await moveIn(directory, key, credentials, storage)
     const { clock, startedAt } = init
     const stages: readonly StageSpan[] = [
@@ -97,6 +92,13 @@ export async function openHome(init: HomeInit): Promise<Home> {
     await storage?.close().catch(() => {})
     await directory.close()
     throw errnoOf(error)?.startsWith('E') === true ? openingError('opening', directory.path, error) : error
+  }
+}
+
+function reportRecovery({ tornBytes, skippedSnapshot }: Recovered, logger: Logger): void {
+  if (tornBytes > 0) logger.info({ bytes: tornBytes }, 'cut a torn, never acknowledged write at the end of the log')
+  if (skippedSnapshot !== undefined) {
+    logger.warn({ why: skippedSnapshot }, 'the snapshot before the newest and the log after it led to the same state')
   }
 }
 

@@ -5,17 +5,18 @@
  * the mark that the log was never written; a directory that has one of the two and not the other has lost something, and
  * is refused rather than taken for a new one (RAFT-HOLES 42).
  */
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { dirname, join, resolve } from 'node:path'
 import { fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { secureBytes } from '../core/random.ts'
 import { removeLeftovers, writeFileAtomic } from './atomic-file.ts'
-import { DataDirUnsafeError, StorageCorruptError, errnoOf, openingError } from './errors.ts'
+import { DataDirUnsafeError, StorageCorruptError, openingError } from './errors.ts'
 import type { FileSystem } from './file-system.ts'
 import { nodeFileSystem } from './file-system.ts'
 import { loadLockAddon, lockDirectory } from './lock.ts'
 import type { DirectoryLock } from './lock.ts'
+import { makeDirectory } from './make-directory.ts'
 import { createWalDirectory, isUntouched } from './wal/directory.ts'
 
 /** Names in a data directory. */
@@ -91,19 +92,6 @@ async function makeAndCheck(directory: string, openPermissions: 'refuse' | 'warn
   } catch (error) {
     throw openingError('making', directory, error, await nodeFileSystem.freeBytes(dirname(directory)))
   }
-}
-
-/** With its parents, each durable in the one above. Not mkdir's `recursive`, which reports a read-only file system as ENOENT. */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return
-    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDirectory(dirname(path))
-    await mkdir(path, { mode: 0o700 })
-  }
-  await nodeFileSystem.syncDirectory(dirname(path))
 }
 
 async function checkPermissions(directory: string, openPermissions: 'refuse' | 'warn'): Promise<readonly string[]> {

@@ -20,7 +20,6 @@ import {
   KeyExistsError,
   KeyFileAccessError,
   KeyFileUnsafeError,
-  loadOrCreateNodeKey,
   memoryKeyStore
 } from '../../src/identity/key-store.ts'
 import { Secret } from '../../src/identity/secret.ts'
@@ -66,15 +65,6 @@ describe('a plain key', () => {
       process.umask(before)
     }
     expect(statSync(path).mode & 0o777).toBe(0o600)
-  })
-
-  it('is made at the first start, and stays the same', async () => {
-    const fresh = join(dir, 'deeper', 'node-1')
-    const first = await loadOrCreateNodeKey(fresh)
-    const second = await loadOrCreateNodeKey(fresh)
-    expect([first.created, second.created]).toEqual([true, false])
-    expect(second.signer.peerId).toBe(first.signer.peerId)
-    expect(statSync(fresh).mode & 0o777).toBe(0o700)
   })
 
   it('is never overwritten, not even by two at once', async () => {

@@ -58,6 +58,24 @@ describe('a home', () => {
     expect(second.genesis?.domainId).toEqual(genesis.domainId)
   })
 
+  it('makes nothing in place of a key that is lost', async () => {
+    const token = await seat(await seatsGenesis(), 1)
+    const { key } = await openedOnce({ token })
+    const file = join(path, 'data', dataFiles.nodeKey)
+    const kept = await readFile(file)
+    await rm(file)
+    const before = await held()
+    for (const given of [undefined, token]) {
+      await expect(open({ token: given })).rejects.toMatchObject({
+        name: 'NodeKeyMissingError',
+        details: { peerId: key.signer.peerId }
+      })
+    }
+    expect(await held()).toEqual(before)
+    await writeFile(file, kept, { mode: 0o600 })
+    expect((await openedOnce({})).boot).toBe(2)
+  })
+
   it('opens once at a time, and again after it was closed, twice or in the middle of a close', async () => {
     const token = await seat(await seatsGenesis(), 1)
     const home = await open({ token })
@@ -148,7 +166,8 @@ describe('what is refused', () => {
   it('is a key that the log was not written with', async () => {
     const token = await seat(await seatsGenesis(), 1)
     await openedOnce({ token })
-    await rm(join(path, 'data', dataFiles.nodeKey))
+    await open({ dataDir: join(path, 'other'), token }).then((other) => other.close())
+    await cp(join(path, 'other', dataFiles.nodeKey), join(path, 'data', dataFiles.nodeKey))
     await expect(open()).rejects.toMatchObject({ name: 'StorageForeignError' })
   })
 })

@@ -13,7 +13,7 @@ A node's key is made at its first start, or here. Its PeerId is what \`init --mo
 ${example('quorate id --data node')}`
     )
     .action(async ({ data, json }: { readonly data: string; readonly json?: boolean }) => {
-      const { loadOrCreateNodeKey } = await import('../../identity/index.ts')
+      const { loadOrCreateNodeKey } = await import('../../node/node-key.ts')
       const { signer, created } = await loadOrCreateNodeKey(data)
       show(io, json, { peerId: signer.peerId, created }, () => [signer.peerId])
     })

@@ -62,6 +62,18 @@ export function readFileHeader(
   number: number,
   owner: StoreOwner
 ): { readonly view: DataView; readonly bytes: Uint8Array } {
+  checkSameOwner(path, owner, readOwner(path, file, kind))
+  const bytes = file.subarray(0, kind.headerBytes)
+  const view = viewOf(bytes)
+  const found = uint64(view, 16)
+  if (found !== number) {
+    throw new StorageForeignError(path, 'place in the log', `${kind.name} ${number}`, `${kind.name} ${found}`)
+  }
+  return { view, bytes }
+}
+
+/** Whose file it is, when it is a file of this kind and its header is whole. Throws the same errors. */
+export function readOwner(path: string, file: Uint8Array, kind: FileKind): StoreOwner {
   const damaged = (reason: string): never => {
     throw new StorageCorruptError(path, 0, reason)
   }
@@ -69,21 +81,15 @@ export function readFileHeader(
     damaged(`${file.byteLength} bytes cannot hold the header of a ${kind.name}`)
   }
   if (!equalBytes(file.subarray(0, 8), magic)) damaged('it does not begin like a file of this log')
-  const bytes = file.subarray(0, kind.headerBytes)
-  const view = viewOf(bytes)
   checkKind(path, file, kind)
-  if (crc32(bytes.subarray(0, -4)) !== view.getUint32(kind.headerBytes - 4)) {
+  const bytes = file.subarray(0, kind.headerBytes)
+  if (crc32(bytes.subarray(0, -4)) !== viewOf(bytes).getUint32(kind.headerBytes - 4)) {
     damaged('the checksum of its header does not match')
   }
   const peerIdBytes = bytes[84]!
   if (peerIdBytes > peerIdBytesMax) damaged(`a PeerId of ${peerIdBytes} bytes`)
   const peerId = Buffer.from(bytes.subarray(85, 85 + peerIdBytes)).toString()
-  checkSameOwner(path, owner, { domainId: bytes.slice(52, 84), storeId: bytes.slice(36, 52), peerId })
-  const found = uint64(view, 16)
-  if (found !== number) {
-    throw new StorageForeignError(path, 'place in the log', `${kind.name} ${number}`, `${kind.name} ${found}`)
-  }
-  return { view, bytes }
+  return { domainId: bytes.slice(52, 84), storeId: bytes.slice(36, 52), peerId }
 }
 
 /** Version and kind decide where the checksum stands, so they are believed before it when that header is whole by its own length. */

@@ -32,7 +32,7 @@ export interface LogBatch {
   readonly entries?: WriteBatch['entries']
 }
 
-/** Called for each item, in order; what is wrong with it, it throws. Values are copies. */
+/** Called for each item, in order; what is wrong with it, it throws. Values are windows on the body. */
 export interface ItemReader {
   cell(name: string, value: Uint8Array): void
   entry(entry: StoredEntry): void
@@ -139,7 +139,7 @@ function readItem(body: Uint8Array, view: DataView, at: number, reader: ItemRead
       if (left < entryHead) return undefined
       const end = at + entryHead + view.getUint32(at + 18)
       if (end > body.byteLength) return undefined
-      const data = body.slice(at + entryHead, end)
+      const data = body.subarray(at + entryHead, end)
       reader.entry({ index: uint64(view, at + 2), term: uint64(view, at + 10), type: body[at + 1]!, data })
       return end
     }
@@ -150,7 +150,7 @@ function readItem(body: Uint8Array, view: DataView, at: number, reader: ItemRead
       if (end > body.byteLength) return undefined
       const name = Buffer.from(body.subarray(at + cellHead, valueAt)).toString('latin1')
       if (!isCellName(name)) return undefined
-      reader.cell(name, body.slice(valueAt, end))
+      reader.cell(name, body.subarray(valueAt, end))
       return end
     }
     case POSITION:

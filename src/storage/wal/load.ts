@@ -12,9 +12,10 @@
 import { StorageCorruptError, errnoOf } from '../errors.ts'
 import type { FileSystem } from '../file-system.ts'
 import type { StoredSnapshot, StoreOwner } from '../port.ts'
-import { segmentPath, snapshotPath } from './directory.ts'
+import { readWalDirectory, segmentPath, snapshotPath } from './directory.ts'
 import type { WalDirectory } from './directory.ts'
 import { readFrameBody, readFrameHeader, segmentHeaderBytes } from './format.ts'
+import { readOwner, segmentKind } from './header.ts'
 import { readPosition } from './items.ts'
 import { newestSnapshot, withoutNewest } from './position.ts'
 import type { LogPosition } from './position.ts'
@@ -51,6 +52,17 @@ export interface LoadInit {
   readonly directory: string
   readonly owner: StoreOwner
   readonly fileSystem: FileSystem
+}
+
+/**
+ * The PeerId in the newest segment of a log; undefined for a log that was never written. Throws StorageCorruptError, and
+ * ENOENT when the directory is missing.
+ */
+export async function logOwner(directory: string, fileSystem: FileSystem): Promise<string | undefined> {
+  const newest = (await readWalDirectory(directory, fileSystem)).segments.at(-1)
+  if (newest === undefined) return undefined
+  const path = segmentPath(directory, newest)
+  return readOwner(path, await fileSystem.read(path, segmentHeaderBytes), segmentKind).peerId
 }
 
 /** `found` has at least one segment. */

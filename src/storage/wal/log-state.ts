@@ -18,7 +18,9 @@ type Refuse = (reason: string) => never
 
 export class LogState {
   readonly cells = new Map<string, Uint8Array>()
+  /** Its last index is kept apart, because it moves with every entry. */
   #position: LogPosition = startOfLog
+  #lastIndex = 0
   #entries: StoredEntry[] = []
   /** Entries before this one are unknown or gone. */
   #firstKnown = 1
@@ -28,7 +30,7 @@ export class LogState {
   beganAt = 0
 
   get position(): LogPosition {
-    return this.#position
+    return { ...this.#position, lastIndex: this.#lastIndex }
   }
 
   /** Undefined when all entries that are still needed are known; otherwise the first of those that are not. */
@@ -37,9 +39,10 @@ export class LogState {
     return this.#firstKnown > baseIndex + 1 ? baseIndex + 1 : undefined
   }
 
-  /** The entries behind the base. */
-  entries(): StoredEntry[] {
-    return this.#entries.slice(this.#position.baseIndex + 1 - this.#firstKnown)
+  /** The entries behind the base, once all has been read. */
+  entries(): readonly StoredEntry[] {
+    const gone = this.#position.baseIndex + 1 - this.#firstKnown
+    return gone === 0 ? this.#entries : this.#entries.slice(gone)
   }
 
   apply(kind: FrameKind, body: Uint8Array, refuse: Refuse): void {
@@ -54,28 +57,30 @@ export class LogState {
       ...strangers(refuse),
       position: (read) => (position = { ...read, snapshots: [] }),
       snapshot: (ref) => (position = { ...position, snapshots: [...position.snapshots, ref] }),
-      cell: (name, value) => this.cells.set(name, value)
+      cell: (name, value) => this.cells.set(name, value.slice())
     })
     if (isReadable) this.#goOnAt(position, refuse)
     return isReadable
   }
 
   #goOnAt(position: LogPosition, refuse: Refuse): void {
-    const { baseIndex, lastIndex, snapshots } = position
+    const { baseIndex, lastIndex } = position
     if (!this.#begun) this.#firstKnown = lastIndex + 1
-    else if (!isSamePosition(this.#position, position)) {
-      const { baseIndex: base, lastIndex: last } = this.#position
+    else if (!isSamePosition(this.position, position)) {
+      const { baseIndex: base, lastIndex: last } = this.position
       refuse(`says that the log goes from ${baseIndex} to ${lastIndex}, and it goes from ${base} to ${last}`)
     }
     this.#begun = true
     this.beganAt = lastIndex
-    this.#position = { baseIndex, lastIndex, snapshots }
+    this.#position = position
+    this.#lastIndex = lastIndex
   }
 
   #readBatch(body: Uint8Array, refuse: Refuse): boolean {
-    return readItems(body, {
+    // One copy for all of its entries: much cheaper than one for each, and no segment stays in memory for an entry.
+    return readItems(body.slice(), {
       ...strangers(refuse),
-      cell: (name, value) => this.cells.set(name, value),
+      cell: (name, value) => this.cells.set(name, value.slice()),
       entry: (entry) => this.#append(entry, refuse),
       snapshot: (ref, beginsAnew) => this.#replaceSnapshot(ref, beginsAnew, refuse),
       compaction: (index) => this.#compact(index, refuse),
@@ -83,33 +88,37 @@ export class LogState {
     })
   }
 
+  /** Index of the newest snapshot. */
+  get #newest(): number {
+    return newestSnapshot(this.#position)?.index ?? 0
+  }
+
   #append(entry: StoredEntry, refuse: Refuse): void {
-    const { lastIndex } = this.#position
     const { index } = entry
-    if (!(index > (newestSnapshot(this.#position)?.index ?? 0) && index <= lastIndex + 1)) {
-      refuse(`holds entry ${index}, and the log ends at ${lastIndex}`)
+    if (!(index > this.#newest && index <= this.#lastIndex + 1)) {
+      refuse(`holds entry ${index}, and the log ends at ${this.#lastIndex}`)
     }
     if (index < this.#firstKnown) this.#firstKnown = index
-    this.#entries.length = index - this.#firstKnown
+    if (index <= this.#lastIndex) this.#entries.length = index - this.#firstKnown
     this.#entries.push(entry)
-    this.#position = { ...this.#position, lastIndex: index }
+    this.#lastIndex = index
   }
 
   #replaceSnapshot(ref: SnapshotRef, beginsAnew: boolean, refuse: Refuse): void {
-    const newest = newestSnapshot(this.#position)?.index ?? 0
-    if (!(ref.index > newest)) refuse(`holds snapshot ${ref.index} after snapshot ${newest}`)
-    if (!beginsAnew && ref.index > this.#position.lastIndex) {
-      refuse(`holds snapshot ${ref.index} of a log that ends at ${this.#position.lastIndex}`)
+    if (!(ref.index > this.#newest)) refuse(`holds snapshot ${ref.index} after snapshot ${this.#newest}`)
+    if (!beginsAnew && ref.index > this.#lastIndex) {
+      refuse(`holds snapshot ${ref.index} of a log that ends at ${this.#lastIndex}`)
     }
     this.#position = withSnapshot(this.#position, ref, beginsAnew)
     if (!beginsAnew) return
+    this.#lastIndex = ref.index
     this.#entries = []
     this.#firstKnown = ref.index + 1
   }
 
   #compact(index: number, refuse: Refuse): void {
-    const newest = newestSnapshot(this.#position)?.index ?? 0
-    if (!(index <= newest)) refuse(`lets entries go up to ${index}, and the newest snapshot ends at ${newest}`)
+    if (!(index <= this.#newest))
+      refuse(`lets entries go up to ${index}, and the newest snapshot ends at ${this.#newest}`)
     this.#position = compactedTo(this.#position, index)
   }
 
