@@ -10,6 +10,7 @@
  *   a back-off short, but less and less often, so that forged news buys nothing.
  * - `wanted` peers (voters, members) are dialled for ever and before everybody else, in slots that hints cannot take.
  *   Everything else passes a token bucket: a thousand hints make a queue, not a storm.
+ * - Who knows whom it wants and has company enough dials no mere hints at all (`meshMax`).
  * - Fresh before stale; but what was due for long goes first, so that nobody starves.
  * - Addresses age out by source; a wanted peer keeps its last known ones.
  * - Two nodes that find each other by mDNS would dial in the same instant: the higher PeerId waits a moment. Only fewer
@@ -59,6 +60,8 @@ class Planner implements DialPlanner {
   #alarms: DiscoveryAlarm[] = []
   #ownAddresses: ReadonlySet<string> = new Set()
   #prunedAt = -Infinity
+  /** Somebody has said whom this node needs. */
+  #knowsWanted = false
 
   constructor(init: DialPlannerInit) {
     this.#self = init.self
@@ -71,7 +74,10 @@ class Planner implements DialPlanner {
     this.#alarms = []
     this.#apply(input, now)
     if (now - this.#prunedAt >= PRUNE_EVERY_MS) this.#prune(now)
-    return { ...this.#queue.plan(this.#targets, this.#ownAddresses, now), alarms: this.#alarms }
+    return {
+      ...this.#queue.plan(this.#targets, { ownAddresses: this.#ownAddresses, knowsWanted: this.#knowsWanted }, now),
+      alarms: this.#alarms
+    }
   }
 
   explain(now: number): readonly DialAttempts[] {
@@ -272,6 +278,7 @@ class Planner implements DialPlanner {
   // What we are told about the world
 
   #setWanted(peerIds: readonly string[], now: number): void {
+    this.#knowsWanted = true
     const wanted = new Set(peerIds)
     wanted.delete(this.#self)
     for (const target of this.#targets.values()) {

@@ -35,6 +35,11 @@ export interface DialPolicy {
   /** Token bucket for everything that is not wanted. Wanted peers are few, and each has its own back-off. */
   readonly burst: number
   readonly perSecond: number
+  /**
+   * Who knows whom it wants dials mere hints only while it has fewer connections than this. Members need those who vote, and a
+   * few more so that nobody is alone when those move; a web of everybody with everybody grows with the square.
+   */
+  readonly meshMax: number
   readonly targetsMax: number
   readonly addressesPerSourceMax: number
   /** libp2p refuses a dial of more than 25 addresses and tries them one after the other. */
@@ -61,6 +66,7 @@ export const defaultDialPolicy: DialPolicy = {
   concurrentReserved: 4,
   burst: 64,
   perSecond: 32,
+  meshMax: 8,
   targetsMax: 1_024,
   addressesPerSourceMax: 8,
   addressesPerDialMax: 8,

@@ -16,11 +16,14 @@ import { createTokenBucket } from './token-bucket.ts'
 
 export interface DialQueue {
   /** Marks the chosen targets as in flight. */
-  plan(
-    targets: ReadonlyMap<string, Target>,
-    ownAddresses: ReadonlySet<string>,
-    now: number
-  ): Pick<DialPlan, 'dials' | 'deadline'>
+  plan(targets: ReadonlyMap<string, Target>, known: Known, now: number): Pick<DialPlan, 'dials' | 'deadline'>
+}
+
+/** What the planner was told beside its targets. */
+interface Known {
+  readonly ownAddresses: ReadonlySet<string>
+  /** This node knows whom it needs; nobody else matters much. */
+  readonly knowsWanted: boolean
 }
 
 /** How long a seed waits for a peer that is being dialled at the same address. */
@@ -31,6 +34,8 @@ const STANDS_FOR_SEED_ATTEMPTS = 3
 /** What is going on now, gathered in one pass. */
 interface Scene {
   inFlight: number
+  /** Sessions that stand. */
+  connected: number
   /** Addresses of seeds in flight. */
   readonly seedsInFlight: Set<string>
   /** Addresses that peers in flight try, whoever told us. */
@@ -50,8 +55,15 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
   const slotsOf = (target: Target): number => (target.wanted ? policy.concurrentMax : hintSlots)
 
   const gather = (targets: ReadonlyMap<string, Target>, now: number): Scene => {
-    const scene: Scene = { inFlight: 0, seedsInFlight: new Set(), claimed: new Set(), proven: new Set() }
+    const scene: Scene = {
+      inFlight: 0,
+      connected: 0,
+      seedsInFlight: new Set(),
+      claimed: new Set(),
+      proven: new Set()
+    }
     for (const target of targets.values()) {
+      if (target.connectedAt !== undefined) scene.connected += 1
       if (target.inFlight) {
         scene.inFlight += 1
         if (target.peerId === undefined) scene.seedsInFlight.add(target.key)
@@ -83,6 +95,10 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
     return target.nextAt
   }
 
+  /** Seeds are the operator's wish; anything else is a mere hint to somebody who has company enough. */
+  const isSuperfluous = ({ wanted, said }: Target, { connected, inFlight }: Scene): boolean =>
+    connected + inFlight >= policy.meshMax && !wanted && !said.has('seed')
+
   const order = (a: Candidate, b: Candidate, now: number): number => {
     const overdue = (candidate: Candidate): number => Number(now - candidate.dueAt > policy.overdueMs)
     return (
@@ -102,21 +118,21 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
   }
 
   return {
-    plan(targets, ownAddresses, now) {
+    plan(targets, { ownAddresses, knowsWanted }, now) {
       const scene = gather(targets, now)
       const dials: DialTarget[] = []
       let deadline = Infinity
       const due: Candidate[] = []
       for (const target of targets.values()) {
         // While all slots are taken no time passes that helps: the next outcome wakes us.
-        if (scene.inFlight >= slotsOf(target)) continue
+        if (scene.inFlight >= slotsOf(target) || (knowsWanted && isSuperfluous(target, scene))) continue
         const at = dueAt(target, scene, ownAddresses, now)
         if (at === undefined) continue
         if (at <= now) due.push({ target, dueAt: at })
         else deadline = Math.min(deadline, target.wanted ? at : Math.max(at, bucket.readyAt(now)))
       }
       for (const { target } of due.toSorted((a, b) => order(a, b, now))) {
-        if (scene.inFlight >= slotsOf(target)) continue
+        if (scene.inFlight >= slotsOf(target) || (knowsWanted && isSuperfluous(target, scene))) continue
         // An earlier dial of this round may stand in the way by now.
         const again = dueAt(target, scene, ownAddresses, now)
         if (again === undefined) continue

@@ -62,7 +62,10 @@ export type DialPlannerInput =
       /** Who answered, when that became known; our own PeerId says that the seed points at ourselves. */
       readonly peerId?: string
     }
-  /** The complete set of peers that are dialled for ever (voters, members); replaces the set before. */
+  /**
+   * The complete set of peers that are dialled for ever (those who vote); replaces the set before. From the first one on, also an
+   * empty one, mere hints are dialled only as long as there is little company (`meshMax`).
+   */
   | { readonly type: 'wanted'; readonly peerIds: readonly string[] }
   /** Our own addresses, to recognise seeds that point at ourselves without dialling them; replaces those before. */
   | { readonly type: 'self'; readonly addresses: readonly string[] }

@@ -23,7 +23,7 @@ import {
   type Refusal,
   type RefusalCode
 } from '../membership/admission.ts'
-import { type MemberOperation, peerIdOf, type Replica, type ReplicaEvent } from '../replica/index.ts'
+import { type MemberOperation, type Replica, type ReplicaEvent } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
@@ -95,6 +95,8 @@ export class Node implements QuorateNode {
   #driver: Driver | undefined
   #addressRecord: Uint8Array | undefined
   #addressChanges = 0
+  /** Whom the dialer was told to reach. */
+  #wanted: readonly string[] | undefined
   #seats: AdmissionContext['seats']
   #catchingUp = false
   #leaving: Promise<void> | undefined
@@ -277,7 +279,7 @@ export class Node implements QuorateNode {
       this.#dialer = await this.#makeDialer(transport)
       this.#ending.signal.throwIfAborted()
       await this.#dialer.start()
-      this.#wantMembers()
+      this.#wantVoters()
     })
   }
 
@@ -433,7 +435,7 @@ export class Node implements QuorateNode {
     else if (type === 'hint') {
       this.#dialer?.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
     } else if (type === 'unwelcome') void this.#transport?.disconnect(event.peerId, event.detail)
-    else if (type === 'member') this.#wantMembers()
+    else if (type === 'member') this.#wantVoters()
     else if (type === 'leader' || type === 'config') this.#catchUp()
   }
 
@@ -444,17 +446,16 @@ export class Node implements QuorateNode {
     if (home.certificate === undefined) {
       home.keepCertificate(certificate).catch((error: unknown) => this.#die(error))
     }
-    this.#wantMembers()
+    this.#wantVoters()
   }
 
-  /** Whoever is a member is dialled for ever, and before everybody else. */
-  #wantMembers(): void {
-    const { raft, founders } = this.#replica?.status() ?? {}
-    if (founders === undefined || founders.length === 0) return
-    const ids =
-      raft === undefined ? founders.map(({ peerId }) => peerId) : [...this.#memberIncarnations()].map(peerIdOf)
-    const peerIds = [...new Set(ids)].filter((peerId) => peerId !== this.peerId)
-    this.#dialer?.tell({ type: 'wanted', peerIds })
+  /** Whoever votes is dialled for ever, and before everybody else. */
+  #wantVoters(): void {
+    const peerIds = this.#replica?.wanted()
+    // A thousand learners that come in change nothing of it.
+    if (peerIds === undefined || this.#dialer === undefined || sameTexts(peerIds, this.#wanted)) return
+    this.#wanted = peerIds
+    this.#dialer.tell({ type: 'wanted', peerIds })
   }
 
   #onSeatConflict({ seat, peerIds, own }: Extract<ReplicaEvent, { type: 'seat-conflict' }>): void {
@@ -543,6 +544,9 @@ export class Node implements QuorateNode {
     else this.#stopped.reject(error)
   }
 }
+
+const sameTexts = (a: readonly string[], b: readonly string[] | undefined): boolean =>
+  a.length === b?.length && a.every((text, i) => text === b[i])
 
 /** One after the other; what fails is logged, and the rest is closed all the same. */
 async function settle(logger: Logger, steps: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {

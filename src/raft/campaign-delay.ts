@@ -7,6 +7,7 @@
  * has none, so that a failover costs no wait at all. Classic: the
  * paper's uniform choice from one to two election timeouts (section 5.2).
  */
+import { learnersTurns } from './beats.ts'
 import type { RaftNode } from './node.ts'
 
 /** A round of pre-vote and vote takes four delays and a write; a step is longer than one delay and one write. */
@@ -16,7 +17,9 @@ const WIDEN_MAX = 6
 /** After the last sign of life of a leader. */
 export function suspectDelayMs(node: RaftNode): number {
   const { timing, staggered } = node.settings
-  return staggered ? timing.electionTimeoutMs + turnMs(node) : classicDelayMs(node)
+  if (!staggered) return classicDelayMs(node)
+  const turns = node.configurations.isVoter(node.self) ? 1 : learnersTurns(node.membership)
+  return timing.electionTimeoutMs + (turns - 1) * timing.heartbeatMs + turnMs(node)
 }
 
 /** Without a leader, after the last thing that was worth waiting for. */

@@ -136,7 +136,7 @@ export class RaftMessageError extends QuorateError {
 /** Entries in one append that the decoder accepts, whatever the sender's own limit is. */
 export const MESSAGE_ENTRIES_MAX = 4096
 /** Members in one list of a membership. */
-export const MEMBERS_MAX = 256
+export const MEMBERS_MAX = 2_048
 /** UTF-16 code units of a node id. */
 export const NODE_ID_LENGTH_MAX = 256
 

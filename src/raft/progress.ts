@@ -31,6 +31,8 @@ export class Progress {
   ackedSeq = 0
   /** Place in the order of campaigns if this leader is lost. */
   rank = 0
+  /** Number of the newest heartbeat that was sent to it. */
+  heartbeatSeq = 0
   /** `match` when the newest heartbeat was sent. */
   heartbeatMatch = 0
   /** `next` when the newest heartbeat was sent: what had been sent before it. */

@@ -10,6 +10,7 @@
  */
 import { compareText } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
+import { learnersTurns } from './beats.ts'
 import { membersOf } from './configuration.ts'
 import { entryBytes } from './log.ts'
 import type { Append, AppendRejected, HeartbeatReply } from './messages.ts'
@@ -65,12 +66,15 @@ export class Replication {
   // --- heartbeats ---
 
   heartbeat(now: number): void {
-    const { log, term } = this.#node
+    const { log, term, configurations, membership } = this.#node
     const seq = ++this.seq
     this.#sentAt[seq % ROUND_TRIPS_REMEMBERED] = now
     this.#rank()
-    for (const peer of this.peers) {
+    const turns = learnersTurns(membership)
+    for (const [place, peer] of this.peers.entries()) {
+      if (turns > 1 && (place + seq) % turns !== 0 && !configurations.isVoter(peer.id)) continue
       const commit = Math.min(peer.match, log.commit)
+      peer.heartbeatSeq = seq
       peer.heartbeatMatch = peer.match
       peer.heartbeatNext = peer.next
       if (commit > peer.commitSent) peer.commitSent = commit
@@ -78,17 +82,17 @@ export class Replication {
     }
   }
 
-  /** Who holds all that is committed comes first, then who is near; learners after all voters. */
+  /** Who holds all that is committed comes first, then who is near; learners, in no order, after all voters. */
   #rank(): void {
     const { log, configurations } = this.#node
     const held = (peer: Progress): number => Math.min(peer.match, log.commit)
-    const order = this.peers.toSorted(
-      (a, b) =>
-        Number(configurations.isVoter(b.id)) - Number(configurations.isVoter(a.id)) ||
-        held(b) - held(a) ||
-        (a.roundTripMs ?? Infinity) - (b.roundTripMs ?? Infinity) ||
-        compareText(a.id, b.id)
-    )
+    const order = this.peers
+      .filter(({ id }) => configurations.isVoter(id))
+      .toSorted(
+        (a, b) =>
+          held(b) - held(a) || (a.roundTripMs ?? Infinity) - (b.roundTripMs ?? Infinity) || compareText(a.id, b.id)
+      )
+    for (const peer of this.peers) peer.rank = order.length
     for (let rank = 0; rank < order.length; rank++) order[rank]!.rank = rank
   }
 
@@ -96,7 +100,7 @@ export class Replication {
     if (seq === 0 || seq > this.seq) return
     if (this.seq - seq < ROUND_TRIPS_REMEMBERED) peer.roundTrip(now - this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!)
     if (seq > peer.ackedSeq) peer.ackedSeq = seq
-    if (seq === this.seq) this.#repair(peer, match)
+    if (seq === peer.heartbeatSeq) this.#repair(peer, match)
   }
 
   /** A heartbeat came through; did what was sent before it? */

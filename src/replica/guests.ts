@@ -62,7 +62,7 @@ export class Guests {
       const token = claim === undefined ? credential.token : undefined
       if (token?.kind !== 'join') return []
       const by = this.redeemedBy(token.tokenId)
-      if (by.includes(peerId) || by.length < token.uses) return []
+      if (by.length < token.uses || by.includes(peerId)) return []
       const detail = `${peerId} brings join token ${token.tokenId}, which ${by.join(', ')} used up: it was copied, or handed out too often`
       return [{ peerId, detail }]
     })

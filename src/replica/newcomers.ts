@@ -3,12 +3,14 @@
  * That is how a machine that lost its disk gets log and config again (FAULTS P4), and how a machine with a join token comes in.
  * Such a token is redeemed first, as an entry of the log, so that its uses hold for the whole cluster.
  *
- * One step at a time, at a bounded rate, and never beside another change. A machine whose disk is lost again and again leaves no
+ * One step at a time, at a bounded rate, and never beside another change; a step takes in all who wait, because each puts the
+ * whole list of members into the log: a thousand that come one by one would make it a thousand lists long. A machine whose disk is lost again and again leaves no
  * trail: the new learner takes the place of the older learners of its PeerId. A voter's place is nobody's but the operator's to
  * give away, also when its disk is known to be gone: it counts as failed until it is replaced.
  *
  * Who came with a voter's join token is promoted when it has caught up, once: a learner that has had a vote was demoted by
- * somebody, who meant it. Not taken in: who was removed (it would undo the removal), who is barred (its disk was set back), whose
+ * somebody, who meant it. And only while there are few voters: a fleet that starts from one image would otherwise make a
+ * group whose every decision waits for hundreds. Not taken in: who was removed (it would undo the removal), who is barred (its disk was set back), whose
  * token others have used up, and who is one too many.
  */
 import { invariant } from '../core/invariant.ts'
@@ -20,8 +22,12 @@ import { planMembers, type MembersInForce } from './member-changes.ts'
 
 /** Between two steps, and before one is tried again. */
 export const TAKE_IN_EVERY_MS = 200
-/** Learners that are taken in without being asked for. */
-export const LEARNERS_MAX = 64
+/** Learners that are taken in without being asked for: what one leader can serve (bench of a thousand: docs/SIMULATION.md). */
+export const LEARNERS_MAX = 1_000
+/** Machines taken in, or tokens redeemed, in one step. */
+export const TAKE_IN_MAX = 128
+/** As many voters as a founding may have. Beyond it an operator promotes, or nobody. */
+export const VOTERS_BY_THEMSELVES_MAX = 9
 
 /** What a peer's credential, and what is known of it, allow. */
 export type Welcome =
@@ -41,13 +47,17 @@ export interface NewcomerSurroundings {
   toRaft(input: RaftInput, now: number): void
 }
 
-type Step = Extract<RaftInput, { type: 'propose' | 'change-membership' }>
+interface Step {
+  readonly input: RaftInput
+  readonly refs: readonly number[]
+}
 
 export class Newcomers {
   readonly #around: NewcomerSurroundings
   /** When to look next; undefined while nothing can have changed. */
   #lookAt: number | undefined
-  #ref: number | undefined
+  /** Parts of the step under way that have not ended. */
+  readonly #pending = new Set<number>()
   #restUntil = -Infinity
 
   constructor(around: NewcomerSurroundings) {
@@ -60,53 +70,67 @@ export class Newcomers {
   }
 
   deadline(): number | undefined {
-    return this.#ref === undefined && this.#around.isLeader() ? this.#lookAt : undefined
+    return this.#pending.size === 0 && this.#around.isLeader() ? this.#lookAt : undefined
   }
 
   pump(now: number): void {
-    if (this.#lookAt === undefined || now < this.#lookAt || this.#ref !== undefined || !this.#around.isLeader()) return
+    if (this.#lookAt === undefined || now < this.#lookAt || this.#pending.size > 0 || !this.#around.isLeader()) return
     this.#lookAt = undefined
     const status = this.#around.raftStatus()
     invariant(status !== undefined, 'who leads has a consensus core')
     const step = this.#takeIn(status) ?? this.#promote(status)
     if (step === undefined) return
     this.#restUntil = now + TAKE_IN_EVERY_MS
-    this.#ref = step.ref
-    this.#around.toRaft(step, now)
+    for (const ref of step.refs) this.#pending.add(ref)
+    this.#around.toRaft(step.input, now)
   }
 
   /** Whatever the end was, the next look tells what is left to do. */
   settled({ ref }: Outcome, now: number): void {
-    if (ref !== this.#ref) return
-    this.#ref = undefined
-    this.look(now)
+    if (this.#pending.delete(ref) && this.#pending.size === 0) this.look(now)
   }
 
   #takeIn({ membership }: RaftStatus): Step | undefined {
     const { voters, learners } = membership
     const named = new Set(namedBy(membership))
+    const learning = new Set(learners.map(peerIdOf))
+    const comers = new Map<string, string>()
+    const redeems: Redeem[] = []
+    let room = LEARNERS_MAX - learners.length
     for (const peer of this.#around.sessions()) {
       const { peerId, incarnation } = peer
-      const isRoom = learners.length < LEARNERS_MAX || learners.some((id) => peerIdOf(id) === peerId)
-      if (named.has(incarnation) || !isRoom) continue
+      const replaces = learning.has(peerId)
+      if (named.has(incarnation) || (room <= 0 && !replaces)) continue
       const welcome = this.#around.welcome(peer)
       if (welcome.type === 'no') continue
-      const ref = this.#around.nextRef()
-      if (welcome.type === 'redeem') return { type: 'propose', ref, data: encodeRedeem(welcome.redeem) }
-      const others = learners.filter((id) => peerIdOf(id) !== peerId)
-      return { type: 'change-membership', ref, change: { voters, learners: [...others, incarnation] } }
+      if (welcome.type === 'redeem') redeems.push(welcome.redeem)
+      else comers.set(peerId, incarnation)
+      if (!replaces) room--
+      if (comers.size + redeems.length === TAKE_IN_MAX) break
     }
-    return undefined
+    // Who has redeemed goes first: otherwise a stream of new tokens would keep everybody out.
+    if (comers.size > 0)
+      return this.#change(voters, [...learners.filter((id) => !comers.has(peerIdOf(id))), ...comers.values()])
+    return redeems.length > 0 ? this.#redeem(redeems) : undefined
+  }
+
+  #redeem(redeems: readonly Redeem[]): Step {
+    const proposals = redeems.map((redeem) => ({ ref: this.#around.nextRef(), data: encodeRedeem(redeem) }))
+    return { input: { type: 'propose-batch', proposals }, refs: proposals.map(({ ref }) => ref) }
+  }
+
+  #change(voters: readonly string[], learners: readonly string[]): Step {
+    const ref = this.#around.nextRef()
+    return { input: { type: 'change-membership', ref, change: { voters, learners } }, refs: [ref] }
   }
 
   #promote(status: RaftStatus): Step | undefined {
+    if (status.membership.voters.length >= VOTERS_BY_THEMSELVES_MAX) return undefined
     const members = this.#around.members(status)
     for (const id of status.membership.learners) {
       if (!this.#around.awaitsVote(id)) continue
       const plan = planMembers({ op: 'promote', member: id }, members)
-      if (plan.type === 'change') {
-        return { type: 'change-membership', ref: this.#around.nextRef(), change: plan.change }
-      }
+      if (plan.type === 'change') return this.#change(plan.change.voters, plan.change.learners)
     }
     return undefined
   }

@@ -193,12 +193,26 @@ export class Replica {
     return this.#guests.redeemedBy(tokenId)
   }
 
+  /**
+   * PeerIds whom this node has to reach: those that vote, because whoever leads is among them. Members without a vote need
+   * each other for nothing, so a thousand of them make no web of half a million connections. Undefined: a founder that does
+   * not know yet whom it founds with.
+   */
+  wanted(): readonly string[] | undefined {
+    if (this.#certificate === undefined && this.#init.self.seat !== undefined) return undefined
+    const { voters = [], outgoing = [] } = this.#raft?.status().membership ?? {}
+    const founders = this.#certificate?.set.claims.map(({ peerId }) => peerId) ?? []
+    const peerIds = voters.length === 0 ? founders : [...voters, ...outgoing].map(peerIdOf)
+    return [...new Set(peerIds)].filter((peerId) => peerId !== this.#init.self.peerId)
+  }
+
   // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #openSession(peer: Admitted, now: number): void {
     this.#closeSession(peer.peerId, now)
     for (const { code, detail } of this.#sessions.open(peer)) this.#outbox.event({ type: 'alarm', code, detail })
-    for (const { to, records } of this.#sessions.introductions(peer)) this.#send(to, { kind: 'peers', records }, 0)
+    const introductions = this.#sessions.introductions(peer, (one) => this.#isSought(one))
+    for (const { to, records } of introductions) this.#send(to, { kind: 'peers', records }, 0)
     this.#keepBoots()
     this.#fences.tell(peer, now)
     if (this.#fences.isBarred(peer.incarnation)) return
@@ -219,6 +233,13 @@ export class Replica {
     if (this.#fences.isBarred(incarnation)) return
     if (peer.claim !== undefined) this.#toFormation({ type: 'founder-disconnected', incarnation }, now)
     this.#toRaft({ type: 'disconnected', peer: incarnation }, now)
+  }
+
+  /** Whom others need to find: who votes, and before there are voters who may found. */
+  #isSought({ claim, incarnation }: Admitted): boolean {
+    const membership = this.#raft?.status().membership
+    if (membership === undefined) return claim !== undefined
+    return membership.voters.includes(incarnation) || membership.outgoing.includes(incarnation)
   }
 
   /** Founders hand it to each other; whoever is or meets somebody without a seat gets it from here. */
@@ -412,7 +433,12 @@ export class Replica {
     for (const { to, message } of effects.send) this.#sendRaft(to, message, 0)
     for (const { to, message } of effects.sendAfter) this.#sendRaft(to, message, after)
     for (const event of effects.events) this.#fromRaftEvent(event, now)
-    for (const entry of effects.committed) this.#apply(entry, now)
+    let redeems = false
+    for (const entry of effects.committed) redeems = this.#apply(entry) || redeems
+    if (redeems) {
+      this.#turnAwayCopies()
+      this.#newcomers.look(now)
+    }
     const applied = effects.committed.at(-1)
     if (applied !== undefined) this.#requests.appliedUpTo(applied.index, applied.term)
     for (const outcome of effects.outcomes) {
@@ -468,16 +494,14 @@ export class Replica {
     this.#members = next
   }
 
-  #apply(entry: Entry, now: number): void {
+  /** True when a token was redeemed, or a copy of one was refused. */
+  #apply(entry: Entry): boolean {
     const { events, answer, redeems } = this.#machine.apply(entry)
     if (entry.index === 1) this.#keepBoots()
-    if (redeems === true) {
-      this.#turnAwayCopies()
-      this.#newcomers.look(now)
-    }
     for (const event of events) this.#outbox.event(event)
     if (answer !== undefined && this.#requests.applied(answer.requestId))
       this.#outbox.outcome({ type: 'applied', ...answer })
+    return redeems === true
   }
 
   // ── The store ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -25,6 +25,13 @@ export interface RecordReader {
   ): (AddressHint & { readonly sequence: number }) | undefined
 }
 
+export interface Introduction {
+  readonly to: string
+  readonly records: readonly Uint8Array[]
+}
+
+/** Of peers that nobody needs to find, so many are told of. */
+const UNSOUGHT_MAX = 8
 /** Peers whose newest record is remembered; beyond it the oldest is news again. */
 const RECORDS_REMEMBERED_MAX = 1_024
 
@@ -32,6 +39,8 @@ export class Sessions {
   readonly #self: string
   readonly #readRecord: RecordReader
   readonly #open = new Map<string, Admitted>()
+  /** The same by PeerId; undefined when it is to be sorted anew. */
+  #sorted: readonly Admitted[] | undefined
   /** Process lives seen in this one: what tells a copied disk from one that was set back. */
   #boots: BootMemory
   /** Incarnations whose disk was seen to be set back, with the sentence that says so. */
@@ -55,6 +64,7 @@ export class Sessions {
     const alarms = bootAlarms(this.#boots, peer)
     this.#boots = rememberBoot(this.#boots, peer)
     this.#open.set(peer.peerId, peer)
+    this.#sorted = undefined
     const setBack = alarms.find(({ code }) => code === 'rolled-back')
     if (setBack !== undefined) this.#barred.set(peer.incarnation, setBack.detail)
     return alarms
@@ -77,6 +87,7 @@ export class Sessions {
 
   close(peer: Admitted): void {
     this.#open.delete(peer.peerId)
+    this.#sorted = undefined
     this.#boots = forgetLive(this.#boots, peer)
   }
 
@@ -86,7 +97,8 @@ export class Sessions {
 
   /** By PeerId, so that nothing depends on who came first. */
   list(): readonly Admitted[] {
-    return [...this.#open.values()].toSorted((a, b) => compareText(a.peerId, b.peerId))
+    this.#sorted ??= [...this.#open.values()].toSorted((a, b) => compareText(a.peerId, b.peerId))
+    return this.#sorted
   }
 
   /** The peer whose present session belongs to this very incarnation. */
@@ -95,16 +107,22 @@ export class Sessions {
     return this.#open.get(peerId)?.incarnation === incarnation ? peerId : undefined
   }
 
-  /** Tells a newcomer where the others are, and the others where the newcomer is. */
-  introductions(newcomer: Admitted): readonly { readonly to: string; readonly records: readonly Uint8Array[] }[] {
+  /**
+   * Tells a newcomer where the others are, and the others where the newcomer is. Whom everybody needs (`isSought`) comes first:
+   * among a thousand members the few that vote must not be crowded out. Of those that nobody seeks a handful is enough.
+   */
+  introductions(newcomer: Admitted, isSought: (peer: Admitted) => boolean): readonly Introduction[] {
     const others = this.list().filter(({ peerId }) => peerId !== newcomer.peerId)
-    const known = others.flatMap(({ addressRecord }) => addressRecord ?? []).slice(0, PEER_RECORDS_MAX)
+    const sought = others.filter(isSought)
+    const unsought = others.filter((peer) => !isSought(peer))
+    const shown = [...sought, ...unsought.slice(0, UNSOUGHT_MAX)].flatMap(({ addressRecord }) => addressRecord ?? [])
+    const hearers = [...sought, ...(isSought(newcomer) ? unsought : unsought.slice(0, UNSOUGHT_MAX))]
     const { addressRecord } = newcomer
     return [
-      ...(known.length === 0 ? [] : [{ to: newcomer.peerId, records: known }]),
+      ...(shown.length === 0 ? [] : [{ to: newcomer.peerId, records: shown.slice(0, PEER_RECORDS_MAX) }]),
       ...(addressRecord === undefined
         ? []
-        : others.slice(0, PEER_RECORDS_MAX).map(({ peerId }) => ({ to: peerId, records: [addressRecord] })))
+        : hearers.slice(0, PEER_RECORDS_MAX).map(({ peerId }) => ({ to: peerId, records: [addressRecord] })))
     ]
   }
 

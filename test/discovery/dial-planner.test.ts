@@ -138,6 +138,53 @@ describe('one peer', () => {
   })
 })
 
+describe('company enough', () => {
+  const crowd = (world: PlannerWorld, count: number): void => {
+    for (let i = 0; i < count; i++) {
+      world.addresses.set(at(i), { peerId: `peer${i}` })
+      world.hint('mdns', `peer${i}`, at(i))
+    }
+  }
+
+  it('of a thousand hints, a node that knows whom it needs follows a handful', () => {
+    const world = new PlannerWorld()
+    world.input({ type: 'wanted', peerIds: ['zoe'] })
+    crowd(world, 1_000)
+    world.runFor(60_000)
+    expect(world.connected.size).toBe(defaultDialPolicy.meshMax)
+    // Whom it needs it dials all the same, and where the operator points.
+    world.addresses.set(at(2_000), { peerId: 'zoe' })
+    world.hint('exchange', 'zoe', at(2_000))
+    world.addresses.set(at(2_001), { peerId: 'ann' })
+    world.hint('seed', undefined, at(2_001))
+    world.runFor(1_000)
+    expect([world.connected.has('zoe'), world.connected.has('ann')]).toEqual([true, true])
+  })
+
+  it('one that needs nobody in particular does so too, and one that does not know yet meets everybody', () => {
+    const [content, seeking] = [new PlannerWorld(), new PlannerWorld()]
+    content.input({ type: 'wanted', peerIds: [] })
+    for (const world of [content, seeking]) {
+      crowd(world, 100)
+      world.runFor(60_000)
+    }
+    expect([content.connected.size, seeking.connected.size]).toEqual([defaultDialPolicy.meshMax, 100])
+  })
+
+  it('whoever is lost is replaced', () => {
+    const world = new PlannerWorld()
+    world.input({ type: 'wanted', peerIds: [] })
+    crowd(world, 100)
+    world.runFor(10_000)
+    for (const peerId of [...world.connected]) {
+      world.addresses.set(at(Number(peerId.slice(4))), 'silent')
+      world.disconnect(peerId)
+    }
+    world.runFor(10_000)
+    expect(world.connected.size).toBe(defaultDialPolicy.meshMax)
+  })
+})
+
 describe('addresses', () => {
   it('of one source are capped, and a poisoned source cannot crowd out another', () => {
     const world = new PlannerWorld()
