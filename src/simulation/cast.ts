@@ -7,27 +7,32 @@
  * each distinct document is proved once in a process by the shipped verifier, and remembered.
  */
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
-import { concat, fromHex, utf8 } from '../core/bytes.ts'
+import { concat, fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
 import type { JsonValue } from '../core/json.ts'
-import type { Claim, FormationCrypto } from '../formation/types.ts'
+import type { FormationCrypto } from '../formation/types.ts'
 import { makeAddressRecord, readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
 import { formationCrypto } from '../identity/certificate.ts'
-import { makeClaim, readClaim } from '../identity/claim.ts'
+import { incarnationOf, makeClaim, readClaim } from '../identity/claim.ts'
 import { createGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
+import type { JoinRole } from '../membership/redemptions.ts'
 import { localKeyFromSeed } from '../identity/signer.ts'
-import { createToken, parseToken } from '../identity/token.ts'
+import { createToken, type ParsedToken, parseToken, type TokenInit } from '../identity/token.ts'
+import type { ReplicaInit } from '../replica/init.ts'
 
 /** Epoch ms at which every simulated cluster was designed. */
 export const GENESIS_AT_MS = 1_750_000_000_000
 /** Disks that one machine may go through in a run. */
 const STORES_MAX = 4
+/** The same for machines that join: there may be a thousand of them. */
+const JOINER_STORES_MAX = 2
 const LISTEN_PORT = 4001
 
 /** One disk of one machine: what an incarnation shows. */
 export interface Store {
   readonly storeId: Uint8Array
-  readonly claim: Claim
+  /** Who its replica is. */
+  readonly self: ReplicaInit['self']
   /** The bundle that the hello shows. */
   readonly claimBytes: Uint8Array
 }
@@ -53,27 +58,42 @@ export interface Stranger {
 export interface Cast {
   readonly genesis: VerifiedGenesis
   readonly crypto: FormationCrypto
+  /** The founders. */
   readonly actors: readonly Actor[]
+  /** Machines with a join token. */
+  readonly joiners: readonly Actor[]
   readonly strangers: readonly Stranger[]
   readonly readAddressRecord: (bytes: Uint8Array) => AddressRecord | undefined
-  actorAt(address: string): Actor | undefined
+  /** A founder or joiner. */
+  actorOf(peerId: string): Actor | undefined
 }
 
-const casts = new Map<number, Promise<Cast>>()
+export interface CastInit {
+  /** Founding size. */
+  readonly size: number
+  /** Machines that share one join token. Default 0. */
+  readonly joiners?: number
+  /** What that token entitles to. Default `observer`: they receive, and never vote. */
+  readonly joinRole?: JoinRole
+}
 
-/** The cast of a cluster of `size` founders. Made once in a process. */
-export function castOf(size: number): Promise<Cast> {
-  const known = casts.get(size)
+const casts = new Map<string, Promise<Cast>>()
+
+/** The cast of a cluster of `size` founders, or more. Made once in a process. */
+export function castOf(init: number | CastInit): Promise<Cast> {
+  const { size, joiners = 0, joinRole = 'observer' } = typeof init === 'number' ? { size: init } : init
+  const key = `${size}/${joiners}/${joinRole}`
+  const known = casts.get(key)
   if (known !== undefined) return known
-  const made = makeCast(size)
-  casts.set(size, made)
+  const made = makeCast({ size, joiners, joinRole })
+  casts.set(key, made)
   return made
 }
 
 const bytesOf = (length: number, name: string): Uint8Array =>
   sha256(utf8(`quorate simulation: ${name}`)).slice(0, length)
 
-async function makeCast(size: number): Promise<Cast> {
+async function makeCast({ size, joiners: joining, joinRole }: Required<CastInit>): Promise<Cast> {
   const issuer = localKeyFromSeed(bytesOf(32, 'issuer'))
   const genesis = await createGenesis(
     {
@@ -85,45 +105,69 @@ async function makeCast(size: number): Promise<Cast> {
     },
     [issuer.signer]
   )
+  const tokenFor = async (grant: TokenInit['grant'], name: string): Promise<ParsedToken> => {
+    const init = { grant, tokenId: bytesOf(16, `token ${name}`), seed: bytesOf(32, `token seed ${name}`) }
+    return parseToken((await createToken(genesis, [issuer.signer], init)).text.revealText())
+  }
   const actors: Actor[] = []
-  for (let seat = 1; seat <= size; seat++) actors.push(await makeActor(genesis, issuer, size, seat))
+  for (let seat = 1; seat <= size; seat++) {
+    const token = await tokenFor({ kind: 'founding', seat }, `${size}/${seat}`)
+    actors.push(await makeActor({ genesis, token, size, place: seat, stores: STORES_MAX }))
+  }
+  const joiners: Actor[] = []
+  const invitation = await tokenFor({ kind: 'join', role: joinRole, uses: Math.max(1, joining) }, `${size}/join`)
+  for (let place = size + 1; place <= size + joining; place++) {
+    joiners.push(await makeActor({ genesis, token: invitation, size, place, stores: JOINER_STORES_MAX }))
+  }
   const strangers = await makeStrangers(genesis, actors)
-  const byAddress = new Map(actors.map((actor) => [actor.address, actor]))
+  const byPeerId = new Map([...actors, ...joiners].map((actor) => [actor.peerId, actor]))
   return {
     genesis,
     crypto: remembering(formationCrypto(genesis)),
     actors,
+    joiners,
     strangers,
     readAddressRecord: remember((bytes) => readAddressRecord(bytes)),
-    actorAt: (address) => byAddress.get(address)
+    actorOf: (peerId) => byPeerId.get(peerId)
   }
 }
 
-async function makeActor(
-  genesis: VerifiedGenesis,
-  issuer: ReturnType<typeof localKeyFromSeed>,
-  size: number,
-  seat: number
-): Promise<Actor> {
-  const seed = bytesOf(32, `node ${seat}`)
+/** The claim of somebody who joins is proved by those who meet it, and by nobody before. */
+function selfOf(
+  claim: Uint8Array,
+  peerId: string,
+  storeId: Uint8Array,
+  { token }: ParsedToken,
+  genesis: VerifiedGenesis
+): Store['self'] {
+  if (token.kind === 'founding') return readClaim(claim, genesis).founding!
+  return { incarnation: incarnationOf(peerId, toHex(storeId)), peerId, seat: undefined, role: token.role }
+}
+
+interface ActorInit {
+  readonly genesis: VerifiedGenesis
+  readonly token: ParsedToken
+  readonly size: number
+  /** From 1; founders first. */
+  readonly place: number
+  readonly stores: number
+}
+
+async function makeActor({ genesis, token, size, place, stores: disks }: ActorInit): Promise<Actor> {
+  const seed = bytesOf(32, `node ${place}`)
   const { signer } = localKeyFromSeed(seed)
-  const minted = await createToken(genesis, [issuer.signer], {
-    grant: { kind: 'founding', seat },
-    tokenId: bytesOf(16, `token ${size}/${seat}`),
-    seed: bytesOf(32, `token seed ${size}/${seat}`)
-  })
-  const token = parseToken(minted.text.revealText())
   const stores: Store[] = []
-  for (let number = 1; number <= STORES_MAX; number++) {
-    const storeId = bytesOf(16, `store ${size}/${seat}/${number}`)
-    const nonce = bytesOf(16, `nonce ${size}/${seat}/${number}`)
+  for (let number = 1; number <= disks; number++) {
+    const storeId = bytesOf(16, `store ${size}/${place}/${number}`)
+    const nonce = bytesOf(16, `nonce ${size}/${place}/${number}`)
     const claimBytes = await makeClaim({ node: signer, storeId, nonce, by: { type: 'token', token } })
-    stores.push({ storeId, claim: readClaim(claimBytes, genesis).founding!, claimBytes })
+    stores.push({ storeId, self: selfOf(claimBytes, signer.peerId, storeId, token, genesis), claimBytes })
   }
-  const address = `/ip4/10.0.0.${seat}/tcp/${LISTEN_PORT}`
+  // The last two numbers of the address are the place, in base 250.
+  const address = `/ip4/10.0.${Math.floor(place / 250) * 2}.${place % 250}/tcp/${LISTEN_PORT}`
   const key = privateKey(seed)
   return {
-    name: `n${seat}`,
+    name: `n${place}`,
     peerId: signer.peerId,
     address,
     addressRecord: await makeAddressRecord(signer, [address], 1),

@@ -74,7 +74,7 @@ export class Machine {
   }
 
   get incarnation(): string {
-    return this.store.claim.incarnation
+    return this.store.self.incarnation
   }
 
   nowMs(): number {
@@ -141,6 +141,8 @@ export class Process {
   #timerUs = Infinity
   #plannerDeadline: number | undefined
   #plannerTimerUs = Infinity
+  /** Whom the planner was told to reach. */
+  #wanted: string | undefined
 
   constructor(machine: Machine) {
     const { world, actor, store, log } = machine
@@ -156,7 +158,7 @@ export class Process {
     const kept = machine.certificate === undefined ? undefined : readCertificate(machine.certificate, genesis)
     const random = world.random.fork(`${machine.name}/${machine.lives}`)
     this.replica = new Replica({
-      self: store.claim,
+      self: store.self,
       domainId: genesis.domainId,
       generation: genesis.genesis.generation,
       foundingSize: genesis.genesis.foundingSize,
@@ -186,6 +188,7 @@ export class Process {
     this.#carryOut(this.replica.start(this.machine.nowMs()))
     this.world.oracle.stepped(this, undefined)
     this.plan({ type: 'self', addresses: [this.machine.address] })
+    this.#wantVoters()
     this.seed(seeds)
     for (const [peerId, address] of this.machine.peerCache) {
       this.plan({ type: 'hint', hint: { source: 'cache', peerId, addresses: [address] } })
@@ -238,16 +241,22 @@ export class Process {
 
   #event(event: ReplicaEvent): void {
     this.world.reported(this, event)
-    if (event.type === 'founded') {
-      this.machine.certificate ??= event.certificate
-      const peerIds = this.replica.status().founders.map(({ peerId }) => peerId)
-      this.plan({ type: 'wanted', peerIds: peerIds.filter((peerId) => peerId !== this.machine.actor.peerId) })
-    } else if (event.type === 'hint') {
-      this.plan({
-        type: 'hint',
-        hint: { source: 'exchange', peerId: event.peerId, addresses: event.addresses }
-      })
+    const { type } = event
+    if (type === 'founded') this.machine.certificate ??= event.certificate
+    if (type === 'founded' || type === 'member') this.#wantVoters()
+    else if (type === 'unwelcome') this.sessions.get(event.peerId)?.closeBoth()
+    else if (type === 'hint') {
+      const { peerId, addresses } = event
+      this.plan({ type: 'hint', hint: { source: 'exchange', peerId, addresses } })
     }
+  }
+
+  #wantVoters(): void {
+    const peerIds = this.replica.wanted()
+    const key = peerIds?.join(' ')
+    if (peerIds === undefined || key === this.#wanted) return
+    this.#wanted = key
+    this.plan({ type: 'wanted', peerIds })
   }
 
   #send(to: string, frame: Uint8Array): void {

@@ -4,18 +4,15 @@
  */
 import { FATE, type Fate } from './fate.ts'
 
-/** Machines that one world can hold, clones and strangers included. */
-export const MACHINES_MAX = 16
-
-export const link = (from: number, to: number): number => from * MACHINES_MAX + to
-
 export class Network {
   readonly #fate: Fate
+  /** Machines that it can hold, clones included. */
+  readonly capacity: number
   /** 1 where nothing passes from row to column. */
-  readonly blocked = new Uint8Array(MACHINES_MAX * MACHINES_MAX)
+  readonly blocked: Uint8Array
   /** Extra one-way delay, by link. */
-  readonly slowUs = new Float64Array(MACHINES_MAX * MACHINES_MAX)
-  readonly #count = new Float64Array(MACHINES_MAX * MACHINES_MAX)
+  readonly slowUs: Float64Array
+  readonly #count: Float64Array
   /** Links that keep what is sent until it is released, in order. */
   readonly held = new Map<number, (() => void)[]>()
   lossRate = 0
@@ -29,8 +26,16 @@ export class Network {
   spikeRate = 0
   spikeUs = 0
 
-  constructor(fate: Fate) {
+  constructor(fate: Fate, capacity: number) {
     this.#fate = fate
+    this.capacity = capacity
+    this.blocked = new Uint8Array(capacity * capacity)
+    this.slowUs = new Float64Array(capacity * capacity)
+    this.#count = new Float64Array(capacity * capacity)
+  }
+
+  link(from: number, to: number): number {
+    return from * this.capacity + to
   }
 
   /** A network without faults: 0.2 to 0.8 ms one way. */
@@ -42,7 +47,7 @@ export class Network {
   }
 
   block(from: number, to: number): void {
-    this.blocked[link(from, to)] = 1
+    this.blocked[this.link(from, to)] = 1
   }
 
   blockBoth(a: number, b: number): void {
@@ -51,21 +56,21 @@ export class Network {
   }
 
   isBlocked(from: number, to: number): boolean {
-    return this.blocked[link(from, to)] === 1
+    return this.blocked[this.link(from, to)] === 1
   }
 
   /** Numbers the frames of each link: its fates hang on the number. */
   next(from: number, to: number): number {
-    return this.#count[link(from, to)]!++
+    return this.#count[this.link(from, to)]!++
   }
 
   loses(from: number, to: number, n: number): boolean {
-    return this.lossRate > 0 && this.#fate.unit(link(from, to), n, FATE.loss) < this.lossRate
+    return this.lossRate > 0 && this.#fate.unit(this.link(from, to), n, FATE.loss) < this.lossRate
   }
 
   /** One way, whole microseconds. */
   delay(from: number, to: number, n: number): number {
-    const at = link(from, to)
+    const at = this.link(from, to)
     const fate = this.#fate
     let delay = 200 + fate.unit(at, n, FATE.delay) * 600 + this.slowUs[at]!
     if (this.delayUs > 0) delay -= Math.log(1 - fate.unit(at, n, FATE.reorder)) * this.delayUs
@@ -76,12 +81,12 @@ export class Network {
   /** How much later a second copy arrives; undefined: there is none. */
   duplicate(from: number, to: number, n: number): number | undefined {
     if (this.duplicateRate === 0) return undefined
-    const at = link(from, to)
+    const at = this.link(from, to)
     if (this.#fate.unit(at, n, FATE.duplicate) >= this.duplicateRate) return undefined
     return Math.ceil(this.#fate.unit(at, n, FATE.replay) * this.duplicateLateUs)
   }
 
   jitter(from: number, to: number, n: number): number {
-    return Math.ceil(this.#fate.unit(link(from, to), n, FATE.flip) * this.reorderUs)
+    return Math.ceil(this.#fate.unit(this.link(from, to), n, FATE.flip) * this.reorderUs)
   }
 }

@@ -4,7 +4,6 @@
  */
 import type { Admitted } from '../membership/admission.ts'
 import type { Process } from './machine.ts'
-import { link } from './network.ts'
 import type { World } from './world.ts'
 
 /** Until the transport gives up on a peer that acknowledges nothing. */
@@ -75,7 +74,7 @@ export class Session {
     else if (at <= side.lastArrivalUs) at = side.lastArrivalUs + 1
     if (at > side.lastArrivalUs) side.lastArrivalUs = at
     const sentUs = world.nowUs
-    const held = network.held.size === 0 ? undefined : network.held.get(link(f, t))
+    const held = network.held.size === 0 ? undefined : network.held.get(network.link(f, t))
     if (held !== undefined) {
       held.push(() => this.#deliver(from, to, frame, sentUs))
       return

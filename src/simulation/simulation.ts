@@ -8,7 +8,6 @@ import { encodeCommand } from '../replicated-config/index.ts'
 import type { ClientOutcome } from '../replica/types.ts'
 import { castOf } from './cast.ts'
 import type { Machine, Process } from './machine.ts'
-import { link } from './network.ts'
 import type { Violation } from './oracle.ts'
 import { Recorder } from './recorder.ts'
 import { isolated } from './sandbox.ts'
@@ -17,6 +16,12 @@ import { World } from './world.ts'
 export interface SimulationInit {
   /** Founding size, 1 to 9: the machines are `n1`, `n2` and so on, and all of them are off at first. */
   readonly nodes: number
+  /** Further machines, with a join token, numbered on from the founders. Default 0, at most 1,000. */
+  readonly joiners?: number
+  /** `voter`: they get a vote when they have caught up. Default `observer`: they receive, and never vote. */
+  readonly joinRole?: 'voter' | 'observer'
+  /** How many machines, drawn by lot, a joiner is told of when it starts. Default: all founders. */
+  readonly joinerSeeds?: number
   readonly seed?: number
   /** Keep frames and events for a picture. Default false. */
   readonly record?: boolean
@@ -34,13 +39,25 @@ export interface NodeView {
   readonly sessions: readonly string[]
 }
 
+/** As many as a leader takes in. */
+const JOINERS_MAX = 1_000
+
 /** Makes the documents of the cast, which is asynchronous; everything after it is not. */
-export async function createSimulation({ nodes, seed = 1, record = false }: SimulationInit): Promise<Simulation> {
+export async function createSimulation(init: SimulationInit): Promise<Simulation> {
+  const { nodes, joiners = 0, joinRole = 'observer', joinerSeeds, seed = 1, record = false } = init
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > 9) {
     throw new InvalidOptionError(`a simulated cluster has 1 to 9 founders; ${nodes} were asked for`)
   }
-  const recorder = record ? new Recorder() : undefined
-  return new Simulation(new World({ cast: await castOf(nodes), seed, ...(recorder === undefined ? {} : { recorder }) }))
+  if (!Number.isInteger(joiners) || joiners < 0 || joiners > JOINERS_MAX) {
+    throw new InvalidOptionError(`0 to ${JOINERS_MAX} machines can join a simulated cluster; ${joiners} were asked for`)
+  }
+  const world = new World({
+    cast: await castOf({ size: nodes, joiners, joinRole }),
+    seed,
+    ...(joinerSeeds === undefined ? {} : { joinerSeeds }),
+    ...(record ? { recorder: new Recorder() } : {})
+  })
+  return new Simulation(world)
 }
 
 export class Simulation {
@@ -89,8 +106,17 @@ export class Simulation {
     this.world.start(this.#machine(name))
   }
 
+  /** Starts every founder. */
   addAll(): void {
     for (const { name } of this.world.founders) this.add(name)
+  }
+
+  /** Starts every machine, founders and joiners, spread over `withinMs` of virtual time. Default: all in this moment. */
+  addEverybody(withinMs = 0): void {
+    const random = this.world.random.fork('arrivals')
+    for (const machine of this.world.machines) {
+      this.world.after(Math.round(random.next() * withinMs * 1_000), () => this.world.start(machine))
+    }
   }
 
   crash(name: string, how: 'kill' | 'power' = 'kill'): void {
@@ -143,14 +169,18 @@ export class Simulation {
 
   /** Frames from one machine to the other wait until they are released. */
   hold(from: string, to: string): void {
-    this.world.network.held.set(link(this.#machine(from).index, this.#machine(to).index), [])
+    this.world.network.held.set(this.#link(from, to), [])
   }
 
   release(from: string, to: string): void {
-    const at = link(this.#machine(from).index, this.#machine(to).index)
+    const at = this.#link(from, to)
     const held = this.world.network.held.get(at) ?? []
     this.world.network.held.delete(at)
     for (const deliver of held) this.world.after(1, deliver)
+  }
+
+  #link(from: string, to: string): number {
+    return this.world.network.link(this.#machine(from).index, this.#machine(to).index)
   }
 
   /** How fast the machine's clock runs; 1 is right. */

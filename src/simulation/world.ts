@@ -5,26 +5,20 @@
  * Time is counted in whole microseconds. Each machine has a clock of its own, which may run fast or slow.
  */
 import { crc32 } from 'node:zlib'
-import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
+import { toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
 import { type Random, seededRandom } from '../core/random.ts'
 import type { DialTarget } from '../discovery/port.ts'
-import {
-  type AdmissionContext,
-  type Admitted,
-  encodeHello,
-  HELLO_VERSION,
-  judgeHello
-} from '../membership/admission.ts'
 import type { ClientOutcome, ClientRequest, ReplicaEvent } from '../replica/types.ts'
-import { type Actor, type Cast, GENESIS_AT_MS } from './cast.ts'
+import type { Actor, Cast } from './cast.ts'
 import { Coverage, type CoverageKind } from './coverage.ts'
+import { Door } from './door.ts'
 import { createFate, FATE, type Fate } from './fate.ts'
 import { EventHeap } from './heap.ts'
-import { Machine, Process, TIMING } from './machine.ts'
-import { MACHINES_MAX, Network } from './network.ts'
+import { Machine, Process } from './machine.ts'
+import { Network } from './network.ts'
 import { Oracle } from './oracle.ts'
-import { Session, SILENCE_US } from './session.ts'
+import { type Session, SILENCE_US } from './session.ts'
 import type { Recorder } from './recorder.ts'
 
 export interface WorldInit {
@@ -34,13 +28,16 @@ export interface WorldInit {
   readonly networkSeed?: number
   /** Keeps what a picture needs; slower. */
   readonly recorder?: Recorder
-  /** Machines that every machine is told of at its start. Default: all. */
+  /** Founders that every founder is told of at its start. Default: all. */
   readonly seedsKnown?: number
+  /** Machines of any kind, drawn by lot, that each joiner is told of at its start. Default: all founders. */
+  readonly joinerSeeds?: number
 }
 
-/** Day one of the cluster. */
-const START_WALL_MS = GENESIS_AT_MS + 86_400_000
-const AGENT = 'quorate/simulation'
+/** Room for clones. */
+const CLONES_MAX = 8
+/** Every world of up to nine founders is laid out alike, so that fates do not hang on their number. */
+const CAPACITY_MIN = 16
 
 export class World {
   readonly cast: Cast
@@ -55,6 +52,8 @@ export class World {
   readonly #heap = new EventHeap()
   readonly #indexes = new Map<string, number>()
   #seedsKnown: number
+  readonly #joinerSeeds: number | undefined
+  readonly #door: Door
   /** How often each fault did something, by its id in docs/SIMULATION.md. */
   readonly faults: Record<string, number> = {}
   readonly refusals: Record<string, number> = {}
@@ -63,24 +62,27 @@ export class World {
   events = 0
   frames = 0
   elections = 0
-  #dials = 0
   #trace = 0
   onOutcome: (process: Process, outcome: ClientOutcome) => void = () => undefined
 
-  constructor({ cast, seed, networkSeed, recorder, seedsKnown }: WorldInit) {
+  constructor({ cast, seed, networkSeed, recorder, seedsKnown, joinerSeeds }: WorldInit) {
     this.cast = cast
     this.seed = seed
     this.random = seededRandom(seed)
     this.fate = createFate(networkSeed ?? seed)
-    this.network = new Network(this.fate)
+    const actors = [...cast.actors, ...cast.joiners]
+    this.network = new Network(this.fate, Math.max(CAPACITY_MIN, actors.length + CLONES_MAX))
     this.oracle = new Oracle(this)
     this.recorder = recorder
     this.#seedsKnown = seedsKnown ?? cast.actors.length
-    for (const actor of cast.actors) this.#addMachine(actor.name, actor, actor.address)
+    this.#joinerSeeds = joinerSeeds
+    this.#door = new Door(this)
+    for (const actor of actors) this.#addMachine(actor.name, actor, actor.address)
   }
 
   #addMachine(name: string, actor: Actor, address: string): Machine {
-    invariant(this.machines.length < MACHINES_MAX, `a world holds ${MACHINES_MAX} machines`)
+    const { capacity } = this.network
+    invariant(this.machines.length < capacity, () => `this world holds ${capacity} machines`)
     const machine = new Machine(this, this.machines.length, name, actor, address)
     this.machines.push(machine)
     this.#byAddress.set(address, machine)
@@ -171,13 +173,25 @@ export class World {
   }
 
   #seedsOf(machine: Machine): readonly string[] {
-    const { actors } = this.cast
+    const { actors, joiners } = this.cast
+    if (joiners.includes(machine.actor)) return this.#joinerSeedsOf(machine)
     const seeds: string[] = []
     for (let i = 1; i <= this.#seedsKnown; i++) {
       const other = actors[(machine.index + i) % actors.length]!
       if (other !== machine.actor) seeds.push(other.address)
     }
     return seeds
+  }
+
+  #joinerSeedsOf(machine: Machine): readonly string[] {
+    if (this.#joinerSeeds === undefined) return this.cast.actors.map(({ address }) => address)
+    const others = this.machines.filter(({ actor }) => actor !== machine.actor)
+    const random = this.random.fork(`seeds of ${machine.name}`)
+    const drawn = new Set<string>()
+    while (drawn.size < Math.min(this.#joinerSeeds, others.length)) {
+      drawn.add(others[random.int(0, others.length - 1)]!.address)
+    }
+    return [...drawn]
   }
 
   /** Every machine is told of all others: the end of FAULTS N14. */
@@ -226,132 +240,22 @@ export class World {
 
   // ── Who talks to whom ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The dial planner's wish. A path that swallows everything answers nothing; a host without the process refuses at once. */
-  dial(from: Process, target: DialTarget): void {
-    const machine = target.addresses.map((address) => this.#byAddress.get(address)).find((one) => one !== undefined)
-    const n = this.#dials++
-    const roundTripUs = 1_200 + Math.floor(this.fate.unit(from.machine.index, n, FATE.dial) * 1_500)
-    const deaf = machine === undefined || !machine.hostUp || this.#isCut(from.machine, machine)
-    const us = deaf ? TIMING.network.dialTimeoutMs * 1_000 : roundTripUs
-    this.after(us, () => from.later(() => this.#answerDial(from, target, machine, deaf)))
+  machineAt(address: string): Machine | undefined {
+    return this.#byAddress.get(address)
   }
 
-  #isCut(a: Machine, b: Machine): boolean {
+  isCut(a: Machine, b: Machine): boolean {
     return this.network.isBlocked(a.index, b.index) || this.network.isBlocked(b.index, a.index)
   }
 
-  #answerDial(from: Process, target: DialTarget, machine: Machine | undefined, deaf: boolean): void {
-    if (!from.alive) return
-    const { key } = target
-    const to = machine?.process
-    if (deaf || machine === undefined || this.#isCut(from.machine, machine) || to?.paused === true) {
-      from.plan({ type: 'dial-failed', key, code: 'no answer in time' })
-      return
-    }
-    if (to === undefined) {
-      from.plan({ type: 'dial-failed', key, code: 'connection refused' })
-      return
-    }
-    const { peerId } = machine.actor
-    if (to === from) {
-      from.plan({ type: 'dial-failed', key, code: 'self', refused: true, peerId })
-      return
-    }
-    const known = from.sessions.get(peerId)
-    if (known !== undefined && known.other(from) === to && known.isOpenOnBothSides()) {
-      from.plan({ type: 'dial-succeeded', key, peerId })
-      return
-    }
-    const mine = this.admit(from, this.#hello(to), peerId)
-    const theirs = this.admit(to, this.#hello(from), from.machine.actor.peerId)
-    if (mine === undefined || theirs === undefined) {
-      from.plan({ type: 'dial-failed', key, code: 'refused', refused: true, peerId })
-      return
-    }
-    from.plan({ type: 'dial-succeeded', key, peerId })
-    new Session(this, from, mine, to, theirs).open()
+  /** The dial planner's wish. */
+  dial(from: Process, target: DialTarget): void {
+    this.#door.dial(from, target)
   }
 
-  #hello(process: Process): Uint8Array {
-    const { machine, replica } = process
-    const { clusterId } = replica.status()
-    return encodeHello({
-      version: HELLO_VERSION,
-      domainId: this.cast.genesis.domainId,
-      generation: this.cast.genesis.genesis.generation,
-      claim: machine.store.claimBytes,
-      boot: process.recovery.boot,
-      bootNonce: process.bootNonce,
-      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
-      addressRecord: machine.actor.addressRecord,
-      wallMs: this.#wallMs(machine),
-      agent: AGENT,
-      needGenesis: false
-    })
-  }
-
-  #wallMs(machine: Machine): number {
-    return START_WALL_MS + this.nowUs / 1_000 + machine.wallOffsetMs
-  }
-
-  /** The shipped judge on what a peer shows; whom the channel proved is `remotePeerId`. */
-  admit(process: Process, hello: Uint8Array, remotePeerId: string): Admitted | undefined {
-    const { founders, clusterId, raft, sessions } = process.replica.status()
-    const membership = raft?.membership
-    const context: AdmissionContext = {
-      self: { peerId: process.machine.actor.peerId },
-      domainId: this.cast.genesis.domainId,
-      generation: this.cast.genesis.genesis.generation,
-      genesis: this.cast.genesis,
-      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
-      seats:
-        clusterId === undefined
-          ? undefined
-          : new Map(founders.map(({ seat, peerId, incarnation }) => [seat, { peerId, incarnation }])),
-      remotePeerId,
-      wallMs: this.#wallMs(process.machine),
-      members: new Set([...(membership?.voters ?? []), ...(membership?.learners ?? [])]),
-      live: sessions
-    }
-    const judgement = judgeHello(hello, context)
-    if (judgement.ok) return judgement.admitted
-    const { code } = judgement.refusal
-    this.refusals[code] = (this.refusals[code] ?? 0) + 1
-    this.recorder?.note(process.machine, `refused ${code}`, judgement.refusal.detail)
-    return undefined
-  }
-
-  /** Somebody without a credential tries the door (FAULTS B4 to B6). Letting it in is a violation. */
+  /** Somebody without a credential tries the door (FAULTS B4 to B6). */
   knock(machine: Machine, n: number): void {
-    const { process } = machine
-    if (process === undefined || process.paused) return
-    const { strangers, genesis } = this.cast
-    const stranger = strangers[n % strangers.length]!
-    const hello = encodeHello({
-      version: n % 11 === 10 ? HELLO_VERSION + 1 : HELLO_VERSION,
-      domainId: stranger.domainId,
-      generation: n % 7 === 6 ? genesis.genesis.generation + 1 : genesis.genesis.generation,
-      claim: stranger.claimBytes,
-      boot: 1,
-      bootNonce: process.bootNonce,
-      clusterId: undefined,
-      addressRecord: undefined,
-      wallMs: START_WALL_MS,
-      agent: AGENT,
-      needGenesis: false
-    })
-    const at = Math.floor(this.fate.unit(machine.index, n, FATE.flip) * hello.byteLength)
-    if (n % 3 === 0) hello[at]! ^= 1 << (n % 8)
-    this.fired('B6')
-    const admitted = this.admit(process, hello, stranger.peerId)
-    if (admitted !== undefined && !this.#isHonest(admitted, stranger.claimBytes))
-      this.oracle.letIn(process, stranger.name)
-  }
-
-  /** A flipped bit may hit what nobody signs; whoever shows the very claim under the very key is who it says it is. */
-  #isHonest(admitted: Admitted, shown: Uint8Array | undefined): boolean {
-    const actor = this.cast.actors.find(({ peerId }) => peerId === admitted.peerId)
-    return actor?.stores.some(({ claimBytes }) => shown !== undefined && equalBytes(claimBytes, shown)) ?? false
+    this.#door.knock(machine, n)
   }
 
   /** Sessions across a cut that lasts are given up by both transports. */
@@ -363,9 +267,9 @@ export class World {
 
   #watchSilence(session: Session, process: Process): void {
     const other = session.other(process)
-    if (!this.#isCut(process.machine, other.machine)) return
+    if (!this.isCut(process.machine, other.machine)) return
     this.after(SILENCE_US, () => {
-      if (this.#isCut(process.machine, other.machine)) session.closeBoth()
+      if (this.isCut(process.machine, other.machine)) session.closeBoth()
     })
   }
 
@@ -423,7 +327,7 @@ export class World {
 
   nameOf(incarnation: string): string {
     const [peerId, storeId] = incarnation.split('#')
-    const actor = this.cast.actors.find((one) => one.peerId === peerId)
+    const actor = this.cast.actorOf(peerId!)
     if (actor === undefined) return incarnation
     const place = actor.stores.findIndex((store) => toHex(store.storeId) === storeId)
     return place > 0 ? `${actor.name} on disk ${place + 1}` : actor.name

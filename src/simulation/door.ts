@@ -1,0 +1,156 @@
+/**
+ * How two processes meet: a dial, two hellos, and the shipped judge of admission on either side, on real claims and tokens. What is
+ * replaced is the socket. Strangers knock here too.
+ */
+import { equalBytes, fromHex } from '../core/bytes.ts'
+import type { DialTarget } from '../discovery/port.ts'
+import {
+  type AdmissionContext,
+  type Admitted,
+  encodeHello,
+  HELLO_VERSION,
+  judgeHello
+} from '../membership/admission.ts'
+import { GENESIS_AT_MS } from './cast.ts'
+import { FATE } from './fate.ts'
+import { type Machine, type Process, TIMING } from './machine.ts'
+import { Session } from './session.ts'
+import type { World } from './world.ts'
+
+/** Day one of the cluster. */
+const START_WALL_MS = GENESIS_AT_MS + 86_400_000
+const AGENT = 'quorate/simulation'
+
+export class Door {
+  readonly #world: World
+  #dials = 0
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** The dial planner's wish. A path that swallows everything answers nothing; a host without the process refuses at once. */
+  dial(from: Process, target: DialTarget): void {
+    const machine = target.addresses.map((address) => this.#world.machineAt(address)).find((one) => one !== undefined)
+    const n = this.#dials++
+    const roundTripUs = 1_200 + Math.floor(this.#world.fate.unit(from.machine.index, n, FATE.dial) * 1_500)
+    const deaf = machine === undefined || !machine.hostUp || this.#world.isCut(from.machine, machine)
+    const us = deaf ? TIMING.network.dialTimeoutMs * 1_000 : roundTripUs
+    this.#world.after(us, () => from.later(() => this.#answerDial(from, target, machine, deaf)))
+  }
+
+  #answerDial(from: Process, target: DialTarget, machine: Machine | undefined, deaf: boolean): void {
+    if (!from.alive) return
+    const { key } = target
+    const to = machine?.process
+    if (deaf || machine === undefined || this.#world.isCut(from.machine, machine) || to?.paused === true) {
+      from.plan({ type: 'dial-failed', key, code: 'no answer in time' })
+      return
+    }
+    if (to === undefined) {
+      from.plan({ type: 'dial-failed', key, code: 'connection refused' })
+      return
+    }
+    const { peerId } = machine.actor
+    if (to === from) {
+      from.plan({ type: 'dial-failed', key, code: 'self', refused: true, peerId })
+      return
+    }
+    const known = from.sessions.get(peerId)
+    if (known !== undefined && known.other(from) === to && known.isOpenOnBothSides()) {
+      from.plan({ type: 'dial-succeeded', key, peerId })
+      return
+    }
+    const mine = this.admit(from, this.#hello(to), peerId)
+    const theirs = this.admit(to, this.#hello(from), from.machine.actor.peerId)
+    if (mine === undefined || theirs === undefined) {
+      from.plan({ type: 'dial-failed', key, code: 'refused', refused: true, peerId })
+      return
+    }
+    from.plan({ type: 'dial-succeeded', key, peerId })
+    new Session(this.#world, from, mine, to, theirs).open()
+  }
+
+  #hello(process: Process): Uint8Array {
+    const { machine, replica } = process
+    const { clusterId } = replica.status()
+    return encodeHello({
+      version: HELLO_VERSION,
+      domainId: this.#world.cast.genesis.domainId,
+      generation: this.#world.cast.genesis.genesis.generation,
+      claim: machine.store.claimBytes,
+      boot: process.recovery.boot,
+      bootNonce: process.bootNonce,
+      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
+      addressRecord: machine.actor.addressRecord,
+      wallMs: this.#wallMs(machine),
+      agent: AGENT,
+      needGenesis: false
+    })
+  }
+
+  #wallMs(machine: Machine): number {
+    return START_WALL_MS + this.#world.nowUs / 1_000 + machine.wallOffsetMs
+  }
+
+  /** The shipped judge on what a peer shows; whom the channel proved is `remotePeerId`. */
+  admit(process: Process, hello: Uint8Array, remotePeerId: string): Admitted | undefined {
+    const { founders, clusterId, raft, sessions } = process.replica.status()
+    const membership = raft?.membership
+    const context: AdmissionContext = {
+      self: { peerId: process.machine.actor.peerId },
+      domainId: this.#world.cast.genesis.domainId,
+      generation: this.#world.cast.genesis.genesis.generation,
+      genesis: this.#world.cast.genesis,
+      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
+      seats:
+        clusterId === undefined
+          ? undefined
+          : new Map(founders.map(({ seat, peerId, incarnation }) => [seat, { peerId, incarnation }])),
+      remotePeerId,
+      wallMs: this.#wallMs(process.machine),
+      members: new Set([...(membership?.voters ?? []), ...(membership?.learners ?? [])]),
+      live: sessions,
+      redeemedBy: (tokenId) => process.replica.redeemedBy(tokenId)
+    }
+    const judgement = judgeHello(hello, context)
+    if (judgement.ok) return judgement.admitted
+    const { code } = judgement.refusal
+    this.#world.refusals[code] = (this.#world.refusals[code] ?? 0) + 1
+    this.#world.recorder?.note(process.machine, `refused ${code}`, judgement.refusal.detail)
+    return undefined
+  }
+
+  /** Somebody without a credential tries the door (FAULTS B4 to B6). Letting it in is a violation. */
+  knock(machine: Machine, n: number): void {
+    const { process } = machine
+    if (process === undefined || process.paused) return
+    const { strangers, genesis } = this.#world.cast
+    const stranger = strangers[n % strangers.length]!
+    const hello = encodeHello({
+      version: n % 11 === 10 ? HELLO_VERSION + 1 : HELLO_VERSION,
+      domainId: stranger.domainId,
+      generation: n % 7 === 6 ? genesis.genesis.generation + 1 : genesis.genesis.generation,
+      claim: stranger.claimBytes,
+      boot: 1,
+      bootNonce: process.bootNonce,
+      clusterId: undefined,
+      addressRecord: undefined,
+      wallMs: START_WALL_MS,
+      agent: AGENT,
+      needGenesis: false
+    })
+    const at = Math.floor(this.#world.fate.unit(machine.index, n, FATE.flip) * hello.byteLength)
+    if (n % 3 === 0) hello[at]! ^= 1 << (n % 8)
+    this.#world.fired('B6')
+    const admitted = this.admit(process, hello, stranger.peerId)
+    if (admitted !== undefined && !this.#isHonest(admitted, stranger.claimBytes))
+      this.#world.oracle.letIn(process, stranger.name)
+  }
+
+  /** A flipped bit may hit what nobody signs; whoever shows the very claim under the very key is who it says it is. */
+  #isHonest(admitted: Admitted, shown: Uint8Array | undefined): boolean {
+    const actor = this.#world.cast.actorOf(admitted.peerId)
+    return actor?.stores.some(({ claimBytes }) => shown !== undefined && equalBytes(claimBytes, shown)) ?? false
+  }
+}
