@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import type { CommitOrder, CommitReport } from './kit/commit-child.ts'
 import { Etcd, etcdVersion } from './kit/etcd.ts'
 import { processCost } from './kit/machine.ts'
+import { portsFrom } from './kit/ports.ts'
 import { options, Report } from './kit/report.ts'
 import { figure, QUANTILES, quantileCells, summary } from './kit/stats.ts'
 import { mintTokens } from './kit/tokens.ts'
@@ -38,7 +39,7 @@ type Write = (order: CommitOrder) => Promise<Measured>
 async function withOurs<T>(use: (write: Write) => Promise<T>): Promise<T> {
   const path = mkdtempSync(join(tmpdir(), 'quorate-bench-'))
   const tokens = await mintTokens(SIZE)
-  const port = 20_000 + Math.floor(Math.random() * 20_000)
+  const port = portsFrom()
   const seeds = tokens.map((_, i) => `127.0.0.1:${port + i}`)
   const children = tokens.map((token, i) => {
     const discovery = { mdns: false, seeds }

@@ -1,22 +1,32 @@
 /**
- * The same rounds for us and for etcd, in turns, so that whatever else the machine does meets both:
- * `node bench/compare.ts [--rounds 30] [--sizes 3] [--only 30/150]`.
+ * The same rounds for us and for peers, in turns, so that whatever else the machine does meets all of them:
+ * `node bench/compare.ts [--rounds 30] [--sizes 3] [--only etcd,liferaft,zmq-raft]`.
  *
- * - crash: SIGKILL of the leader until a survivor accepted a client's write; ours through the control socket, etcd's by gRPC.
- *   Our own `writable` event is given as well; it is what bench/election.ts reports;
- * - formation: empty data directories, all processes started together, until anybody accepted a write (etcd), until the
- *   leader could write (ours). Ours finds and authenticates its members first; etcd is told all of them.
+ * - crash: SIGKILL of the leader until a survivor accepted a client's write; ours through the control socket, etcd's by gRPC,
+ *   zmq-raft's by its own client; liferaft has none, its new leader writes by itself. Our own `writable` event is given as well;
+ *   it is what bench/election.ts reports.
+ * - formation: empty data directories, all processes started together, until anybody accepted a write, and until our leader
+ *   could write. Ours finds and authenticates its members first; the others are told all of them.
+ *
+ * etcd is skipped where `etcd` is not in the PATH (Debian: etcd-server), the packages where npm cannot install them.
  */
 import { controlClient } from '../src/admin/index.ts'
+import { seededRandom } from '../src/core/random.ts'
 import { Etcd, etcdVersion } from './kit/etcd.ts'
-import { options, Report } from './kit/report.ts'
+import { liferaftSystems } from './kit/liferaft.ts'
+import type { PeerSystem } from './kit/peer.ts'
+import { chosenOf, options, Report } from './kit/report.ts'
 import { leaderOf, loseLeader } from './kit/rounds.ts'
-import { figure, QUANTILES, quantileCells, summary } from './kit/stats.ts'
-import { plotCdf } from './kit/svg.ts'
+import { figure, QUANTILES, quantileCells, ratioOfMedians } from './kit/stats.ts'
 import { wallNow, Yard } from './kit/yard.ts'
+import { zmqRaftSystems } from './kit/zmq-raft.ts'
 
 /** Heartbeat and election timeout, ms: etcd's default, and two that people choose to fail over sooner. */
-const SETTINGS = ['100/1000', '30/150', '10/50'] as const
+const ETCD_SETTINGS = [
+  [100, 1000],
+  [30, 150],
+  [10, 50]
+] as const
 
 const OURS = 'quorate, accepted write'
 const OURS_WRITABLE = 'quorate, writable'
@@ -37,44 +47,45 @@ async function crash(yard: Yard, found: Found): Promise<void> {
     .filter((life) => life !== old)
     .map(({ dataDir }) => controlClient(dataDir))
   let accepted: Promise<number> | undefined
-  const round = await loseLeader(yard, 'kill', () => {
+  const meanwhile = (): void => {
     const writes = clients.map((client) => client.setConfig({ limit: 1 }).then(() => wallNow()))
     accepted = Promise.any(writes)
     // One accepted write ends the round; the other may fail with the node that it asked.
     for (const write of writes) write.catch(() => {})
-  })
+  }
+  const round = await loseLeader(yard, 'kill', { meanwhile })
   note(found, OURS, (await accepted!) - round.at)
   note(found, OURS_WRITABLE, round.writableMs)
 }
 
-async function crashes(size: number, rounds: number, settings: readonly string[]): Promise<Found> {
+async function crashes(size: number, rounds: number, systems: readonly PeerSystem[]): Promise<Found> {
   const found: Found = new Map()
   const yard = new Yard({ size, discovery: 'seeds' })
-  const peers = settings.map((setting) => [setting, newEtcd(size, setting)] as const)
+  const peers = systems.map(({ name, create }) => [name, create(size)] as const)
   try {
     await yard.prepare()
     await yard.startAll()
-    for (const [, etcd] of peers) await etcd.startAll()
+    for (const [, peer] of peers) await peer.startAll()
     for (let i = 0; i < rounds; i++) {
       await crash(yard, found)
-      for (const [setting, etcd] of peers) note(found, `etcd ${setting}`, await etcd.killLeader())
+      for (const [name, peer] of peers) note(found, name, await peer.killLeader())
     }
   } finally {
-    await Promise.all([yard.close(), ...peers.map(([, etcd]) => etcd.close())])
+    await Promise.all([yard.close(), ...peers.map(([, peer]) => peer.close())])
   }
   return found
 }
 
-async function formations(size: number, rounds: number, settings: readonly string[]): Promise<Found> {
+async function formations(size: number, rounds: number, systems: readonly PeerSystem[]): Promise<Found> {
   const found: Found = new Map()
   for (let i = 0; i < rounds; i++) {
     await form(size, found)
-    for (const setting of settings) {
-      const etcd = newEtcd(size, setting)
+    for (const { name, create } of systems) {
+      const peer = create(size)
       try {
-        note(found, `etcd ${setting}`, await etcd.startAll())
+        note(found, name, await peer.startAll())
       } finally {
-        await etcd.close()
+        await peer.close()
       }
     }
   }
@@ -94,42 +105,43 @@ async function form(size: number, found: Found): Promise<void> {
   }
 }
 
-function newEtcd(size: number, setting: string): Etcd {
-  const [heartbeatMs, electionMs] = setting.split('/').map(Number) as [number, number]
-  return new Etcd({ size, heartbeatMs, electionMs })
+const etcdSystems = (): readonly PeerSystem[] => {
+  const version = etcdVersion()
+  return ETCD_SETTINGS.map(([heartbeatMs, electionMs]) => ({
+    name: `etcd ${heartbeatMs}/${electionMs}`,
+    unavailable: version === undefined ? 'etcd is not in the PATH (Debian: apt-get install etcd-server)' : undefined,
+    create: (size) => new Etcd({ size, heartbeatMs, electionMs })
+  }))
 }
 
-function tell(report: Report, what: string, size: number, found: Found): string[][] {
-  const base = summary(found.get(OURS) ?? found.get(OURS_WRITABLE)!).p50
+function tell(report: Report, of: string, size: number, found: Found, seed: string): string[][] {
+  const ours = found.get(OURS) ?? found.get(OURS_WRITABLE)!
   return [...found].map(([system, values]) => {
-    const ratio = summary(values).p50 / base
-    report.series({ what, size, system, unit: 'ms', p50ToOurs: Math.round(ratio * 100) / 100 }, values)
-    return [what, String(size), system, ...quantileCells(values), `${figure(ratio)} x`]
+    report.series({ what: of, size, system, unit: 'ms' }, values)
+    const cells = [of, String(size), system, ...quantileCells(values)]
+    if (values === ours) return [...cells, '1']
+    const { ratio, low, high } = ratioOfMedians(values, ours, seededRandom(`${seed}/${of}/${system}`))
+    report.result({ what: 'ratio', of, size, system, ratio, low, high })
+    return [...cells, `${figure(ratio)} (${figure(low)} to ${figure(high)})`]
   })
 }
 
+const FAMILIES = { etcd: etcdSystems, liferaft: liferaftSystems, 'zmq-raft': zmqRaftSystems } as const
+
 const chosen = options({ rounds: 30 })
 const report = new Report('compare', chosen)
+const all = chosenOf(['etcd', 'liferaft', 'zmq-raft'] as const, chosen).flatMap((family) => FAMILIES[family]())
+for (const { name, unavailable } of all) if (unavailable !== undefined) report.say(`${name} is skipped: ${unavailable}`)
+const systems = all.filter(({ unavailable }) => unavailable === undefined)
 const version = etcdVersion()
-if (version === undefined) report.say('etcd is not in the PATH: skipped (Debian: apt-get install etcd-server)')
-else report.say(`etcd ${version}`)
-const wanted = SETTINGS.filter((setting) => chosen.only.length === 0 || chosen.only.includes(setting))
-const settings = version === undefined ? [] : wanted
+report.result({ what: 'versions', etcd: version, systems: systems.map(({ name }) => name) })
 const rows: string[][] = []
 for (const size of chosen.sizes) {
-  rows.push(...tell(report, 'crash', size, await crashes(size, chosen.rounds, settings)))
-  rows.push(...tell(report, 'formation', size, await formations(size, Math.ceil(chosen.rounds / 3), settings)))
+  rows.push(...tell(report, 'crash', size, await crashes(size, chosen.rounds, systems), chosen.seed))
+  report.progress(`${size} nodes, crashes`)
+  const rounds = Math.ceil(chosen.rounds / 3)
+  rows.push(...tell(report, 'formation', size, await formations(size, rounds, systems), chosen.seed))
 }
-report.table('Milliseconds', ['what', 'nodes', 'system', ...QUANTILES, 'p50 to ours'], rows)
-plotCdf(chosen.out, 'compare', {
-  title: 'SIGKILL of the leader, until a write was accepted',
-  unit: 'ms',
-  series: report
-    .seriesOf(({ what }) => what === 'crash')
-    .map(({ what, values }) => ({
-      name: `${String(what['system'])}, n=${String(what['size'])} (p50 ${figure(summary(values).p50)})`,
-      values,
-      dashed: String(what['system']).startsWith('etcd')
-    }))
-})
+report.table('Milliseconds', ['what', 'nodes', 'system', ...QUANTILES, 'p50 to ours (9 in 10)'], rows, 'all')
+if (version !== undefined) report.say(`etcd is ${version}`)
 report.end()

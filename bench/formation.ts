@@ -1,16 +1,15 @@
 /**
  * From nothing to a cluster: `node bench/formation.ts [--rounds 20] [--sizes 3,5,9] [--only seeds,mdns]`.
  *
- * All processes of a cluster are started together on empty data directories; keys, genesis and tokens: the genesis and the
- * tokens exist, the node keys do not. mDNS uses the loopback interface only. Two clocks are reported: from the start of the
+ * All processes of a cluster are started together on empty data directories: the genesis and the tokens exist, the node keys
+ * do not. mDNS uses the loopback interface only. Two clocks are reported: from the start of the
  * first process to `ready` on the last, and from the moment at which the N-th founder is authenticated somewhere, which is
  * the first at which anybody could begin. Between them lie Node's own start, the import of libp2p and of us, and looking for
- * each other; with more nodes than cores, most of it is waiting for a core.
+ * each other; with more nodes than cores, most of it is waiting for a core. Of more than five nodes there are half as many rounds.
  */
 import type { StageName } from '../src/node/types.ts'
-import { type Options, options, Report } from './kit/report.ts'
-import { figure, QUANTILES, quantileCells, summary } from './kit/stats.ts'
-import { plotCdf } from './kit/svg.ts'
+import { chosenOf, type Options, options, Report } from './kit/report.ts'
+import { QUANTILES, quantileCells } from './kit/stats.ts'
 import { type Life, Yard } from './kit/yard.ts'
 
 type Discovery = 'seeds' | 'mdns'
@@ -83,7 +82,8 @@ function foundingTerm(lives: readonly Life[]): number {
 
 async function run(report: Report, chosen: Options, size: number, discovery: Discovery): Promise<string[][]> {
   const formations: Formation[] = []
-  for (let i = 0; i < chosen.rounds; i++) formations.push(await form(size, discovery))
+  const rounds = size <= 5 ? chosen.rounds : Math.ceil(chosen.rounds / 2)
+  for (let i = 0; i < rounds; i++) formations.push(await form(size, discovery))
   const rows: string[][] = []
   for (const mark of Object.keys(MARKS) as Mark[]) {
     const values = formations.map(({ marks }) => marks[mark])
@@ -98,26 +98,20 @@ async function run(report: Report, chosen: Options, size: number, discovery: Dis
 }
 
 const chosen = options({ rounds: 20, sizes: [3, 5, 9] })
-const kinds = (['seeds', 'mdns'] as const).filter((kind) => chosen.only.length === 0 || chosen.only.includes(kind))
+const kinds = chosenOf(['seeds', 'mdns'] as const, chosen)
 const report = new Report('formation', chosen)
 const rows: string[][] = []
 for (const size of chosen.sizes) {
   for (const discovery of kinds) {
     const more = await run(report, chosen, size, discovery)
-    report.say(`${size} nodes, ${discovery}: ready p50 ${more.at(-2)![5]}, from all founders p50 ${more.at(-1)![5]} ms`)
+    report.progress(`${size} nodes, ${discovery}`)
     rows.push(...more)
   }
 }
-report.table('Milliseconds from the start of the first process', ['until', 'found by', 'nodes', ...QUANTILES], rows)
-plotCdf(chosen.out, 'formation', {
-  title: 'From nothing to ready on all nodes',
-  unit: 'ms',
-  series: report
-    .seriesOf(({ until }) => until === 'ready')
-    .map(({ what, values }) => ({
-      name: `${String(what['discovery'])}, n=${String(what['size'])}, from ${String(what['from'])} (p50 ${figure(summary(values).p50)})`,
-      values,
-      dashed: what['discovery'] === 'mdns'
-    }))
-})
+report.table(
+  'Milliseconds from the start of the first process',
+  ['until', 'found by', 'nodes', ...QUANTILES],
+  rows,
+  'all'
+)
 report.end()

@@ -10,7 +10,6 @@ import { TRACE_MARK, type TraceStep } from './kit/trace-mark.ts'
 import { type Life, Yard } from './kit/yard.ts'
 
 const HOOK = fileURLToPath(new URL('kit/trace-hook.ts', import.meta.url))
-const PATIENCE_MS = 10_000
 
 interface Traced {
   readonly round: Round
@@ -29,28 +28,19 @@ async function traced(yard: Yard): Promise<Traced> {
       rows.push({ at, row: [since.toFixed(2), life.name, input, (ms * 1000).toFixed(0), output.join(', ')] })
     }
   }
+  if (rows.length === 0) throw new Error('the hook in the nodes has seen nothing: does it still find the core?')
   return { round, rows: rows.toSorted((a, b) => a.at - b.at).map(({ row }) => row) }
 }
 
 async function traceOf(life: Life): Promise<readonly TraceStep[]> {
   const from = life.stderr.length
   life.signal('SIGUSR2')
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
-    const line = life.stderr
-      .slice(from)
-      .split('\n')
-      .slice(0, -1)
-      .find((text) => text.startsWith(TRACE_MARK))
-    if (line !== undefined) return JSON.parse(line.slice(TRACE_MARK.length)) as readonly TraceStep[]
-    await new Promise((resolve) => void setTimeout(resolve, 5))
-  }
-  throw new Error(`${life.name} gave no trace`)
+  return JSON.parse(await life.untilStderr(TRACE_MARK, from)) as readonly TraceStep[]
 }
 
 const chosen = options({ rounds: 20 })
-process.env['NODE_OPTIONS'] = `--import ${HOOK}`
 const report = new Report('trace', chosen)
-const yard = new Yard({ size: 3, discovery: 'seeds' })
+const yard = new Yard({ size: 3, discovery: 'seeds', hooks: [HOOK] })
 const all: Traced[] = []
 try {
   await yard.prepare()

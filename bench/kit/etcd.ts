@@ -7,6 +7,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type ClientHttp2Session } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { portsFrom } from './ports.ts'
+import type { Peer } from './peer.ts'
 import { wallNow } from './yard.ts'
 
 /** Another build of it may be named. */
@@ -89,10 +91,10 @@ class Member {
 const ASK_EVERY_MS = 4
 const PATIENCE_MS = 60_000
 
-export class Etcd {
+export class Etcd implements Peer {
   readonly #init: EtcdInit
   readonly #path = mkdtempSync(join(tmpdir(), 'quorate-bench-etcd-'))
-  readonly #port = 20_000 + Math.floor(Math.random() * 20_000)
+  readonly #port = portsFrom()
   readonly #members: Member[] = []
 
   constructor(init: EtcdInit) {

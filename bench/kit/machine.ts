@@ -15,6 +15,7 @@ export interface Machine {
   readonly memoryGiB: number
   readonly system: string
   readonly node: string
+  readonly quorate: string
   readonly commit: string
   readonly load: readonly number[]
 }
@@ -26,6 +27,8 @@ export function machine(): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${process.platform} ${release()}`,
     node: process.version,
+    quorate: (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
+      .version,
     commit: commit(),
     load: loadavg().map((load) => Number(load.toFixed(2)))
   }
@@ -60,6 +63,11 @@ export interface Busy {
 /** From its creation to `read()`. */
 export class BusyMeter {
   readonly #begin = sample()
+  readonly #createdAt = performance.now()
+
+  get ageMs(): number {
+    return performance.now() - this.#createdAt
+  }
 
   read(): Busy {
     const [a, b] = [this.#begin, sample()]
@@ -68,6 +76,13 @@ export class BusyMeter {
     const ours = (b.ours - a.ours) / all
     return { ours, others: Math.max(0, (b.busy - a.busy) / all - ours) }
   }
+}
+
+/** The share of all cores that others take during the next `ms`, in which this process does nothing at all. */
+export function othersNow(ms: number): number | undefined {
+  const meter = new BusyMeter()
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  return meter.read().others
 }
 
 function sample(): Sample | undefined {

@@ -8,6 +8,9 @@ export const PUBLISHED_SHARES = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 
 
 /** By the range of the election timeout, ms. */
 export const PUBLISHED: Readonly<Record<string, readonly number[]>> = {
+  '150-150': [
+    13818, 17400.6, 19969, 27169.4, 31993.1, 36457.1, 41104, 50090.4, 57178.6, 66361.8, 84933.7, 121426, 527966.7
+  ],
   '12-24': [16.7, 18.5, 19.7, 22.9, 25.8, 27.9, 30, 32.8, 39.1, 44.6, 53, 66.8, 86.9],
   '25-50': [25.3, 28.9, 30.6, 33.8, 36.8, 39.7, 43, 46.3, 50.4, 55.2, 73.7, 83.1, 118.9],
   '50-100': [39.1, 44.1, 47.5, 54, 58.5, 62.1, 66.7, 70.9, 76.6, 83.9, 95.8, 119.8, 168.8],
@@ -18,3 +21,11 @@ export const PUBLISHED: Readonly<Record<string, readonly number[]>> = {
   '150-155': [93.1, 106.4, 119.2, 143.1, 243.8, 266.9, 287.3, 308.1, 419.5, 453, 609.4, 763.7, 1242.2],
   '150-151': [113.9, 287.1, 434.4, 689.2, 849.1, 1020.6, 1198.6, 1475.2, 1779, 2237.8, 3132.3, 4006.9, 6012.6]
 }
+
+/**
+ * The same quantiles of the dissertation's simulated wide-area network: five servers, all others up, 30 to 40 ms one way,
+ * timeouts of 300 to 600 ms; ms until a leader is elected.
+ */
+export const PUBLISHED_WAN: readonly number[] = [
+  368.1, 372, 375.4, 382.6, 390.6, 399.4, 409.5, 421.6, 436.3, 457.2, 489.2, 525.5, 833.2
+]

@@ -1,51 +1,33 @@
 /**
  * How every benchmark reports: a head that names machine, versions, commit and seed; tables; one JSON line for each result in
- * `bench/results/<name>.jsonl`; and a plain word when others kept the machine busy, because then only ratios of one run hold.
+ * `bench/results/<name>.jsonl`; plots.
+ *
+ * Times that were taken while others kept the machine busy say nothing, so then nothing is reported: not at the start, when it
+ * does not become quiet within a minute, and not at the end, when any part of the run was disturbed. The process ends with
+ * code 3. `--force` reports all the same, and marks every place where the numbers show up.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { BusyMeter, machine } from './machine.ts'
+import { BusyMeter, machine, othersNow } from './machine.ts'
+import type { Options } from './options.ts'
+import { drawPlots } from './plots.ts'
 import { percentiles, summary } from './stats.ts'
 
-const RESULTS = fileURLToPath(new URL('../results/', import.meta.url))
+export { chosenOf, type Options, options } from './options.ts'
 
-/** Others may take this share of all cores before a result says so. */
+/** Of all cores. Kernel threads that sync our disks count as others, and take 1 or 2 % of two cores. */
 const BUSY_SHARE = 0.05
+/** The same for a single part of a run. */
+const BUSY_SHARE_WORST = 0.1
 
-/** `--rounds 100 --sizes 3,5 --seed x --only kill,stop --out directory --keep`, each with its default. */
-export interface Options {
-  readonly rounds: number
-  readonly sizes: readonly number[]
-  readonly seed: string
-  readonly only: readonly string[]
-  readonly out: string
-}
+/** A part shorter than this is judged with the next: processor time is counted in hundredths of a second. */
+const LAP_MS_MIN = 2_000
 
-export function options(defaults: Partial<Options> = {}): Options {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string' },
-      sizes: { type: 'string' },
-      seed: { type: 'string' },
-      only: { type: 'string' },
-      out: { type: 'string' }
-    }
-  })
-  const rounds = Number(values.rounds ?? defaults.rounds ?? 30)
-  const sizes = values.sizes?.split(',').map(Number) ?? defaults.sizes ?? [3]
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1')
-  if (sizes.some((n) => !Number.isInteger(n) || n < 1 || n > 9)) throw new Error('--sizes are whole numbers, 1 to 9')
-  return {
-    rounds,
-    sizes,
-    seed: values.seed ?? defaults.seed ?? 'quorate',
-    only: values.only?.split(',') ?? defaults.only ?? [],
-    out: values.out ?? RESULTS
-  }
-}
+const QUIET_PATIENCE_S = 60
+
+/** Nothing was reported, because of others. */
+export const EXIT_BUSY = 3
 
 export interface Series {
   readonly what: Readonly<Record<string, unknown>>
@@ -54,28 +36,49 @@ export interface Series {
 
 export class Report {
   readonly #name: string
-  readonly #out: string
+  readonly #chosen: Options
+  readonly #text: string[] = []
   readonly #lines: string[] = []
   readonly #series: Series[] = []
-  readonly #busy = new BusyMeter()
-  readonly #began = performance.now()
+  readonly #began: number
+  readonly #busy: BusyMeter
+  #lap: BusyMeter
+  #worst = 0
+  #tables = 0
 
-  constructor(name: string, { seed, out }: Options) {
+  constructor(name: string, chosen: Options) {
     this.#name = name
-    this.#out = out
+    this.#chosen = chosen
+    this.#waitForQuiet()
     const where = machine()
     const { cpu, cores, memoryGiB, system, node, commit, load } = where
-    this.#add({ record: 'run', bench: name, seed, ...where })
-    this.say(`${name}: ${cores} x ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, commit ${commit}, seed ${seed}`)
+    const date = new Date().toISOString()
+    this.#add({ record: 'run', bench: name, date, seed: chosen.seed, words: process.argv.slice(2), ...where })
+    this.say(
+      `${name}: ${cores} x ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, commit ${commit}, seed ${chosen.seed}`
+    )
     this.say(`load average before: ${load.join(' ')}`)
+    this.progress('started')
+    this.#began = performance.now()
+    this.#busy = new BusyMeter()
+    this.#lap = new BusyMeter()
   }
 
+  /** A line of the report. It is held back until the end, because nobody knows before whether it may be said. */
   say(line: string): void {
-    process.stdout.write(`${line}\n`)
+    this.#text.push(line)
   }
 
-  /** A whole table at once, the first column to the left, the rest to the right. */
-  table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
+  /** At once, to standard error: what is under way. */
+  progress(line: string): void {
+    process.stderr.write(`${this.#name}: ${line}\n`)
+  }
+
+  /** A whole table at once, the first column to the left, the rest to the right. Documents name it by `name`. */
+  table(title: string, head: readonly string[], rows: readonly (readonly string[])[], name?: string): void {
+    this.#tables++
+    if (rows.length === 0) return
+    this.#add({ record: 'table', name: name ?? String(this.#tables), title, head, rows })
     const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]!.length)))
     const line = (row: readonly string[]): string =>
       row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')
@@ -91,12 +94,13 @@ export class Report {
       record: 'series',
       ...what,
       ...summary(rounded),
-      ...(rounded.length > 200 ? { percentiles: percentiles(rounded) } : { values: rounded })
+      ...(rounded.length > 200 ? { percentiles: percentiles(rounded) } : { values: rounded }),
+      others: this.#others()
     })
     this.#series.push({ what, values })
   }
 
-  /** What has been measured so far, for plots and ratios. */
+  /** What has been measured so far, for ratios. */
   seriesOf(fits: (what: Series['what']) => boolean): readonly Series[] {
     return this.#series.filter(({ what }) => fits(what))
   }
@@ -105,25 +109,61 @@ export class Report {
     this.#add({ record: 'result', ...what })
   }
 
-  /** Writes the lines; says what to think of them. */
+  /** Writes and prints everything, or says why not. */
   end(): void {
     const { others, ours } = this.#busy.read()
+    this.#others()
+    const worst = Math.max(this.#worst, others ?? 0)
+    const busy = (others ?? 0) > BUSY_SHARE || worst > BUSY_SHARE_WORST
+    const share = `${percent(others ?? 0)} of this machine's cores, and ${percent(worst)} in the worst part of the run`
+    if (busy && !this.#chosen.force) {
+      this.#refuse(`other processes took ${share}`)
+      return
+    }
     const load = loadavg().map((value) => Number(value.toFixed(2)))
     const tookS = Math.round((performance.now() - this.#began) / 1000)
-    this.#add({ record: 'end', tookS, load, othersCpuShare: others, oursCpuShare: ours })
+    this.#add({ record: 'end', tookS, load, othersCpuShare: others, othersWorst: worst, oursCpuShare: ours, busy })
     this.say(`\nload average after: ${load.join(' ')}; took ${tookS} s`)
     if (others === undefined) this.say('This system does not tell who kept it busy: judge by the load average.')
-    else if (others > BUSY_SHARE) {
-      const share = `${Math.round(others * 100)} %`
-      this.say(`WARNING: other processes took ${share} of this machine's cores. Do not quote these times; ratios hold.`)
-    } else this.say(`Other processes took ${(others * 100).toFixed(1)} % of this machine's cores.`)
-    mkdirSync(this.#out, { recursive: true })
-    const path = join(this.#out, `${this.#name}.jsonl`)
+    else if (busy) this.say(`FORCED: other processes took ${share}. Do not quote these times.`)
+    else this.say(`Other processes took ${share}.`)
+    mkdirSync(this.#chosen.out, { recursive: true })
+    const path = join(this.#chosen.out, `${this.#name}.jsonl`)
     writeFileSync(path, `${this.#lines.join('\n')}\n`)
-    this.say(`written: ${path}`)
+    const drawn = drawPlots(this.#chosen.out, this.#name)
+    this.say(['written:', path, ...drawn].join(' '))
+    process.stdout.write(`${this.#text.join('\n')}\n`)
+  }
+
+  /** The share that others took since the last time it was asked, when that is long enough ago to tell. */
+  #others(): number | undefined {
+    if (this.#lap.ageMs < LAP_MS_MIN) return undefined
+    const { others } = this.#lap.read()
+    this.#lap = new BusyMeter()
+    this.#worst = Math.max(this.#worst, others ?? 0)
+    return others === undefined ? undefined : Math.round(others * 1000) / 1000
+  }
+
+  #waitForQuiet(): void {
+    if (this.#chosen.force) return
+    for (let second = 0; ; second++) {
+      const others = othersNow(1_000)
+      if (others === undefined || others <= BUSY_SHARE) return
+      if (second === 0) this.progress(`others take ${percent(others)} of this machine's cores: waiting for quiet`)
+      if (second < QUIET_PATIENCE_S) continue
+      this.#refuse(`other processes take ${percent(others)} of this machine's cores`)
+      process.exit()
+    }
+  }
+
+  #refuse(why: string): void {
+    process.exitCode = EXIT_BUSY
+    this.progress(`NOT REPORTED: ${why}. Times of such a run say nothing; --force shows them all the same.`)
   }
 
   #add(record: object): void {
     this.#lines.push(JSON.stringify(record))
   }
 }
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`

@@ -3,15 +3,9 @@
  * the group was before the round it is again after it; everything waits for events, nothing for time.
  */
 import { controlClient } from '../../src/admin/index.ts'
+import type { Loss } from './losses.ts'
+import type { Switch } from './switch.ts'
 import { type EventOf, type Life, wallNow, type Yard } from './yard.ts'
-
-/**
- * `kill`: SIGKILL. `pause`: SIGSTOP, whose connections stay open, as with a dropped link. `stop`: SIGTERM, which hands over.
- * `transfer`: asked for through the control socket, whose connection and HTTP exchange are part of the time.
- */
-export type Loss = 'kill' | 'pause' | 'stop' | 'transfer'
-
-export const LOSSES: readonly Loss[] = ['kill', 'pause', 'stop', 'transfer']
 
 export interface Round {
   /** When the signal was sent, epoch ms. */
@@ -37,19 +31,26 @@ export async function leaderOf(yard: Yard): Promise<Life> {
   }
 }
 
-/** `meanwhile` is called when the signal has been sent. */
-export async function loseLeader(yard: Yard, loss: Loss, meanwhile: () => void = () => {}): Promise<Round> {
+export interface Losing {
+  /** Called when the leader has been struck. */
+  readonly meanwhile?: () => void
+  /** What the nodes hang on, by seat; needed for `drop`. */
+  readonly network?: Switch
+}
+
+export async function loseLeader(yard: Yard, loss: Loss, losing: Losing = {}): Promise<Round> {
   const old = await leaderOf(yard)
   const { term } = old.leader!
   const others = yard.living().filter((life) => life !== old)
   const marks = new Map(yard.living().map((life) => [life, life.events.length]))
   const from = (life: Life): number => marks.get(life)!
   const mark = old.events.length
-  const { at, refused } = await strike(old, loss)
-  meanwhile()
+  const seat = yard.lives.indexOf(old)
+  const { at, refused } = await strike(old, loss, () => losing.network!.cut(seat))
+  losing.meanwhile?.()
   // A hand-over that goes wrong may end with the old leader in a new term, or in its old one: then there was no round.
   const heirs = loss === 'transfer' ? [...others, old] : others
-  if (refused && (await leaderOf(yard)).leader!.term === term) return loseLeader(yard, loss, meanwhile)
+  if (refused && (await leaderOf(yard)).leader!.term === term) return loseLeader(yard, loss, losing)
   const writable = await Promise.any(
     heirs.map((life) => life.until('writable', (event) => event.term > term, from(life)))
   )
@@ -59,6 +60,7 @@ export async function loseLeader(yard: Yard, loss: Loss, meanwhile: () => void =
       .slice(from(life))
       .flatMap((event) => (event.event === 'leader' && event.leader === null ? event.at : []))
   )
+  if (loss === 'drop') losing.network!.heal(seat)
   await restore(yard, old, loss, mark, writable)
   return {
     at,
@@ -80,8 +82,10 @@ interface Strike {
   readonly refused: boolean
 }
 
-async function strike(old: Life, loss: Loss): Promise<Strike> {
+async function strike(old: Life, loss: Loss, cut: () => number): Promise<Strike> {
   switch (loss) {
+    case 'drop':
+      return { at: cut(), refused: false }
     case 'kill':
       return { at: old.signal('SIGKILL'), refused: false }
     case 'pause':
@@ -122,6 +126,7 @@ async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable
       old.signal('SIGCONT')
       await old.until('leader', knows(writable), mark)
       break
+    case 'drop':
     case 'transfer':
       await old.until('leader', knows(writable), mark)
       break

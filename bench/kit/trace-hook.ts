@@ -1,33 +1,31 @@
 /**
  * Loaded into a node with `--import`: keeps what its consensus core was told and asked for in the last steps, and writes it to
- * standard error on SIGUSR2, as one line. It wraps the shipped classes from outside, so that the product needs no hooks.
+ * standard error on SIGUSR2, as one line.
  */
+import { onRaftNode } from './raft-hook.ts'
 import { TRACE_MARK, type TraceStep } from './trace-mark.ts'
+import type { RaftNode } from '../../src/raft/node.ts'
 import type { RaftEffects, RaftInput } from '../../src/raft/types.ts'
 
 const STEPS_MAX = 1_000
 const steps: TraceStep[] = []
 
-// The built files, because they are what runs; named by a variable, because types come from the sources.
-const built = new URL('../../dist/raft/node.js', import.meta.url).href
-const { RaftNode } = (await import(built)) as typeof import('../../src/raft/node.ts')
-
-// A wrapped method must be called on its own object, and this file knows nothing of that object's type.
-const shipped = RaftNode.prototype as unknown as { step(input: RaftInput, now: number): RaftEffects }
-const step = shipped.step
-shipped.step = function (this: unknown, input: RaftInput, now: number): RaftEffects {
-  const begin = performance.now()
-  const effects = step.call(this as typeof shipped, input, now)
-  const end = performance.now()
-  steps.push({
-    at: performance.timeOrigin + begin,
-    ms: end - begin,
-    input: input.type === 'message' ? input.message.type : input.type,
-    output: summary(effects)
-  })
-  if (steps.length > STEPS_MAX) steps.shift()
-  return effects
-}
+onRaftNode(({ prototype }) => {
+  const { step } = prototype
+  prototype.step = function (this: RaftNode, input: RaftInput, now: number): RaftEffects {
+    const begin = performance.now()
+    const effects = step.call(this, input, now)
+    const end = performance.now()
+    steps.push({
+      at: performance.timeOrigin + begin,
+      ms: end - begin,
+      input: input.type === 'message' ? input.message.type : input.type,
+      output: summary(effects)
+    })
+    if (steps.length > STEPS_MAX) steps.shift()
+    return effects
+  }
+})
 
 const sent = (what: string, list: RaftEffects['send']): string[] => [
   ...new Set(list.map(({ message }) => `${what} ${message.type}`))

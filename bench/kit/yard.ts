@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { portsFrom } from './ports.ts'
 import { mintTokens } from './tokens.ts'
 
 const COMMAND = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url))
@@ -18,9 +19,24 @@ const COMMAND = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url))
 /** A round that takes longer has failed: far above any election timeout on a busy machine. */
 const PATIENCE_MS = 60_000
 
+/** What was waited for did not happen in a minute. */
+export class TooLateError extends Error {}
+
 export const wallNow = (): number => performance.timeOrigin + performance.now()
 
 export type EventOf<N extends StampedNodeEvent['event']> = Extract<StampedNodeEvent, { readonly event: N }>
+
+interface LifeInit {
+  readonly name: string
+  readonly dataDir: string
+  /** Further words for `up`. */
+  readonly args: readonly string[]
+  /** Network namespace. */
+  readonly namespace: string | undefined
+  /** Modules that are loaded before the command. */
+  readonly hooks: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
 
 /** One process life of a node. */
 export class Life {
@@ -37,15 +53,25 @@ export class Life {
   readonly #watchers = new Set<() => void>()
   #rest = ''
 
-  constructor(name: string, dataDir: string, args: readonly string[]) {
+  constructor({ name, dataDir, args, namespace, hooks, env }: LifeInit) {
     this.name = name
     this.dataDir = dataDir
     this.startedAt = wallNow()
-    const words = [COMMAND, 'up', '--json', '--stop-with-parent', '--data', dataDir, ...args]
-    this.child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const imports = hooks.flatMap((hook) => ['--import', hook])
+    const words = [...imports, COMMAND, 'up', '--json', '--stop-with-parent', '--data', dataDir, ...args]
+    // `ip netns exec` becomes the command: signals and the process id are those of the node.
+    const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+    const [command, ...rest] = [...inside, process.execPath, ...words]
+    this.child = spawn(command!, rest, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env }
+    })
     this.child.stdin!.on('error', () => {})
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#read(text))
-    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+      this.#wake()
+    })
     this.exited = new Promise((resolve) => {
       this.child.once('close', () => {
         this.ended = true
@@ -78,24 +104,39 @@ export class Life {
     fits: (event: EventOf<N>) => boolean = () => true,
     from = 0
   ): Promise<EventOf<N>> {
-    const { promise, resolve, reject } = Promise.withResolvers<EventOf<N>>()
     let next = from
-    const look = (): void => {
+    return this.#watch(event, () => {
       for (; next < this.events.length; next++) {
         const candidate = this.events[next]!
-        if (isEvent(candidate, event) && fits(candidate)) return resolve(candidate)
+        if (isEvent(candidate, event) && fits(candidate)) return candidate
       }
-      if (this.ended) reject(new Error(`${this.name} ended while ${event} was awaited: ${this.#story()}`))
+      return undefined
+    })
+  }
+
+  /** The rest of the first whole line on standard error that begins with `mark`, from this length of it on. */
+  untilStderr(mark: string, from: number): Promise<string> {
+    return this.#watch(mark, () => {
+      const lines = this.stderr.slice(from).split('\n').slice(0, -1)
+      return lines.find((line) => line.startsWith(mark))?.slice(mark.length)
+    })
+  }
+
+  /** What `look` finds, asked at once and whenever something was heard. */
+  #watch<T>(what: string, look: () => T | undefined): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const again = (): void => {
+      const found = look()
+      if (found !== undefined) resolve(found)
+      else if (this.ended) reject(new Error(`${this.name} ended while ${what} was awaited: ${this.#story()}`))
     }
-    const timer = setTimeout(
-      () => reject(new Error(`${this.name}: no ${event} in time: ${this.#story()}`)),
-      PATIENCE_MS
-    )
-    this.#watchers.add(look)
-    look()
+    const onLate = (): void => reject(new TooLateError(`${this.name}: no ${what} in time: ${this.#story()}`))
+    const timer = setTimeout(onLate, PATIENCE_MS)
+    this.#watchers.add(again)
+    again()
     return promise.finally(() => {
       clearTimeout(timer)
-      this.#watchers.delete(look)
+      this.#watchers.delete(again)
     })
   }
 
@@ -129,6 +170,11 @@ export interface YardInit {
   readonly discovery: 'seeds' | 'mdns'
   /** Further words for `up`. */
   readonly args?: readonly string[]
+  /** Each node in a namespace of its own; `bench/kit/switch.ts`. */
+  readonly hosts?: { readonly namespaces: readonly string[]; readonly addresses: readonly string[] }
+  /** Modules that are loaded into the nodes before the command, and what they read from the environment. */
+  readonly hooks?: readonly string[]
+  readonly env?: (yard: { readonly ports: readonly number[] }) => Readonly<Record<string, string>>
 }
 
 /** The data directories and processes of one cluster. */
@@ -136,7 +182,7 @@ export class Yard {
   readonly lives: Life[] = []
   readonly #init: YardInit
   readonly #path = mkdtempSync(join(tmpdir(), 'quorate-bench-'))
-  readonly #basePort = 20_000 + Math.floor(Math.random() * 20_000)
+  readonly #basePort = portsFrom()
   #tokens: readonly string[] = []
 
   constructor(init: YardInit) {
@@ -147,15 +193,25 @@ export class Yard {
     this.#tokens = await mintTokens(this.#init.size)
   }
 
+  /** Where the nodes listen, by seat. */
+  get ports(): readonly number[] {
+    return Array.from({ length: this.#init.size }, (_, seat) => this.#basePort + seat)
+  }
+
   /** Starts, or starts again, the node of this seat (from 0). */
   start(seat: number): Life {
-    const { size, discovery, args = [] } = this.#init
-    const seeds = Array.from({ length: size }, (_, i) => `127.0.0.1:${this.#basePort + i}`).filter((_, i) => i !== seat)
+    const { discovery, args = [], hosts, hooks = [], env } = this.#init
+    const address = (at: number): string => hosts?.addresses[at] ?? '127.0.0.1'
+    const seeds = this.ports.map((port, at) => `${address(at)}:${port}`).filter((_, at) => at !== seat)
     const find =
       discovery === 'mdns' ? ['--interface', 'lo'] : ['--no-mdns', ...seeds.flatMap((seed) => ['--seed', seed])]
-    const port = discovery === 'mdns' ? 0 : this.#basePort + seat
-    const words = ['--listen', `/ip4/127.0.0.1/tcp/${port}`, '--token', this.#tokens[seat]!, ...find, ...args]
-    const life = new Life(`node ${seat + 1}`, join(this.#path, `n${seat + 1}`), words)
+    const port = discovery === 'mdns' ? 0 : this.ports[seat]!
+    const listen = `/ip4/${address(seat)}/tcp/${port}`
+    const life = new Life({
+      ...{ name: `node ${seat + 1}`, dataDir: join(this.#path, `n${seat + 1}`), hooks, env: env?.(this) ?? {} },
+      args: ['--listen', listen, '--token', this.#tokens[seat]!, ...find, ...args],
+      namespace: hosts?.namespaces[seat]
+    })
     this.lives[seat] = life
     return life
   }

@@ -42,6 +42,8 @@ export interface LanHost {
 
 export interface Lan {
   readonly hosts: readonly LanHost[]
+  /** Namespace of the bridge, whose ports are `p0`, `p1`, … in the order of the hosts. */
+  readonly hub: string
   /** Kills what was spawned and removes all namespaces. Idempotent. */
   remove(): void
 }
@@ -76,6 +78,7 @@ export function createLan(init: LanInit): Lan {
   const names = Array.from({ length: init.hosts }, (_, i) => `${prefix}-h${i}`)
   const children = new Set<ChildProcess>()
   const lan: Lan = {
+    hub,
     hosts: names.map((name, i) =>
       createHost({ name, hub, port: `p${i}`, address: `${subnet}.${i + 1}`, children, init, subnet })
     ),

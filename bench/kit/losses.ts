@@ -1,0 +1,18 @@
+/** The ways to lose a leader that benchmarks know. */
+
+/**
+ * `kill`: SIGKILL. `pause`: SIGSTOP, whose connections stay open. `drop`: a switch that loses every packet from and to the
+ * leader, in network namespaces. `stop`: SIGTERM, which hands over. `transfer`: asked for through the control socket, whose
+ * connection and HTTP exchange are part of the time.
+ */
+export type Loss = 'kill' | 'pause' | 'drop' | 'stop' | 'transfer'
+
+export const LOSSES: readonly Loss[] = ['kill', 'pause', 'drop', 'stop', 'transfer']
+
+export const LOSS_NAMES: Readonly<Record<Loss, string>> = {
+  kill: 'SIGKILL',
+  pause: 'SIGSTOP',
+  drop: 'packets dropped',
+  stop: 'SIGTERM, which hands over',
+  transfer: 'transfer, by control socket'
+}
