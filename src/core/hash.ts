@@ -1,6 +1,21 @@
 /** The one hash. */
 import { createHash } from 'node:crypto'
 
+/** SHA-256 of what comes in pieces. */
+export interface Hashing {
+  add(part: Uint8Array): void
+  /** Once, at the end. */
+  digest(): Uint8Array<ArrayBuffer>
+}
+
+export function startSha256(): Hashing {
+  const hash = createHash('sha256')
+  return {
+    add: (part) => void hash.update(part),
+    digest: () => new Uint8Array(hash.digest())
+  }
+}
+
 /** SHA-256 (FIPS 180-4) of the parts, one after the other. The only hash that names anything in Quorate. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const hash = createHash('sha256')

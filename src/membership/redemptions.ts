@@ -7,8 +7,9 @@
  * the state machine counts: it is deterministic, total, and reads no signature. Nothing is ever forgotten: a token that could
  * be used up twice would be one without a limit.
  */
-import { fromHex, toHex } from '../core/bytes.ts'
+import { compareText, fromHex, toHex } from '../core/bytes.ts'
 import { CborError, type CborKey, type CborMap, type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { CborFields } from '../core/cbor-fields.ts'
 import { invariant } from '../core/invariant.ts'
 
 /** A `command` entry of this kind; the config's is another (docs/protocol/config.md). */
@@ -105,6 +106,31 @@ export function applyRedeem(
   const next = new Map(state)
   next.set(tokenId, { role, peerIds: [...peerIds, peerId] })
   return { state: next, result: { type: 'redeemed' } }
+}
+
+/** As part of a snapshot: equal redemptions give equal values, in whatever order the tokens were used. */
+export const encodeRedemptions = (state: Redemptions): CborValue =>
+  [...state]
+    .toSorted(([a], [b]) => compareText(a, b))
+    .map(([tokenId, { role, peerIds }]) => [fromHex(tokenId)!, role, peerIds])
+
+/** `fail` makes the error for what is no such value, from one sentence. */
+export function decodeRedemptions(value: CborValue | undefined, fail: (problem: string) => Error): Redemptions {
+  const redemptions = new Map<string, Redeemed>()
+  const list = new CborFields(value, 'redemptions', fail)
+  while (list.left > 0) {
+    const f = list.fields('token')
+    const tokenId = toHex(f.bytes('id', TOKEN_ID_BYTES))
+    const name = f.text('role', PEER_ID_CHARS_MAX)
+    const role = ROLES.find((known) => known === name)
+    if (role === undefined) throw fail(`redemptions: there is no role ${name}`)
+    const peers = f.fields('peers')
+    const peerIds: string[] = []
+    while (peers.left > 0) peerIds.push(peers.text('peer', PEER_ID_CHARS_MAX))
+    f.end()
+    redemptions.set(tokenId, { role, peerIds })
+  }
+  return redemptions
 }
 
 /** PeerIds, in the order in which they came. */

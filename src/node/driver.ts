@@ -25,6 +25,8 @@ export interface DriverInit {
   readonly storage: Pick<Storage, 'write'>
   readonly clock: Clock
   readonly send: (peerId: string, frame: Uint8Array) => void
+  /** The same beside the stream of consensus: what may be slow, and rests on no write. */
+  readonly sendBulk: (peerId: string, frame: Uint8Array) => void
   readonly sign: (payload: Uint8Array) => Promise<Uint8Array>
   readonly onEvent: (event: ReplicaEvent) => void
   readonly onOutcome: (outcome: ClientOutcome) => void
@@ -133,6 +135,7 @@ export class Driver {
   #carryOut(effects: ReplicaEffects): void {
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
     for (const send of effects.sends) this.#send(send)
+    for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
     for (const { term, payload } of effects.sign) this.#sign(term, payload)
     for (const event of effects.events) this.#init.onEvent(event)
     for (const outcome of effects.outcomes) this.#init.onOutcome(outcome)

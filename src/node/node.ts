@@ -364,6 +364,7 @@ export class Node implements QuorateNode {
       storage: home.storage,
       clock,
       send: (peerId, frame) => void this.#transport?.send(peerId, frame),
+      sendBulk: (peerId, frame) => void this.#transport?.send(peerId, frame, 'bulk'),
       sign: (payload) => home.key.signer.sign(payload),
       onEvent: (event) => this.#onReplicaEvent(event),
       onOutcome: (outcome) => this.#callers.settle(outcome),

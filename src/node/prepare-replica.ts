@@ -24,7 +24,7 @@ export function prepareReplica(home: Home, genesis: VerifiedGenesis, timing: Tim
   const { foundingSize, config } = genesis.genesis
   const crypto = formationCrypto(genesis, generation)
   const { founding, incarnation, peerId, role } = readClaim(home.claim, genesis, generation)
-  const { cells, entries } = storage.recovered
+  const { cells, entries, snapshot } = storage.recovered
   const stored = cells.get(FORMATION_CELL)
   const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
   const kept = home.certificate === undefined ? undefined : readCertificate(home.certificate, genesis, generation)
@@ -39,6 +39,7 @@ export function prepareReplica(home: Home, genesis: VerifiedGenesis, timing: Tim
     formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
     hardState: decodeHardState(cells.get(VOTE_CELL)),
     entries: entries.map(recoverEntry),
+    snapshot,
     boots: decodeBoots(cells.get(BOOTS_CELL)),
     crypto,
     clusterIdOf: (certificate) => clusterIdOf(certificate, genesis, generation),

@@ -186,6 +186,7 @@ export class Reporter {
       case 'campaign':
       case 'founding-leader':
       case 'role':
+      case 'snapshot':
         this.#init.logger.info(event, event.type)
         return
       // The node acts on these, and says what came of it.

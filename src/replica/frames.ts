@@ -8,10 +8,12 @@
  */
 import { equalBytes } from '../core/bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { CborFields } from '../core/cbor-fields.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Claim } from '../formation/types.ts'
 import { decodeFormationMessage, encodeFormationMessage, type FormationMessage } from '../formation/messages.ts'
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../raft/messages.ts'
+import type { LogPosition } from '../raft/types.ts'
 import type { MemberOperation } from './member-changes.ts'
 
 /** Signed address records in one peer-exchange frame. */
@@ -20,6 +22,10 @@ const RECORD_BYTES_MAX = 2_048
 const REQUEST_ID_BYTES = 16
 const COMMAND_BYTES_MAX = 512 * 1_024
 const TEXT_MAX = 512
+/** Of a snapshot, and of one piece of it. */
+export const SNAPSHOT_BYTES_MAX = 256 * 1_024 * 1_024
+export const CHUNK_BYTES_MAX = 64 * 1_024
+const DIGEST_BYTES = 32
 /** Claims and signatures of a certificate, entries of an append: far above any legal frame, far below a flood. */
 const ITEMS_MAX = 65_536
 
@@ -57,6 +63,31 @@ export type Frame =
     }
   /** "We do not hear you." `index`: of the committed configuration that does not name the receiver; 0 for `rolled-back`. */
   | { readonly kind: 'fenced'; readonly code: FencedCode; readonly index: number; readonly detail: string }
+  /** A piece of a snapshot, from the leader of `leaderTerm`. Without data: "how much of it do you have?" */
+  | {
+      readonly kind: 'snapshot'
+      readonly leaderTerm: number
+      readonly name: SnapshotName
+      readonly offset: number
+      readonly data: Uint8Array
+    }
+  /**
+   * The answer to each. `more`: the first `received` bytes are there; `whole`: nothing more of it is needed; `unusable`: it is whole,
+   * and not what its name says, or of another version.
+   */
+  | {
+      readonly kind: 'snapshot-progress'
+      readonly digest: Uint8Array
+      readonly received: number
+      readonly state: SnapshotState
+    }
+
+/** Names a snapshot while it travels. */
+export interface SnapshotName extends LogPosition {
+  /** SHA-256 over all of it, and its length: what was received of it before the connection broke need not come again. */
+  readonly digest: Uint8Array
+  readonly size: number
+}
 
 /** A frame that an admitted peer should not have sent: another scope, an unknown kind, a body out of bounds. */
 export class FrameError extends QuorateError {
@@ -76,8 +107,10 @@ export interface FrameScope {
   readonly readClaim: (bytes: Uint8Array) => Claim | undefined
 }
 
-const KINDS = ['formation', 'raft', 'peers', 'forward', 'answer', 'fenced'] as const
+const KINDS = ['formation', 'raft', 'peers', 'forward', 'answer', 'fenced', 'snapshot', 'snapshot-progress'] as const
 const STATUSES = ['done', 'retry', 'refused'] as const
+const SNAPSHOT_STATES = ['more', 'whole', 'unusable'] as const
+export type SnapshotState = (typeof SNAPSHOT_STATES)[number]
 
 const OF_THE_DOMAIN: ReadonlySet<Frame['kind']> = new Set(['formation', 'peers', 'fenced'])
 
@@ -111,6 +144,12 @@ function encodeBody(frame: Frame): CborValue {
       ]
     case 'fenced':
       return [frame.code, frame.index, cut(frame.detail)]
+    case 'snapshot': {
+      const { leaderTerm, name, offset, data } = frame
+      return [leaderTerm, name.index, name.term, name.digest, name.size, offset, data]
+    }
+    case 'snapshot-progress':
+      return [frame.digest, frame.received, SNAPSHOT_STATES.indexOf(frame.state)]
   }
 }
 
@@ -207,7 +246,39 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
       if (typeof index !== 'number' || index < 0) throw new FrameError('fenced without an index')
       return { kind, code, index, detail: text(detail) }
     }
+    case 'snapshot':
+      return pieceOf(body)
+    case 'snapshot-progress': {
+      const f = new CborFields(body, kind, refuse)
+      const digest = f.bytes('digest', DIGEST_BYTES)
+      const received = f.count('received')
+      const state = numbered(SNAPSHOT_STATES, f.value())
+      f.end()
+      if (state === undefined) throw new FrameError('snapshot-progress without a known state')
+      return { kind, digest, received, state }
+    }
   }
+}
+
+const refuse = (problem: string): FrameError => new FrameError(problem)
+
+function pieceOf(body: CborValue): Frame {
+  const f = new CborFields(body, 'snapshot', refuse)
+  const leaderTerm = f.count('leader term')
+  const name = {
+    index: f.count('index'),
+    term: f.count('term'),
+    digest: f.bytes('digest', DIGEST_BYTES),
+    size: f.count('size')
+  }
+  const offset = f.count('offset')
+  const data = f.bytes('data', undefined, CHUNK_BYTES_MAX)
+  f.end()
+  if (name.index === 0 || name.term === 0 || leaderTerm < name.term) throw refuse('snapshot: it is of no entry')
+  if (name.size > SNAPSHOT_BYTES_MAX)
+    throw refuse(`snapshot: ${name.size} bytes; at most ${SNAPSHOT_BYTES_MAX} are allowed`)
+  if (offset + data.byteLength > name.size) throw refuse('snapshot: a piece reaches beyond its end')
+  return { kind: 'snapshot', leaderTerm, name, offset, data }
 }
 
 /** Only a number is an index: `KINDS['length']` is a value as well. */

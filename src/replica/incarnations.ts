@@ -8,9 +8,18 @@ export const peerIdOf = (incarnation: string): string => incarnation.slice(0, in
 export const namedBy = (m: Membership): readonly NodeId[] =>
   [...new Set([...m.voters, ...m.outgoing, ...m.learners, ...m.learnersNext])].toSorted(compareText)
 
+/** Members as of some entry of the log, and those of before. */
+export interface RememberedMembers {
+  readonly membership: Membership
+  /** Of the entry that put `membership` in force; 0: none did. */
+  readonly membershipIndex: number
+  readonly ever: readonly NodeId[]
+  readonly everVoters: readonly NodeId[]
+}
+
 /**
- * Who is and who ever was a member, from the configurations that have committed. The log replays them in every process life, so
- * nothing of this needs a place of its own on disk.
+ * Who is and who ever was a member, from the configurations that have committed. The log replays them in every process life, or
+ * a snapshot tells of those whose entries are gone; nothing of this has a place of its own on disk.
  *
  * An incarnation that was a member and is none any more is out for good: its disk may hold any part of the log from before, and
  * a name that comes back with a memory that others do not know of is how removed members were elected elsewhere (RAFT-HOLES 40).
@@ -36,6 +45,18 @@ export class MemberHistory {
     this.#current = new Set(namedBy(membership))
     for (const id of this.#current) this.#ever.add(id)
     for (const id of membership.voters) this.#everVoters.add(id)
+  }
+
+  /** What a snapshot remembers: everybody who ever was a member, and who of them has ever had a vote. Sorted. */
+  remembered(): { readonly ever: readonly NodeId[]; readonly everVoters: readonly NodeId[] } {
+    return { ever: [...this.#ever].toSorted(compareText), everVoters: [...this.#everVoters].toSorted(compareText) }
+  }
+
+  /** The same the other way round. Entries behind the snapshot may have committed already: what they said stays. */
+  restore({ membership, membershipIndex, ever, everVoters }: RememberedMembers): void {
+    for (const id of ever) this.#ever.add(id)
+    for (const id of everVoters) this.#everVoters.add(id)
+    if (membershipIndex > this.#index) this.committed(membership, membershipIndex)
   }
 
   isMember(id: NodeId): boolean {

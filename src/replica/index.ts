@@ -18,6 +18,10 @@
  * - *Order.* Writes leave in the order of their ids; events and frames in the order in which they arose. Whatever goes to
  *   several peers goes in the order of their PeerIds.
  *
+ * **Snapshots.** Now and then everything that the log led to is written out (`snapshot.ts`), and the log before it goes. A member that
+ * needs what is gone gets the snapshot, in pieces and beside the frames of consensus (`snapshots.ts`). A node that started from a
+ * snapshot and one that replayed the log hold equal states.
+ *
  * **Members.** A node that holds a certificate without being in it (its disk was lost, it is a spare) runs consensus without a
  * vote. The leader takes it in as a learner by itself (`newcomers.ts`); whether it ever votes is an operator's decision
  * (`member-changes.ts`). Two kinds of admitted peers are not heard by consensus, and are told so (frame `fenced`): incarnations
@@ -28,6 +32,8 @@ export * from './types.ts'
 export { Replica } from './replica.ts'
 export type { Joiner, ReplicaInit, ReplicaStatus } from './init.ts'
 export type { RecordReader } from './sessions.ts'
+export { DEFAULT_SNAPSHOTS } from './snapshots.ts'
+export type { SnapshotPolicy } from './snapshots.ts'
 export type { Fenced, Standing, StandingType } from './standing.ts'
 export { peerIdOf } from './incarnations.ts'
 export type { MemberOperation } from './member-changes.ts'

@@ -13,6 +13,8 @@ import type { Entry, HardState, RaftStatus, RaftTiming } from '../raft/types.ts'
 import type { ConfigState, ValidateConfig } from '../replicated-config/index.ts'
 import type { RememberedBoot } from './durable.ts'
 import type { RecordReader } from './sessions.ts'
+import type { StoredSnapshot } from './snapshot.ts'
+import type { SnapshotPolicy } from './snapshots.ts'
 import type { Standing } from './standing.ts'
 
 export interface ReplicaInit {
@@ -28,6 +30,10 @@ export interface ReplicaInit {
   readonly formationState: FormationState
   readonly hardState: HardState
   readonly entries: readonly Entry[]
+  /** The newest; the entries begin anywhere up to the one behind it. */
+  readonly snapshot?: StoredSnapshot | undefined
+  /** Default: DEFAULT_SNAPSHOTS. */
+  readonly snapshots?: Partial<SnapshotPolicy> | undefined
   /** Process lives of other members that earlier lives of this one have seen. */
   readonly boots?: readonly RememberedBoot[]
   readonly crypto: FormationCrypto

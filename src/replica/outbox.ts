@@ -5,7 +5,7 @@
 import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaSend } from './types.ts'
 
 /** `sessions`: what nothing rests on. */
-export type WriteOwner = 'formation' | 'raft' | 'sessions'
+export type WriteOwner = 'formation' | 'raft' | 'sessions' | 'snapshots'
 
 interface OpenWrite {
   readonly id: number
@@ -19,6 +19,7 @@ export class Outbox {
   #lastId = 0
   #writes: { id: number; batch: DurableBatch }[] = []
   #sends: ReplicaSend[] = []
+  #bulk: { to: string; frame: Uint8Array }[] = []
   #sign: { term: number; payload: Uint8Array }[] = []
   #outcomes: ClientOutcome[] = []
   #events: ReplicaEvent[] = []
@@ -52,6 +53,10 @@ export class Outbox {
     this.#sends.push(tells === undefined ? { to, frame, after } : { to, frame, after, tells })
   }
 
+  sendBulk(to: string, frame: Uint8Array): void {
+    this.#bulk.push({ to, frame })
+  }
+
   sign(term: number, payload: Uint8Array): void {
     this.#sign.push({ term, payload })
   }
@@ -69,6 +74,7 @@ export class Outbox {
     const effects: ReplicaEffects = {
       writes: this.#writes,
       sends: this.#sends,
+      bulk: this.#bulk,
       sign: this.#sign,
       outcomes: this.#outcomes,
       events: this.#events,
@@ -76,6 +82,7 @@ export class Outbox {
     }
     this.#writes = []
     this.#sends = []
+    this.#bulk = []
     this.#sign = []
     this.#outcomes = []
     this.#events = []

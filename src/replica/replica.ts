@@ -31,6 +31,8 @@ import { Outbox } from './outbox.ts'
 import { reportFormation } from './report-formation.ts'
 import { RequestDesk } from './requests.ts'
 import { Sessions } from './sessions.ts'
+import { decodeSnapshot, type Snapshot, SnapshotError } from './snapshot.ts'
+import { DEFAULT_SNAPSHOTS, type SnapshotPolicy, Snapshots } from './snapshots.ts'
 import { StateMachine } from './state-machine.ts'
 import type { ReplicaEffects, ReplicaInput, ReplicaSend } from './types.ts'
 
@@ -45,6 +47,8 @@ export class Replica {
   readonly #requests: RequestDesk
   readonly #sessions: Sessions
   readonly #machine: StateMachine
+  readonly #policy: SnapshotPolicy
+  readonly #snapshots: Snapshots
   #early: { readonly from: string; readonly frame: Uint8Array }[] = []
   #certificate: FoundingCertificate | undefined
   #clusterId: Uint8Array | undefined
@@ -80,6 +84,16 @@ export class Replica {
     })
     this.#bootsWritten = encodeBoots(init.boots ?? [])
     this.#machine = new StateMachine(init.initialConfigText, init.validateConfig)
+    this.#policy = { ...DEFAULT_SNAPSHOTS, ...init.snapshots }
+    this.#snapshots = new Snapshots({
+      policy: this.#policy,
+      machine: this.#machine,
+      position: () => this.#raft?.view ?? { term: 0, commitIndex: 0 },
+      write: (number, batch) => this.#outbox.write('snapshots', number, batch),
+      toRaft: (input, now) => this.#toRaft(input, now),
+      send: (incarnation, frame) => this.#sendBulk(incarnation, frame),
+      event: (event) => this.#outbox.event(event)
+    })
     this.#requests = new RequestDesk({
       selfPeerId: init.self.peerId,
       leader: () => ({ peerId: this.#leader, term: this.#term }),
@@ -126,6 +140,7 @@ export class Replica {
     for (const input of inputs) this.#take(input, now)
     this.#requests.pump(now)
     this.#newcomers.pump(now)
+    this.#snapshots.pump(now)
     return this.#flush()
   }
 
@@ -230,6 +245,7 @@ export class Replica {
     this.#early = this.#early.filter(({ from }) => from !== peerId)
     this.#fences.forget(peerId)
     const { incarnation } = peer
+    this.#snapshots.sessionClosed(incarnation)
     if (this.#fences.isBarred(incarnation)) return
     if (peer.claim !== undefined) this.#toFormation({ type: 'founder-disconnected', incarnation }, now)
     this.#toRaft({ type: 'disconnected', peer: incarnation }, now)
@@ -305,6 +321,11 @@ export class Replica {
     this.#outbox.send(peerId, this.#encoded.bytes, after, TELLS[message.type])
   }
 
+  #sendBulk(incarnation: string, frame: Frame): void {
+    const peerId = this.#sessions.peerOf(incarnation)
+    if (peerId !== undefined) this.#outbox.sendBulk(peerId, encodeFrame(frame, this.#scope()))
+  }
+
   #receive(from: string, bytes: Uint8Array, now: number): void {
     const sender = this.#sessions.get(from)
     if (sender === undefined) return
@@ -330,6 +351,12 @@ export class Replica {
       case 'raft':
         if (this.#fences.isFenced(sender.incarnation)) return this.#fences.tell(sender, now)
         this.#toRaft({ type: 'message', from: sender.incarnation, message: frame.message }, now)
+        return
+      case 'snapshot':
+        if (!this.#fences.isFenced(sender.incarnation)) this.#snapshots.received(sender.incarnation, frame, now)
+        return
+      case 'snapshot-progress':
+        this.#snapshots.progressed(sender.incarnation, frame, now)
         return
       case 'peers':
         for (const hint of this.#sessions.news(frame.records)) this.#outbox.event({ type: 'hint', ...hint })
@@ -382,14 +409,21 @@ export class Replica {
     const voters = certificate.set.claims.map(({ incarnation }) => incarnation).toSorted(compareText)
     const membership: Membership = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
     this.#fences.history = new MemberHistory(membership)
+    this.#machine.found(membership)
+    const snapshot = recoveredSnapshot(this.#init)
     this.#raft = recovered({
       self: self.incarnation,
       membership,
       hardState,
       entries,
+      ...(snapshot === undefined ? {} : { snapshot }),
       timing: raftTiming,
       random: random.fork('raft'),
-      firstEntryData: utf8(initialConfigText)
+      firstEntryData: utf8(initialConfigText),
+      limits: {
+        trailingEntriesMax: this.#policy.trailingEntriesMax,
+        trailingBytesMax: this.#policy.trailingBytesMax
+      }
     })
     this.#outbox.event({
       type: 'founded',
@@ -398,6 +432,11 @@ export class Replica {
       certificate: this.#init.certificateDocument(certificate),
       member: this.#isMember()
     })
+    if (snapshot !== undefined) {
+      this.#snapshots.recovered(this.#init.snapshot!)
+      this.#restore(snapshot, now)
+      this.#reportMembers(snapshot.membership)
+    }
     this.#fromRaft(this.#raft.start(now), now)
     for (const peer of this.#sessions.list()) this.#handCertificate(peer)
     for (const { incarnation } of this.#sessions.list()) {
@@ -426,6 +465,8 @@ export class Replica {
         ...(write.hardState === undefined
           ? {}
           : { cells: [{ name: VOTE_CELL, value: encodeHardState(write.hardState) }] }),
+        ...(write.snapshot === undefined ? {} : { snapshot: this.#snapshots.taken(write.snapshot) }),
+        ...(write.compactTo === undefined ? {} : { compactTo: write.compactTo }),
         ...(write.entries === undefined ? {} : { entries: write.entries.map(storeEntry) })
       })
     }
@@ -433,12 +474,14 @@ export class Replica {
     for (const { to, message } of effects.send) this.#sendRaft(to, message, 0)
     for (const { to, message } of effects.sendAfter) this.#sendRaft(to, message, after)
     for (const event of effects.events) this.#fromRaftEvent(event, now)
+    if (effects.restored !== undefined) this.#restore(this.#snapshots.restored(effects.restored), now)
     let redeems = false
     for (const entry of effects.committed) redeems = this.#apply(entry) || redeems
     if (redeems) {
       this.#turnAwayCopies()
       this.#newcomers.look(now)
     }
+    for (const request of effects.sendSnapshots) this.#snapshots.requested(request, now)
     const applied = effects.committed.at(-1)
     if (applied !== undefined) this.#requests.appliedUpTo(applied.index, applied.term)
     for (const outcome of effects.outcomes) {
@@ -455,6 +498,7 @@ export class Replica {
       case 'leader':
         this.#leader = event.leader === undefined ? undefined : peerIdOf(event.leader)
         this.#term = event.term
+        if (this.#leader !== this.#init.self.peerId) this.#snapshots.officeLost()
         this.#outbox.event({ type: 'leader', term: event.term, leader: this.#leader })
         return
       case 'writable':
@@ -494,8 +538,20 @@ export class Replica {
     this.#members = next
   }
 
+  /** The state is another one, as if all entries up to it had been applied here. */
+  #restore(snapshot: Snapshot, now: number): void {
+    for (const event of this.#machine.restore(snapshot)) this.#outbox.event(event)
+    this.#fences.history?.restore(snapshot)
+    this.#keepBoots()
+    this.#turnAwayCopies()
+    for (const peer of this.#sessions.list()) this.#fences.tell(peer, now)
+    this.#newcomers.look(now)
+    this.#requests.restored(snapshot.index, snapshot.term, this.#machine.answers)
+  }
+
   /** True when a token was redeemed, or a copy of one was refused. */
   #apply(entry: Entry): boolean {
+    this.#snapshots.applied(entry)
     const { events, answer, redeems } = this.#machine.apply(entry)
     if (entry.index === 1) this.#keepBoots()
     for (const event of events) this.#outbox.event(event)
@@ -508,14 +564,21 @@ export class Replica {
 
   #persisted(write: number, now: number): void {
     for (const { owner, inner } of this.#outbox.durable(write)) {
-      if (owner === 'raft') this.#toRaft({ type: 'persisted', write: inner }, now)
+      if (owner === 'snapshots') this.#snapshots.persisted(now)
+      else if (owner === 'raft') this.#toRaft({ type: 'persisted', write: inner }, now)
       else if (owner === 'formation') this.#toFormation({ type: 'persisted', write: inner }, now)
     }
   }
 
   #flush(): ReplicaEffects {
     return this.#outbox.flush(
-      earliest(this.#formationDeadline, this.#raftDeadline, this.#requests.deadline(), this.#newcomers.deadline())
+      earliest(
+        this.#formationDeadline,
+        this.#raftDeadline,
+        this.#requests.deadline(),
+        this.#newcomers.deadline(),
+        this.#snapshots.deadline()
+      )
     )
   }
 }
@@ -532,6 +595,15 @@ function recovered(init: RaftInit): Raft {
 
 /** What speaks of the commit index, to whom the driver may leave it until the end of its turn. */
 const TELLS: Partial<Record<RaftMessage['type'], ReplicaSend['tells']>> = { commit: 'notice', append: 'append' }
+
+function recoveredSnapshot({ snapshot }: ReplicaInit): Snapshot | undefined {
+  try {
+    return snapshot === undefined ? undefined : decodeSnapshot(snapshot.data)
+  } catch (error) {
+    if (error instanceof SnapshotError) throw new StoredStateError(`snapshot (${error.message})`, error)
+    throw error
+  }
+}
 
 const isDue = (deadline: number | undefined, now: number): boolean => deadline !== undefined && deadline <= now
 

@@ -14,6 +14,7 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Outcome, Proposal, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
 import { decodeRedeem } from '../membership/redemptions.ts'
+import type { ApplyResult } from '../replicated-config/index.ts'
 import { type ForwardedOperation, type Frame, operationProblem } from './frames.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
 import { type MemberOperation, type MembersInForce, planMembers } from './member-changes.ts'
@@ -43,6 +44,13 @@ interface Pending {
   mayBeLogged: boolean
   /** A command that the leader has seen commit: answered when this much is applied here. 0: not yet. */
   committedIndex: number
+}
+
+/** The answers that a snapshot remembers. */
+export interface AnswerMemory {
+  find(requestId: string): ApplyResult | undefined
+  /** None was ever forgotten. */
+  readonly isWhole: boolean
 }
 
 /** What a peer asked us to do. */
@@ -130,6 +138,28 @@ export class RequestDesk {
     this.#appliedIndex = index
     this.#appliedTerm = term
     this.#finishReads()
+  }
+
+  /**
+   * A snapshot stands for the entries up to `index`. What it remembers of a command is its answer. Of one that may be among those
+   * entries and is not remembered nobody knows how it ended, and to ask again might apply it twice.
+   */
+  restored(index: number, term: number, memory: AnswerMemory): void {
+    for (const [requestId, pending] of [...this.#pending]) {
+      if (pending.request.type !== 'command') continue
+      const result = memory.find(requestId)
+      const { committedIndex, mayBeLogged } = pending
+      const isLost = (committedIndex > 0 && committedIndex <= index) || (mayBeLogged && !memory.isWhole)
+      if (result === undefined && !isLost) continue
+      this.#remove(requestId)
+      const detail = `this node was so far behind that it got the state as of entry ${index} without the entries before`
+      this.#around.outcome(
+        result === undefined
+          ? { type: 'refused', requestId, code: 'unknown', detail }
+          : { type: 'applied', requestId, result }
+      )
+    }
+    this.appliedUpTo(index, term)
   }
 
   #finishReads(): void {
@@ -280,6 +310,7 @@ export class RequestDesk {
       case 'committed':
         // A command is answered by its own application, which follows or has just been.
         if (type !== 'command') this.#finish(requestId, this.#around.selfPeerId)
+        else pending.committedIndex = outcome.index
         return
       case 'transferred':
         this.#finish(requestId, peerIdOf(outcome.to))

@@ -1,17 +1,23 @@
 /**
  * The state machine behind the log: committed entries in, config versions and redeemed tokens out. The rules are those of
- * `replicated-config` and `membership/redemptions`; this file knows which entry means what.
+ * `replicated-config` and `membership/redemptions`; this file knows which entry means what. It can say what all of them led to, and
+ * go on from what another one says: a snapshot (`snapshot.ts`).
  */
 import { equalBytes, utf8 } from '../core/bytes.ts'
 import { applyRedeem, decodeRedeem, NO_REDEMPTIONS, type Redeem, type Redemptions } from '../membership/redemptions.ts'
-import type { Entry } from '../raft/types.ts'
+import { decodeMembership } from '../raft/messages.ts'
+import type { Entry, LogPosition, Membership } from '../raft/types.ts'
 import {
+  ANSWERS_MAX,
   applyCommand,
   type ApplyResult,
   type ConfigState,
   initialConfig,
   type ValidateConfig
 } from '../replicated-config/index.ts'
+import { MemberHistory } from './incarnations.ts'
+import type { AnswerMemory } from './requests.ts'
+import { encodeSnapshot, type Snapshot } from './snapshot.ts'
 import type { ReplicaEvent } from './types.ts'
 
 export interface Applied {
@@ -29,6 +35,12 @@ export class StateMachine {
   readonly #validate: ValidateConfig
   #state: ConfigState | undefined
   #redemptions: Redemptions = NO_REDEMPTIONS
+  #index = 0
+  #term = 0
+  /** In force after the newest entry that is applied, and who came before; undefined until founded. */
+  #membership: Membership | undefined
+  #membershipIndex = 0
+  #members: MemberHistory | undefined
 
   /** `initialText` is the canonical JSON of the genesis' config. */
   constructor(initialText: string, validate: ValidateConfig) {
@@ -41,14 +53,67 @@ export class StateMachine {
     return this.#state
   }
 
+  /** How requests ended that are still remembered. */
+  get answers(): AnswerMemory {
+    const { answered } = this.#state ?? {}
+    return {
+      find: (requestId) => answered?.find(requestId)?.result,
+      isWhole: answered === undefined || answered.length < ANSWERS_MAX
+    }
+  }
+
   /** Who has used which join token. */
   get redemptions(): Redemptions {
     return this.#redemptions
   }
 
+  /** Of the newest entry that is applied, or that a snapshot stood for. */
+  get position(): LogPosition {
+    return { index: this.#index, term: this.#term }
+  }
+
+  /** Who votes before the first entry of all. */
+  found(membership: Membership): void {
+    this.#membership = membership
+    this.#members = new MemberHistory(membership)
+  }
+
+  /** All that the entries up to `index` led to, as bytes. Undefined before there is a config to speak of. */
+  save(): Uint8Array | undefined {
+    if (this.#state === undefined || this.#membership === undefined || this.#members === undefined) return undefined
+    return encodeSnapshot({
+      index: this.#index,
+      term: this.#term,
+      membership: this.#membership,
+      membershipIndex: this.#membershipIndex,
+      ...this.#members.remembered(),
+      config: this.#state,
+      redemptions: this.#redemptions
+    })
+  }
+
+  /** Goes on from there, as if it had applied all entries up to it; says what is news for people. */
+  restore(snapshot: Snapshot): readonly ReplicaEvent[] {
+    const before = this.#state?.current.version
+    this.#index = snapshot.index
+    this.#term = snapshot.term
+    this.#membership = snapshot.membership
+    this.#membershipIndex = snapshot.membershipIndex
+    this.#members = new MemberHistory(snapshot.membership)
+    this.#members.restore(snapshot)
+    this.#state = snapshot.config
+    this.#redemptions = snapshot.redemptions
+    return before === snapshot.config.current.version ? [] : [reportOf(snapshot.config)]
+  }
+
   apply(entry: Entry): Applied {
+    this.#index = entry.index
+    this.#term = entry.term
     switch (entry.type) {
       case 'membership':
+        this.#membership = decodeMembership(entry.data)
+        this.#membershipIndex = entry.index
+        this.#members?.committed(this.#membership, entry.index)
         return NOTHING
       case 'noop':
         return entry.data.byteLength > 0 && this.#state === undefined ? this.#initial(entry.data) : NOTHING

@@ -15,6 +15,8 @@ export interface DurableBatch {
     readonly type: number
     readonly data: Uint8Array
   }[]
+  readonly snapshot?: { readonly index: number; readonly term: number; readonly data: Uint8Array }
+  readonly compactTo?: number
 }
 
 export type ReplicaInput =
@@ -61,6 +63,11 @@ export interface ReplicaEffects {
   /** In order; ids rise by one from 1. */
   readonly writes: readonly { readonly id: number; readonly batch: DurableBatch }[]
   readonly sends: readonly ReplicaSend[]
+  /**
+   * Pieces of snapshots and what is said of them, for the stream that consensus does not use: they may be slow, and hold nothing
+   * up. They rest on no write.
+   */
+  readonly bulk: readonly { readonly to: string; readonly frame: Uint8Array }[]
   /** Sign with the node key, answer with `signed`. */
   readonly sign: readonly { readonly term: number; readonly payload: Uint8Array }[]
   readonly outcomes: readonly ClientOutcome[]
@@ -102,6 +109,13 @@ export type ReplicaEvent =
       readonly hash: string
       readonly author: string
       readonly reason: string
+    }
+  /** Of the entries up to `index`: our own state was saved, or somebody's has taken the place of ours. */
+  | {
+      readonly type: 'snapshot'
+      readonly action: 'taken' | 'restored'
+      readonly index: number
+      readonly bytes: number
     }
   | { readonly type: 'member'; readonly peerId: string; readonly role: 'voter' | 'learner' | 'removed' }
   /** A signed address record of a member, learnt from another member. */

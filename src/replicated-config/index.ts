@@ -40,11 +40,12 @@ export {
   InvalidConfigError,
   UnreadableCommandError
 } from './errors.ts'
-export { CONFIG_BYTES_MAX, REASON_LENGTH_MAX } from './limits.ts'
+export { ANSWERS_MAX, CONFIG_BYTES_MAX, REASON_LENGTH_MAX } from './limits.ts'
 export { mergePatch } from './merge-patch.ts'
 export { InvalidSchemaError } from './schema-check.ts'
 export { anyConfig, compileSchema } from './schema.ts'
 export { redactSecrets, secretPointers } from './secrets.ts'
+export { decodeConfigState, encodeConfigState, InvalidConfigStateError } from './snapshot.ts'
 export { applyCommand, initialConfig, judgeCommand, recordAt } from './state.ts'
 export type { Applied, AppliedEntry, Verdict } from './state.ts'
 export type {

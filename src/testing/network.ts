@@ -10,7 +10,7 @@
  */
 import type { Clock, Timer } from '../core/clock.ts'
 import { raceAbort } from '../core/deadline.ts'
-import type { Transport, TransportEvents } from '../transport/port.ts'
+import type { Lane, Transport, TransportEvents } from '../transport/port.ts'
 
 /** Frames that one node holds back for one peer; more are lost, as in a full buffer. */
 const HELD_MAX = 4_096
@@ -137,8 +137,8 @@ class LinkedTransport implements Transport {
     return found
   }
 
-  send(peerId: string, frame: Uint8Array): boolean {
-    return this.#events !== undefined && this.#inner.send(peerId, frame)
+  send(peerId: string, frame: Uint8Array, lane?: Lane): boolean {
+    return this.#events !== undefined && this.#inner.send(peerId, frame, lane)
   }
 
   disconnect(peerId: string, reason: string): Promise<void> {

@@ -5,7 +5,7 @@
  * What it replaces is bytes, encryption and sockets. Each delivery goes through an injected `schedule`, so that a test decides
  * when and in which order links make progress; on one link frames always keep their order, as on a stream.
  *
- * Left out: the identity proof. A node is who it says it is.
+ * Left out: lanes (nothing here could be held up), and the identity proof. A node is who it says it is.
  */
 import { systemClock, type Clock, type Timer } from '../core/clock.ts'
 import { AdmissionBrokenError } from './errors.ts'

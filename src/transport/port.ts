@@ -7,6 +7,12 @@
  */
 import type { Admitted, Refusal } from '../membership/admission.ts'
 
+/**
+ * `prompt`: what cannot wait, in the order in which it was sent. `bulk`: what is large and may be slow, on a stream of its own that
+ * nothing prompt waits behind. Default: `prompt`.
+ */
+export type Lane = 'prompt' | 'bulk'
+
 export interface TransportEvents {
   onSessionOpen(peer: Admitted): void
   onSessionClose(peerId: string, reason: string): void
@@ -35,7 +41,7 @@ export interface Transport {
     options: { readonly signal: AbortSignal }
   ): Promise<{ readonly peerId: string }>
   /** False when there is no session or its buffer is full; the frame is then lost, as on any network. */
-  send(peerId: string, frame: Uint8Array): boolean
+  send(peerId: string, frame: Uint8Array, lane?: Lane): boolean
   /** Cuts the session, if any. */
   disconnect(peerId: string, reason: string): Promise<void>
   stop(): Promise<void>

@@ -21,12 +21,13 @@
  * neither side, and as long as both believe in it nobody dials. This is slow on purpose. Consensus has its own heartbeats; cutting
  * a link because its peer is busy would only make matters worse.
  *
- * Left out: order between frames on different links. Around a change of links they may overtake each other.
+ * Left out: order between frames on different links, or between bulk and the rest. Around a change of links they may overtake each other.
  */
 import { compareText } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { Admitted } from './gate.ts'
 import { FrameKind, type Frame } from './framing.ts'
+import type { Lane } from './port.ts'
 
 /** One admitted connection. None of its methods throws. */
 export interface Link {
@@ -39,7 +40,7 @@ export interface Link {
   /** Grows with everything that arrives, also within a frame. */
   readonly bytesReceived: number
   /** False when the frame was dropped. */
-  send(kind: FrameKind, body: Uint8Array): boolean
+  send(kind: FrameKind, body: Uint8Array, lane?: Lane): boolean
   /** Closes after what was sent; reports through `SessionTable.closed`, at most once and never from within this call. */
   close(reason: string): void
   /** Cuts it now; the same report. */
@@ -161,8 +162,8 @@ export class SessionTable {
     }
   }
 
-  send(peerId: string, body: Uint8Array): boolean {
-    return this.#sessions.get(peerId)?.current.link.send(FrameKind.data, body) ?? false
+  send(peerId: string, body: Uint8Array, lane?: Lane): boolean {
+    return this.#sessions.get(peerId)?.current.link.send(FrameKind.data, body, lane) ?? false
   }
 
   /** The session is closed when this returns; its links follow. */

@@ -11,7 +11,7 @@ import { AdmissionRefusedError, TransportStoppedError } from './errors.ts'
 import type { ExchangeOutcome } from './exchange.ts'
 import type { Frame } from './framing.ts'
 import type { Refusal } from './gate.ts'
-import type { TransportCounters, TransportEvents, TransportLimits } from './port.ts'
+import type { Lane, TransportCounters, TransportEvents, TransportLimits } from './port.ts'
 import { SessionTable, type Link } from './session-table.ts'
 
 export interface TransportCoreInit {
@@ -126,10 +126,10 @@ export class TransportCore {
     this.#table.received(link, frame)
   }
 
-  send(peerId: string, body: Uint8Array): boolean {
+  send(peerId: string, body: Uint8Array, lane?: Lane): boolean {
     const fits = body.byteLength < this.limits.frameBytesMax
     if (!fits) this.report(new RangeError(`a frame of ${body.byteLength} bytes is above the cap`), 'sending a frame')
-    const sent = fits && this.#table.send(peerId, body)
+    const sent = fits && this.#table.send(peerId, body, lane)
     if (sent) {
       this.counters.framesSent += 1
       this.counters.bytesSent += body.byteLength

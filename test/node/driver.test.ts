@@ -63,6 +63,7 @@ function makeDriver({
   const effects = (wanted: Wanted): ReplicaEffects => ({
     writes: [],
     sends: [],
+    bulk: [],
     sign: [],
     outcomes: [],
     events: [],
@@ -81,6 +82,7 @@ function makeDriver({
         return {
           writes: wanted.flatMap((one) => one.writes),
           sends: wanted.flatMap((one) => one.sends),
+          bulk: wanted.flatMap((one) => one.bulk),
           sign: wanted.flatMap((one) => one.sign),
           outcomes: wanted.flatMap((one) => one.outcomes),
           events: wanted.flatMap((one) => one.events),
@@ -96,6 +98,7 @@ function makeDriver({
     },
     clock,
     send: (to, frame) => log.push(`send ${new TextDecoder().decode(frame)} to ${to}`),
+    sendBulk: (to, frame) => log.push(`bulk ${new TextDecoder().decode(frame)} to ${to}`),
     sign,
     onEvent: (event) => {
       log.push(`event ${event.type}`)

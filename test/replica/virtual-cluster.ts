@@ -19,7 +19,8 @@ import {
   type StoredLogEntry,
   VOTE_CELL
 } from '../../src/replica/durable.ts'
-import { type Joiner, type RecordReader, Replica } from '../../src/replica/index.ts'
+import { type Joiner, type RecordReader, Replica, type SnapshotPolicy } from '../../src/replica/index.ts'
+import type { StoredSnapshot } from '../../src/replica/snapshot.ts'
 import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
 import { anyConfig } from '../../src/replicated-config/index.ts'
 import { fakeCrypto, fakeSign, makeClaim } from '../formation/fake-crypto.ts'
@@ -30,7 +31,10 @@ const DOMAIN = sha256(utf8('test domain'))
 interface Disk {
   readonly cells: Map<string, Uint8Array>
   entries: StoredLogEntry[]
+  snapshot: StoredSnapshot | undefined
 }
+
+const emptyDisk = (): Disk => ({ cells: new Map(), entries: [], snapshot: undefined })
 
 interface Life {
   readonly replica: Replica
@@ -67,6 +71,10 @@ export interface ClusterOptions {
   readonly slowDisks?: Readonly<Record<string, number>>
   /** Share of frames that are lost. */
   readonly loss?: number
+  /** Default: as shipped, so that a test without a word about them sees none. */
+  readonly snapshots?: Partial<SnapshotPolicy>
+  /** Of single nodes, beside that. */
+  readonly snapshotsOf?: Readonly<Record<string, Partial<SnapshotPolicy>>>
 }
 
 export class VirtualCluster {
@@ -81,9 +89,20 @@ export class VirtualCluster {
   /** Frames that are lost whatever the options say, on sessions that stay open: a partition that nobody is told of. */
   loses: (from: string, to: string) => boolean = () => false
   now = 0
+  /** Pieces of snapshots that were sent, in bytes. */
+  bulkBytes = 0
 
   constructor(options: ClusterOptions) {
-    this.#options = { delayMs: 1, jitterMs: 1, diskMs: 1, slowDisks: {}, loss: 0, ...options }
+    this.#options = {
+      delayMs: 1,
+      jitterMs: 1,
+      diskMs: 1,
+      slowDisks: {},
+      loss: 0,
+      snapshots: {},
+      snapshotsOf: {},
+      ...options
+    }
     this.random = seededRandom(options.seed)
     for (let seat = 1; seat <= options.size; seat++) this.add(`p${seat}`, seat)
   }
@@ -92,7 +111,7 @@ export class VirtualCluster {
     const node: VirtualNode = {
       claim: makeClaim(peerId, seat, store),
       token: undefined,
-      disk: { cells: new Map(), entries: [] },
+      disk: emptyDisk(),
       boot: 0,
       life: undefined
     }
@@ -103,7 +122,7 @@ export class VirtualCluster {
   /** A machine with a join token. */
   join(peerId: string, token: VirtualToken, store = 1): VirtualNode {
     const claim: Joiner = { incarnation: `${peerId}#${store}`, peerId, seat: undefined, role: token.role }
-    const node: VirtualNode = { claim, token, disk: { cells: new Map(), entries: [] }, boot: 0, life: undefined }
+    const node: VirtualNode = { claim, token, disk: emptyDisk(), boot: 0, life: undefined }
     this.nodes.set(peerId, node)
     return node
   }
@@ -120,10 +139,10 @@ export class VirtualCluster {
   snapshot(name: string): () => void {
     const { disk, boot } = this.nodes.get(name)!
     const cells = new Map(disk.cells)
-    const entries = [...disk.entries]
+    const { entries, snapshot } = disk
     return () => {
       const node = this.nodes.get(name)!
-      this.nodes.set(name, { ...node, disk: { cells: new Map(cells), entries: [...entries] }, boot, life: undefined })
+      this.nodes.set(name, { ...node, disk: { cells: new Map(cells), entries, snapshot }, boot, life: undefined })
     }
   }
 
@@ -153,6 +172,8 @@ export class VirtualCluster {
       formationState: state === undefined ? initialFormationState : decodeFormationState(state, fakeCrypto.readClaim),
       hardState: decodeHardState(disk.cells.get(VOTE_CELL)),
       entries: disk.entries.map(recoverEntry),
+      snapshot: disk.snapshot,
+      snapshots: { ...this.#options.snapshots, ...this.#options.snapshotsOf[name] },
       boots: decodeBoots(disk.cells.get(BOOTS_CELL)),
       crypto: fakeCrypto,
       clusterIdOf: ({ set }) => sha256(encodeCbor(encodeFoundingSet(set))),
@@ -271,6 +292,10 @@ export class VirtualCluster {
       if (after <= life.durable) this.#transmit(name, to, frame)
       else life.waiting.push({ after, to, frame })
     }
+    for (const { to, frame } of effects.bulk) {
+      this.bulkBytes += frame.byteLength
+      this.#transmit(name, to, frame)
+    }
     for (const { term, payload } of effects.sign) {
       const signature = fakeSign(this.nodes.get(name)!.claim as Claim, payload)
       this.at(0.1, () => alive() && this.input(name, { type: 'signed', term, payload, signature }))
@@ -287,10 +312,15 @@ export class VirtualCluster {
     this.input(name, { type: 'tick' })
   }
 
-  #persist(disk: Disk, { cells, entries }: ReplicaEffects['writes'][number]['batch']): void {
+  #persist(disk: Disk, { cells, snapshot, compactTo = 0, entries }: ReplicaEffects['writes'][number]['batch']): void {
     for (const { name, value } of cells ?? []) disk.cells.set(name, value)
-    const first = entries?.[0]
-    if (first !== undefined) disk.entries = [...disk.entries.slice(0, first.index - 1), ...entries!]
+    if (snapshot !== undefined) {
+      const isHeld = disk.entries.some(({ index, term }) => index === snapshot.index && term === snapshot.term)
+      if (!isHeld) disk.entries = []
+      disk.snapshot = snapshot
+    }
+    const from = entries?.[0]?.index ?? Infinity
+    disk.entries = [...disk.entries.filter(({ index }) => index > compactTo && index < from), ...(entries ?? [])]
   }
 
   #transmit(from: string, to: string, frame: Uint8Array): void {

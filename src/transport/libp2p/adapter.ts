@@ -11,6 +11,7 @@ import { TransportStoppedError } from '../errors.ts'
 import type { AdmissionGate } from '../gate.ts'
 import {
   defaultTransportLimits,
+  type Lane,
   type MeasuredTransport,
   type TransportCounters,
   type TransportEvents,
@@ -84,8 +85,8 @@ export class Libp2pTransport implements MeasuredTransport {
     return this.core.dial(target, options.signal)
   }
 
-  send(peerId: string, frame: Uint8Array): boolean {
-    return this.core.send(peerId, frame)
+  send(peerId: string, frame: Uint8Array, lane?: Lane): boolean {
+    return this.core.send(peerId, frame, lane)
   }
 
   async disconnect(peerId: string, reason: string): Promise<void> {

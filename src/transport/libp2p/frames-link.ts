@@ -1,37 +1,32 @@
 /**
- * A link over one libp2p connection: a long-lived stream in each direction for consensus frames.
+ * A link over one libp2p connection: a long-lived stream in each direction for consensus frames, and another for bulk.
  *
- * Each side opens one stream and only writes there; what the other side opened is only read. A new stream per message would cost
- * six times as much, and a datastore write each. Our stream is opened at once, without waiting for identify; frames queue until
- * it is there. A stream that breaks is opened again, a few times; when that does not help the link ends.
+ * Each side opens streams and only writes there; what the other side opened is only read. A new stream per message would cost
+ * six times as much, and a datastore write each. Our first stream is opened at once, without waiting for identify; frames queue until
+ * it is there. When it cannot be kept open the link ends. The second is opened by the first frame that is large and may be slow
+ * (pieces of snapshots), so that no heartbeat queues behind it; without it those frames are lost, and nothing else is.
  *
  * libp2p's listeners must not throw: whatever happens in one is caught and ends the stream or the link.
  */
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
-import type { Timer } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
 import { FrameKind, FrameReader } from '../framing.ts'
 import type { Admitted } from '../gate.ts'
-import { Outbox } from '../outbox.ts'
+import type { Lane } from '../port.ts'
 import type { Link } from '../session-table.ts'
 import type { TransportCore } from '../transport-core.ts'
 import type { AdmissionRecord } from './admissions.ts'
 import { raceAbort, withDeadline } from './deadline.ts'
+import { OutboundStream } from './outbound-stream.ts'
 import { thriftyWindow } from './thrift.ts'
 
 /** Protocol id of the streams that carry consensus frames. */
 export const FRAMES_PROTOCOL = '/quorate/frames/1.0.0'
 
-/** One in each direction, and room for a new one while the end of the old one is on its way. */
-export const FRAMES_STREAMS_MAX = 4
+/** Two in each direction, and room for new ones while the end of the old ones is on its way. */
+export const FRAMES_STREAMS_MAX = 8
 
 const CLOSE_TIMEOUT_MS = 500
-const STREAM_OPEN_TIMEOUT_MS = 5_000
-/** A stream that lived for less than this counts as a failure. */
-const STREAM_SHORT_LIVED_MS = 1_000
-const STREAM_FAILURES_MAX = 3
-const STREAM_RETRY_MS = 20
-
 export interface FramesLinkInit {
   readonly connection: Connection
   readonly record: AdmissionRecord
@@ -48,12 +43,11 @@ export class FramesLink implements Link {
   readonly sequence: number
   readonly dialledByUs: boolean
   readonly #init: FramesLinkInit
-  readonly #outbox: Outbox
-  #outbound: Stream | undefined
+  readonly #outbound: OutboundStream
+  /** For what is large; opened when there is some. */
+  #bulk: OutboundStream | undefined
   readonly #inbound = new Map<Stream, FrameReader>()
   #bytesReceived = 0
-  #streamFailures = 0
-  #retry: Timer | undefined
   #state: 'open' | 'closing' | 'ended' = 'open'
   readonly #ended = Promise.withResolvers<void>()
 
@@ -63,10 +57,7 @@ export class FramesLink implements Link {
     this.instance = init.record.instance
     this.sequence = init.record.sequence
     this.dialledByUs = init.connection.direction === 'outbound'
-    this.#outbox = new Outbox({
-      bytesMax: init.core.limits.sendBufferBytesMax,
-      onWriteError: (error) => this.#outboundBroke(messageOf(error))
-    })
+    this.#outbound = this.#makeOutbound((why) => this.abort(why))
     init.connection.addEventListener('close', this.#onConnectionClose)
   }
 
@@ -79,13 +70,23 @@ export class FramesLink implements Link {
     return this.#bytesReceived
   }
 
-  /** Opens our stream. */
+  /** Opens our first stream. */
   start(): void {
-    if (this.#init.connection.status === 'open') void this.#openStream()
-    else this.abort('the connection closed')
+    this.#outbound.open()
   }
 
-  /** Reads what the peer opened. A second stream replaces the first: the peer opens one at a time. */
+  #makeOutbound(onGivenUp: (why: string) => void): OutboundStream {
+    const { connection, core } = this.#init
+    return new OutboundStream({
+      connection,
+      core,
+      protocol: FRAMES_PROTOCOL,
+      streamsMax: FRAMES_STREAMS_MAX,
+      onGivenUp
+    })
+  }
+
+  /** Reads what the peer opened, whatever it opened it for. */
   accept(stream: Stream): void {
     if (this.#state === 'ended') {
       stream.abort(new Error('the session is closed'))
@@ -118,16 +119,23 @@ export class FramesLink implements Link {
     if (stream.status !== 'open' && stream.readBufferLength === 0) this.#forget(stream)
   }
 
-  send(kind: FrameKind, body: Uint8Array): boolean {
-    return this.#state === 'open' && this.#outbox.push(kind, body)
+  send(kind: FrameKind, body: Uint8Array, lane: Lane = 'prompt'): boolean {
+    if (this.#state !== 'open') return false
+    return (lane === 'prompt' ? this.#outbound : this.#bulkStream()).push(kind, body)
+  }
+
+  #bulkStream(): OutboundStream {
+    // It is not worth the link: after one that could not be kept open the next frame tries anew.
+    if (this.#bulk === undefined || this.#bulk.isGivenUp) this.#bulk = this.#makeOutbound(() => {})
+    return this.#bulk
   }
 
   close(reason: string): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
-    this.#retry?.cancel()
-    this.#outbox.push(FrameKind.bye, new Uint8Array(0))
-    this.#outbox.flush()
+    this.#bulk?.close()
+    this.#outbound.push(FrameKind.bye, new Uint8Array(0))
+    this.#outbound.finish()
     void this.#closeGently(reason)
   }
 
@@ -149,9 +157,9 @@ export class FramesLink implements Link {
     const deadline = withDeadline(core.clock, CLOSE_TIMEOUT_MS)
     try {
       // Our stream may still be opening, with frames that wait for it.
-      await raceAbort(this.#outbox.whenEmpty(), deadline.signal)
+      await raceAbort(this.#outbound.whenEmpty(), deadline.signal)
       if (ownsConnection) await connection.close({ signal: deadline.signal })
-      else await this.#outbound?.close({ signal: deadline.signal })
+      else await this.#outbound.stream?.close({ signal: deadline.signal })
     } catch {
       // It did not end in time: cut it.
     } finally {
@@ -169,14 +177,15 @@ export class FramesLink implements Link {
   }
 
   #streams(): Stream[] {
-    return this.#outbound === undefined ? [...this.#inbound.keys()] : [this.#outbound, ...this.#inbound.keys()]
+    const outbound = [this.#outbound.stream, this.#bulk?.stream].filter((stream) => stream !== undefined)
+    return [...outbound, ...this.#inbound.keys()]
   }
 
   #end(reason: string): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
-    this.#retry?.cancel()
-    this.#outbox.detach()
+    this.#outbound.close()
+    this.#bulk?.close()
     this.#init.connection.removeEventListener('close', this.#onConnectionClose)
     for (const reader of this.#inbound.values()) reader.close()
     if (!this.#init.ownsConnection) for (const stream of this.#streams()) stream.abort(new Error(reason))
@@ -184,61 +193,6 @@ export class FramesLink implements Link {
     this.#init.onEnded(this)
     this.#init.core.linkClosed(this, reason)
     this.#ended.resolve()
-  }
-
-  async #openStream(): Promise<void> {
-    const { connection, core } = this.#init
-    const deadline = withDeadline(core.clock, STREAM_OPEN_TIMEOUT_MS)
-    try {
-      const stream = await connection.newStream(FRAMES_PROTOCOL, {
-        signal: deadline.signal,
-        maxOutboundStreams: FRAMES_STREAMS_MAX
-      })
-      // libp2p resolves with a stream that the peer has reset already when it is over its limit.
-      if (stream.status !== 'open') throw new Error(`the peer answered with a stream that is ${stream.status}`)
-      if (this.#state !== 'ended') this.#use(stream)
-      else stream.abort(new Error('the session is closed'))
-    } catch (error) {
-      if (isUnsupported(error)) this.abort('the peer takes no consensus frames on this connection')
-      else this.#outboundBroke(messageOf(error))
-    } finally {
-      deadline.cancel()
-    }
-  }
-
-  #use(stream: Stream): void {
-    const { clock, limits } = this.#init.core
-    const openedAt = clock.now()
-    this.#outbound = stream
-    stream.maxWriteBufferLength = limits.sendBufferBytesMax + limits.frameBytesMax
-    // Nobody has a reason to write to us here.
-    stream.maxReadBufferLength = 1024
-    stream.addEventListener('drain', () => this.#outbox.drained())
-    stream.addEventListener('close', ({ error }: StreamCloseEvent) => {
-      if (this.#outbound !== stream) return
-      this.#outbound = undefined
-      if (clock.now() - openedAt >= STREAM_SHORT_LIVED_MS) this.#streamFailures = 0
-      this.#outboundBroke(error === undefined ? 'the peer closed its end' : error.message)
-    })
-    this.#outbox.attach({ write: (bytes) => stream.send(bytes) })
-  }
-
-  #outboundBroke(why: string): void {
-    this.#outbox.detach()
-    if (this.#state !== 'open') return
-    const { connection, core } = this.#init
-    // Streams fall before their connection does: its own event tells the reason, in this same turn or the next.
-    this.#streamFailures += 1
-    if (this.#streamFailures > STREAM_FAILURES_MAX) {
-      this.abort(`the stream for frames broke ${this.#streamFailures} times: ${why}`)
-      return
-    }
-    this.#retry?.cancel()
-    this.#retry = core.clock.setTimer(STREAM_RETRY_MS * 2 ** (this.#streamFailures - 1), () => {
-      if (this.#state !== 'open') return
-      if (connection.status === 'open') void this.#openStream()
-      else this.abort('the connection closed')
-    })
   }
 
   #forget(stream: Stream): void {
@@ -254,5 +208,3 @@ export class FramesLink implements Link {
     stream.abort(error instanceof Error ? error : new Error(messageOf(error)))
   }
 }
-
-const isUnsupported = (error: unknown): boolean => error instanceof Error && error.name === 'UnsupportedProtocolError'
