@@ -111,6 +111,18 @@ export const transportConformance: readonly TransportConformanceCase[] = [
     assert.deepEqual(b.log.texts(a.peerId), texts)
   }),
 
+  define('frames in the lane for bulk arrive whole and in order, beside the others', async (harness) => {
+    const { a, b } = await connected(harness)
+    const pieces = Array.from({ length: 20 }, (_, i) => pattern(10_000 + i))
+    for (const piece of pieces) assert.ok(a.transport.send(b.peerId, piece, 'bulk'))
+    await talk(a, b, 'prompt')
+    await b.log.until('all pieces', () => b.log.frames.length === pieces.length + 1)
+    assert.deepEqual(
+      b.log.frames.map(({ frame }) => frame).filter(({ byteLength }) => byteLength >= 10_000),
+      pieces
+    )
+  }),
+
   define('frames that are sent at the very moment of opening arrive, both ways', async (harness) => {
     const { a, b } = await pair(harness)
     a.log.onOpen = (peerId) => assert.ok(a.transport.send(peerId, utf8('from a')))

@@ -130,6 +130,9 @@ export class Recorder {
       case 'alarm':
         this.note(machine, `alarm ${event.code}`, event.detail)
         return
+      case 'snapshot':
+        this.note(machine, `snapshot ${event.action}`, `${event.bytes} bytes for the entries up to ${event.index}`)
+        return
       case 'seat-conflict':
         this.note(machine, 'seat conflict', `two claims on seat ${event.seat}`)
         return

@@ -171,12 +171,13 @@ describe('writes and sends', () => {
       start: {
         events: [{ type: 'writable', term: 1 }],
         outcomes: [{ type: 'done', requestId: 'r', leader: undefined }],
+        bulk: [{ to: 'a', frame: utf8('piece') }],
         sends: [send('a', 'x')],
         writes: [write(1)]
       }
     })
     driver.start()
-    expect(said()).toEqual(['write w1', 'send x to a', 'event writable', 'outcome r'])
+    expect(said()).toEqual(['write w1', 'send x to a', 'bulk piece to a', 'event writable', 'outcome r'])
   })
 
   it('a frame for a session that has ended is dropped, also when the peer is back before the write is durable', async () => {

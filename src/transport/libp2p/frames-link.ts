@@ -27,6 +27,7 @@ export const FRAMES_PROTOCOL = '/quorate/frames/1.0.0'
 export const FRAMES_STREAMS_MAX = 8
 
 const CLOSE_TIMEOUT_MS = 500
+
 export interface FramesLinkInit {
   readonly connection: Connection
   readonly record: AdmissionRecord
