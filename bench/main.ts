@@ -40,7 +40,9 @@ const run = (args: readonly string[]): number | null => spawnSync(process.execPa
 const failed: string[] = []
 for (const part of parts) {
   const more = part === 'steady' && minutes !== undefined ? ['--minutes', minutes] : []
+  const at = performance.now()
   const status = run([...(part === 'core' ? ['--expose-gc'] : []), file(part), ...words, ...more])
+  console.error(`${part}: ${Math.round((performance.now() - at) / 1000)} s`)
   if (status !== 0) failed.push(status === EXIT_BUSY ? `${part} (machine busy)` : part)
 }
 // Results that were put elsewhere are not for the documents.

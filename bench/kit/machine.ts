@@ -74,7 +74,7 @@ export class BusyMeter {
     if (a === undefined || b === undefined) return { others: undefined, ours: undefined }
     const all = ((b.atMs - a.atMs) / 1000) * TICKS * cpus().length
     const ours = (b.ours - a.ours) / all
-    return { ours, others: Math.max(0, (b.busy - a.busy) / all - ours) }
+    return { ours, others: Math.min(1, Math.max(0, (b.busy - a.busy) / all - ours)) }
   }
 }
 

@@ -17,7 +17,10 @@ const PLOTS: Readonly<Record<string, (results: Results) => Content>> = {
   election: ({ series }) => {
     const writable = series.filter((one) => fits(one, { until: 'writable', preset: 'lan' }))
     const sizes = [...new Set(writable.map(({ size }) => size))]
-    const ways = writable.filter(({ size }) => size === sizes[0])
+    const ways = [
+      ...writable.filter(({ size }) => size === sizes[0]),
+      ...series.filter((one) => fits(one, { until: 'writable', preset: 'fast', loss: 'pause' }))
+    ]
     const kills = writable.filter(({ loss }) => loss === 'kill')
     return {
       title: 'Time without a leader: from its loss to the first commit of the next',
@@ -27,29 +30,33 @@ const PLOTS: Readonly<Record<string, (results: Results) => Content>> = {
           `However it is lost, ${String(sizes[0])} nodes`,
           'ms, logarithmic',
           ways,
-          ({ loss }) => LOSS_NAMES[loss as Loss]
+          ({ loss, preset }) => `${LOSS_NAMES[loss as Loss]}${preset === 'lan' ? '' : `, preset ${String(preset)}`}`
         ),
         panel('Killed by SIGKILL', 'ms, logarithmic', kills, ({ size }) => `${String(size)} nodes`)
       ]
     }
   },
-  wan: ({ series }) => ({
-    title: 'Over slow links: from SIGKILL of the leader to the first commit of the next',
-    share: SHARE,
-    panels: [...new Set(series.map(({ size }) => size))].map((size) => {
+  wan: ({ series }) => {
+    const sizes = [...new Set(series.map(({ size }) => Number(size)))]
+    const of = (size: number): Panel => {
       const own = series.filter((one) => fits(one, { size, loss: 'kill', until: 'writable' }))
       const made = panel(
-        `${String(size)} nodes, preset wan`,
+        `${size} nodes, preset wan`,
         'ms, logarithmic',
         own,
         ({ delay }) => `${String(delay)} ms one way`
       )
       return size === 5 ? { ...made, curves: [...made.curves, publishedWan(made.curves.length)] } : made
-    }),
-    footnotes: [
-      'Dashed: Raft dissertation, simulated wide-area network of 30 to 40 ms one way, timeouts of 300 to 600 ms, until elected.'
-    ]
-  }),
+    }
+    const source =
+      'Raft dissertation, simulated network of 30 to 40 ms one way, timeouts of 300 to 600 ms, until elected'
+    return {
+      title: 'Over slow links: from SIGKILL of the leader to the first commit of the next',
+      share: SHARE,
+      panels: sizes.map(of),
+      footnotes: sizes.includes(5) ? [`Dashed: ${source} (Ongaro, CC BY 4.0).`] : []
+    }
+  },
   formation: ({ series }) => {
     const ready = series.filter((one) => fits(one, { until: 'ready' }))
     const of = (title: string, from: string): Panel =>

@@ -90,7 +90,7 @@ export function stepsOf(values: readonly number[]): readonly Point[] {
 export function draw({ title, subtitle, warning, panels, share, footnotes = [] }: Plot): string {
   const width = (WIDTH - 2 * MARGIN - (panels.length - 1) * GAP) / panels.length
   const rows = Math.max(...panels.map(({ curves }) => curves.filter(({ unnamed }) => unnamed !== true).length))
-  const below = HEADER + 24 + AREA + FOOTER + rows * ROW
+  const below = HEADER + 24 + AREA + FOOTER + rows * ROW + (footnotes.length > 0 ? 10 : 0)
   const height = below + 10 + footnotes.length * 17
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escape(title)}">`,
@@ -155,17 +155,19 @@ interface Tick {
   readonly named: boolean
 }
 
-/** Wider than this, only powers of ten are named beside every second line. */
-const DECADES_NAMED = 2.4
+/** In decades: wider than this, only powers of ten are named; narrower than that, there are lines between. */
+const WIDE = 2.4
+const NARROW = 1
 
-/** 1, 2, 5, 10, 20, … */
+/** 1, 2, 5, 10, 20, …, and more of them where the range is narrow. */
 function ticks(low: number, high: number): readonly Tick[] {
+  const decades = Math.log10(high / low)
+  const factors = decades < NARROW ? [1, 1.5, 2, 3, 4, 5, 7] : [1, 2, 5]
   const found: Tick[] = []
-  const wide = Math.log10(high / low) > DECADES_NAMED
   for (let decade = 10 ** Math.floor(Math.log10(low) + 1e-9); decade <= high * 1.001; decade *= 10) {
-    for (const factor of [1, 2, 5]) {
+    for (const factor of factors) {
       const at = Number((decade * factor).toPrecision(3))
-      if (at >= low * 0.999 && at <= high * 1.001) found.push({ at, named: !wide || factor === 1 })
+      if (at >= low * 0.999 && at <= high * 1.001) found.push({ at, named: decades <= WIDE || factor === 1 })
     }
   }
   return found
