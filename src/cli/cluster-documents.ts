@@ -1,5 +1,6 @@
 /** Making a cluster on paper: an issuer key, the genesis that it signs, a token for each seat. Used by `init` and `up --new`. */
 import { lstat } from 'node:fs/promises'
+import type { TimingPreset } from '../config-init/index.ts'
 import { configJudge } from '../node/config-judge.ts'
 import type { Io } from './io.ts'
 import {
@@ -24,7 +25,7 @@ export interface ClusterInit {
   /** Paths of JSON files. */
   readonly config: string | undefined
   readonly schema: string | undefined
-  readonly timing: 'lan' | 'wan' | 'edge'
+  readonly timing: TimingPreset
 }
 
 export interface ClusterDocuments {

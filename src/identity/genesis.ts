@@ -22,7 +22,7 @@ import { peerIdFromPublicKey, publicKeyFromPeerId } from './peer-id.ts'
 import type { Signer } from './signer.ts'
 
 export type GenesisMode = 'seats' | 'roster'
-export type TimingPreset = 'lan' | 'wan' | 'edge'
+export type TimingPreset = 'fast' | 'lan' | 'wan' | 'edge'
 
 /** Largest founding size: every founder must sign, so each one more makes founding slower and more fragile. */
 export const FOUNDING_SIZE_MAX = 9
@@ -36,7 +36,7 @@ const KIND = 'quorate/genesis/v1'
 const NONCE_BYTES = 16
 const PAYLOAD_BYTES_MAX = 59 * 1024
 const NAME_SHAPE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-const TIMINGS: readonly TimingPreset[] = ['lan', 'wan', 'edge']
+const TIMINGS: readonly TimingPreset[] = ['fast', 'lan', 'wan', 'edge']
 
 export interface RosterEntry {
   /** 1 to foundingSize. */
@@ -250,7 +250,7 @@ function genesisProblem(genesis: Genesis): string | undefined {
   if (!Number.isSafeInteger(foundingSize) || foundingSize < 1 || foundingSize > FOUNDING_SIZE_MAX) {
     return `a founding size of ${foundingSize} is not within 1 to ${FOUNDING_SIZE_MAX}`
   }
-  if (!TIMINGS.includes(genesis.timing)) return `timing ${JSON.stringify(genesis.timing)} is not lan, wan or edge`
+  if (!TIMINGS.includes(genesis.timing)) return `timing ${JSON.stringify(genesis.timing)} is not ${TIMINGS.join(', ')}`
   if (!Number.isSafeInteger(generation) || generation < 1)
     return `generation ${generation} is not a whole number from 1`
   if (!Number.isSafeInteger(createdAtMs) || createdAtMs < 0) return `creation time ${createdAtMs} is not in epoch ms`

@@ -6,7 +6,7 @@
  * Stopping is orderly: leadership is handed over while the connections are up, then discovery says goodbye, then sessions,
  * log and lock are let go. A fatal error (a failed disk, a contested seat) skips the courtesies.
  */
-import { type NetworkTiming, resolveTiming, type Timing } from '../config-init/index.ts'
+import { type NetworkTiming, resolveTiming, type Timing, type TimingPreset } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { isTimeout, raceAbort, startDeadline } from '../core/deadline.ts'
@@ -58,7 +58,7 @@ export interface NodeParts {
   /** Where events are dispatched; whoever wants the first of them listens before the node is made. */
   readonly events: EventTarget
   /** Overrides the preset of the genesis. */
-  readonly timing: 'lan' | 'wan' | 'edge' | undefined
+  readonly timing: TimingPreset | undefined
   /** Builds the transport around the gate; called once. */
   readonly createTransport: (gate: AdmissionGate, network: NetworkTiming) => Promise<Transport>
   /** Sources of hints; `addresses` is what may be announced. */

@@ -1,6 +1,7 @@
 /**
  * What a program that embeds Quorate sees: one node, its facts, its events, its requests. `createNode` makes one.
  */
+import type { TimingPreset } from '../config-init/index.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { MemberRole, NodeEventName, NodeListener, ReadyInfo, StageName } from '../observability/events.ts'
 import type { TransportFactory } from '../transport/libp2p/types.ts'
@@ -26,7 +27,7 @@ export interface NodeInit {
   readonly listen?: readonly string[]
   readonly discovery?: DiscoveryInit
   /** Timing preset; overrides the genesis' own. */
-  readonly timing?: 'lan' | 'wan' | 'edge'
+  readonly timing?: TimingPreset
   /** A pino-like logger. Default: silent. */
   readonly logger?: Logger
   /** Gets every event from the first one on, also those before `createNode` resolves. */

@@ -14,12 +14,22 @@ import type { RaftNode } from './node.ts'
 const ROUND_STEPS = 3
 const WIDEN_MAX = 6
 
+/** How long a leader may be silent before it counts as lost. Learners hear fewer heartbeats, and do not measure them. */
+export function patienceMs({
+  settings: { timing, staggered },
+  suspicion,
+  configurations,
+  membership,
+  self
+}: RaftNode): number {
+  if (!staggered) return timing.electionTimeoutMs
+  if (configurations.isVoter(self)) return suspicion.timeoutMs
+  return timing.electionTimeoutMs + (learnersTurns(membership) - 1) * timing.heartbeatMs
+}
+
 /** After the last sign of life of a leader. */
 export function suspectDelayMs(node: RaftNode): number {
-  const { timing, staggered } = node.settings
-  if (!staggered) return classicDelayMs(node)
-  const turns = node.configurations.isVoter(node.self) ? 1 : learnersTurns(node.membership)
-  return timing.electionTimeoutMs + (turns - 1) * timing.heartbeatMs + turnMs(node)
+  return node.settings.staggered ? patienceMs(node) + turnMs(node) : classicDelayMs(node)
 }
 
 /** Without a leader, after the last thing that was worth waiting for. */

@@ -8,7 +8,7 @@
  * Others may lose it a moment later than the one who asks. A pre-vote that was refused only because our leader was alive
  * is therefore *owed*: it is granted as soon as that leader is lost here too, if its round is still being counted.
  */
-import { suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-delay.ts'
+import { patienceMs, suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-delay.ts'
 import { majorityVote } from './quorum.ts'
 import { RaftMessageError, decodeMembership } from './messages.ts'
 import type { Append, PreVote, Transfer } from './messages.ts'
@@ -23,6 +23,8 @@ export class Follower {
   #campaignAt = Infinity
   /** When the leader was last heard. */
   #heardAt = -Infinity
+  /** When the newest heartbeat of this term's leader came. */
+  #heartbeatAt: number | undefined = undefined
   /** Up to here the log is known to be that of this term's leader. Nothing beyond it is ever committed here. */
   #match = 0
   /** What the leader says is committed; may run ahead of what has arrived. */
@@ -69,7 +71,7 @@ export class Follower {
   }
 
   #leaderDeadAt(): number {
-    return this.#heardAt + this.#node.settings.timing.electionTimeoutMs
+    return this.#heardAt + patienceMs(this.#node)
   }
 
   /** The next campaign is a whole round away: something was just tried or granted. */
@@ -99,6 +101,8 @@ export class Follower {
     const node = this.#node
     if (!node.settings.staggered || peer !== node.leader) return
     node.setLeader(undefined)
+    // Should it come back, the time without a connection says nothing about its heartbeats.
+    this.#heartbeatAt = undefined
     if (node.configurations.mayCampaign(node.self)) this.#campaignAt = now + turnMs(node)
     this.#grantOwed()
   }
@@ -118,6 +122,7 @@ export class Follower {
 
   /** From the leader of the current term. */
   hear(from: NodeId, message: LeaderMessage, now: number): void {
+    if (message.type === 'heartbeat') this.#measure(message.term, now)
     this.#contact(now)
     switch (message.type) {
       case 'append':
@@ -137,10 +142,18 @@ export class Follower {
     }
   }
 
+  #measure(term: number, now: number): void {
+    const { configurations, suspicion, self } = this.#node
+    const before = this.#matchTerm === term && configurations.isVoter(self) ? this.#heartbeatAt : undefined
+    if (before !== undefined) suspicion.observe(now - before)
+    this.#heartbeatAt = now
+  }
+
   #contact(now: number): void {
     const node = this.#node
     if (this.#matchTerm !== node.term) {
       this.#matchTerm = node.term
+      this.#heartbeatAt = undefined
       this.#match = 0
       this.#leaderCommit = 0
     }

@@ -32,9 +32,9 @@
  * sends entries before its own disk has them, and counts itself when it has; a candidate asks for votes before its own is
  * durable, and leads only when it is. `candidate.ts` proves that this is safe over a crash, with the two rules it takes.
  *
- * **How a leader is missed.** Silence for an election timeout; or, in `staggered` mode, the end of our own last connection to
- * it, which for a killed process comes within milliseconds. Nobody is deposed on somebody's word: a member grants a pre-vote
- * only if it has itself lost the leader, so one broken link changes nothing. If it loses the leader a moment after it was
+ * **How a leader is missed.** Silence, for as long as the punctuality of its heartbeats makes likely (suspicion.ts), at most for an
+ * election timeout; or, in `staggered` mode, the end of our own last connection to it, which for a killed process comes within
+ * milliseconds. Nobody is deposed on somebody's word: a member grants a pre-vote only if it has itself lost the leader, so one broken link changes nothing. If it loses the leader a moment after it was
  * asked, it grants then. Ranks, handed out with the heartbeats, order the campaigns a step apart; a small random tail that
  * widens with each failed round settles the rest. `classic` mode draws timeouts as the paper does.
  *

@@ -21,6 +21,7 @@ import { Requests } from './requests.ts'
 import { checkRecovered, recoveredBase, resolveSettings } from './settings.ts'
 import type { RaftSettings } from './settings.ts'
 import { install, snapshotted } from './snapshots.ts'
+import { Suspicion } from './suspicion.ts'
 import type { ConsensusView, Entry, EntryType, LogPosition, Membership, NodeId } from './types.ts'
 import type { RaftEffects, RaftInit, RaftInput, RaftStatus, SnapshotMeta } from './types.ts'
 import { statusOf, viewOf } from './view.ts'
@@ -36,6 +37,8 @@ export class RaftNode {
   readonly disk: Durability
   readonly outbox = new Outbox()
   readonly requests = new Requests(this.outbox)
+  /** How long a leader may be silent. */
+  readonly suspicion: Suspicion
   /** Peers with an open connection, by our own evidence. */
   readonly connections = new Set<NodeId>()
   /** Whom this member follows now (itself when it leads). */
@@ -58,6 +61,7 @@ export class RaftNode {
   constructor(init: RaftInit) {
     this.self = init.self
     this.settings = resolveSettings(init)
+    this.suspicion = new Suspicion(this.settings.timing)
     checkRecovered(init)
     this.disk = new Durability(init.hardState)
     const { snapshot } = init

@@ -25,6 +25,8 @@ export class Progress {
   heardAt: number
   /** Our own evidence of a connection; true until a disconnect. */
   connected = true
+  /** When it last answered a heartbeat of this term, while it was connected. */
+  answeredAt: number | undefined = undefined
   /** Smoothed round trip of heartbeats, ms; undefined before the first. */
   roundTripMs: number | undefined = undefined
   /** Newest heartbeat that it has answered. */

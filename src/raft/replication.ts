@@ -100,6 +100,8 @@ export class Replication {
     if (seq === 0 || seq > this.seq) return
     if (this.seq - seq < ROUND_TRIPS_REMEMBERED) peer.roundTrip(now - this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!)
     if (seq > peer.ackedSeq) peer.ackedSeq = seq
+    if (peer.rank === 0 && peer.answeredAt !== undefined) this.#node.suspicion.observe(now - peer.answeredAt)
+    peer.answeredAt = now
     if (seq === peer.heartbeatSeq) this.#repair(peer, match)
   }
 
@@ -235,6 +237,7 @@ export class Replication {
     const peer = this.#progress.get(id)
     if (peer === undefined) return
     peer.connected = false
+    peer.answeredAt = undefined
     peer.probe()
   }
 }

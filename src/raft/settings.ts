@@ -33,9 +33,12 @@ export const DEFAULT_LIMITS: RaftLimits = {
 
 export function resolveSettings(init: RaftInit): RaftSettings {
   const { heartbeatMs, electionTimeoutMs, rankStepMs, jitterMs } = init.timing
-  const timing = { diskStallMs: 4 * electionTimeoutMs, ...init.timing }
+  const timing = { diskStallMs: 4 * electionTimeoutMs, electionTimeoutMinMs: electionTimeoutMs, ...init.timing }
   check(heartbeatMs > 0, 'heartbeatMs is above 0', heartbeatMs)
   check(electionTimeoutMs > heartbeatMs, 'electionTimeoutMs is above heartbeatMs', electionTimeoutMs)
+  const least = timing.electionTimeoutMinMs
+  check(least > heartbeatMs, 'electionTimeoutMinMs is above heartbeatMs', least)
+  check(least <= electionTimeoutMs, 'electionTimeoutMinMs is at most electionTimeoutMs', least)
   check(rankStepMs > 0, 'rankStepMs is above 0', rankStepMs)
   check(jitterMs >= 0, 'jitterMs is not negative', jitterMs)
   check(timing.diskStallMs > 0, 'diskStallMs is above 0', timing.diskStallMs)

@@ -57,8 +57,10 @@ export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
 
 export interface RaftTiming {
   readonly heartbeatMs: number
-  /** A follower that has heard nothing for this long suspects the leader; also the CheckQuorum window. */
+  /** A follower that has heard nothing for this long suspects the leader, at the latest; also the CheckQuorum window. */
   readonly electionTimeoutMs: number
+  /** The least that suspicion adapts down to where heartbeats come on time (suspicion.ts). Default electionTimeoutMs: it does not adapt. */
+  readonly electionTimeoutMinMs?: number
   /** Rank i campaigns i steps after rank 0. Larger than one delay plus one write. */
   readonly rankStepMs: number
   /** Upper bound of the small random addition to every campaign delay. */

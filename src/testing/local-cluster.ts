@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { isTimingPreset, timingPresets } from '../config-init/index.ts'
+import { isTimingPreset, type TimingPreset, timingPresets } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
 import { systemClock } from '../core/clock.ts'
 import { isTimeout, raceAbort, startDeadline } from '../core/deadline.ts'
@@ -25,7 +25,7 @@ export interface LocalClusterInit {
   /** JSON Schema that every config must fit. Default: none. */
   readonly schema?: JsonValue
   /** Default `lan`, the fastest. */
-  readonly timing?: 'lan' | 'wan' | 'edge'
+  readonly timing?: TimingPreset
   /** How long everything is under way between two nodes, one way, in ms. Default 0. */
   readonly delayMs?: number
   /** A new or empty directory, which stays: to look at after a test. Default: a temporary one, removed at the end. */

@@ -4,22 +4,21 @@ import { resolveTiming, timingPresets, timingProblems } from '../../src/config-i
 import type { Timing, TimingPreset } from '../../src/config-init/index.ts'
 import { InvalidOptionError } from '../../src/core/errors.ts'
 
-const names: readonly TimingPreset[] = ['lan', 'wan', 'edge']
+const names: readonly TimingPreset[] = ['fast', 'lan', 'wan', 'edge']
 
 describe('presets', () => {
   it.each(names)('%s keeps every rule', (name) => {
     expect(timingProblems(timingPresets[name])).toEqual([])
   })
 
-  it('grow more patient from lan over wan to edge, number by number', () => {
+  it('grow more patient from fast over lan and wan to edge, number by number', () => {
     const flat = ({ raft, formation, network }: Timing): [string, number][] =>
       [raft, formation, network].flatMap((group, i) =>
         Object.entries(group).map(([k, v]) => [`${i}.${k}`, v as number])
       )
-    const [lan, wan, edge] = names.map((name) => Object.fromEntries(flat(timingPresets[name])))
-    for (const key of Object.keys(lan!)) {
-      expect(wan![key], key).toBeGreaterThan(lan![key]!)
-      expect(edge![key], key).toBeGreaterThan(wan![key]!)
+    const presets = names.map((name) => Object.fromEntries(flat(timingPresets[name])))
+    for (const key of Object.keys(presets[0]!)) {
+      for (let i = 1; i < presets.length; i++) expect(presets[i]![key], key).toBeGreaterThan(presets[i - 1]![key]!)
     }
   })
 })
@@ -43,9 +42,14 @@ describe('resolveTiming', () => {
   })
 
   it.each([
-    [{ raft: { heartbeatMs: 100 } }, /heartbeatMs \(100\) must be less than a third of raft.electionTimeoutMs \(250\)/],
+    [{ raft: { heartbeatMs: 200 } }, /heartbeatMs \(200\) must be less than a third of raft.electionTimeoutMs \(500\)/],
+    [{ raft: { electionTimeoutMinMs: 100 } }, /less than half of raft.electionTimeoutMinMs \(100\)/],
+    [
+      { raft: { electionTimeoutMinMs: 501 } },
+      /electionTimeoutMinMs \(501\) must be at most raft.electionTimeoutMs \(500\)/
+    ],
     [{ raft: { jitterMs: 20 } }, /jitterMs \(20\) must be less than raft.rankStepMs \(20\)/],
-    [{ raft: { rankStepMs: 250 } }, /rankStepMs \(250\) must be less than raft.electionTimeoutMs/],
+    [{ raft: { rankStepMs: 500 } }, /rankStepMs \(500\) must be less than raft.electionTimeoutMs/],
     [{ formation: { campaignTimeoutMs: 250 } }, /formation.rankStepMs \(250\) must be less than/],
     [{ formation: { rankStepMs: 10 } }, /formation.rankStepMs \(10\) must be at least raft.rankStepMs \(20\)/],
     [{ raft: { heartbeatMs: 0 } }, /raft.heartbeatMs must be a number of milliseconds above 0/],

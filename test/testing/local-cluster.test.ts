@@ -118,7 +118,7 @@ describe('a local cluster', () => {
       for (const nodes of [0, 10, 2.5]) {
         await expect(createLocalCluster({ nodes })).rejects.toThrow('1 to 9 founders')
       }
-      await expect(createLocalCluster({ timing: 'fast' as 'lan' })).rejects.toThrow('timing is fast')
+      await expect(createLocalCluster({ timing: 'moon' as 'lan' })).rejects.toThrow('timing is moon')
       await expect(createLocalCluster({ seed: 1 } as object)).rejects.toThrow('unknown option seed')
       await expect(createLocalCluster({ delayMs: Number.NaN })).rejects.toThrow('delayMs is NaN')
     } finally {

@@ -1,5 +1,6 @@
 /** `quorate init`: its options and the rules between them. The work is in run-init.ts, which is loaded when it is due. */
 import { type Command, Option } from 'commander'
+import { type TimingPreset, timingPresets } from '../../config-init/index.ts'
 import { UsageError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'
 import { example, gather, show, wholeNumber } from './shared.ts'
@@ -11,7 +12,7 @@ export interface InitOptions {
   readonly voter?: readonly string[]
   readonly config?: string
   readonly schema?: string
-  readonly timing: 'lan' | 'wan' | 'edge'
+  readonly timing: TimingPreset
   readonly out?: string
   readonly plaintextKey?: true
   readonly passphraseFile?: string
@@ -37,7 +38,7 @@ export function define(command: Command, io: Io): void {
     .option('--voter <peerid>', 'a founder, by seat; mode roster; repeat it', gather)
     .option('--config <file>', 'initial config, JSON (default: {})')
     .option('--schema <file>', 'JSON Schema that every config must satisfy')
-    .addOption(new Option('--timing <preset>', 'timing preset').choices(['lan', 'wan', 'edge']).default('lan'))
+    .addOption(new Option('--timing <preset>', 'timing preset').choices(Object.keys(timingPresets)).default('lan'))
     .option('--out <dir>', 'where the files go (default: a directory with the name of the cluster)')
     .option('--passphrase-file <file>', 'encrypt the issuer key with the passphrase in this file')
     .option('--plaintext-key', 'leave the issuer key unencrypted')

@@ -1,5 +1,6 @@
 /** `quorate up`: its options and the rules between them. The work is in run-up.ts, which is loaded when it is due. */
 import { type Command, Option } from 'commander'
+import { type TimingPreset, timingPresets } from '../../config-init/index.ts'
 import { UsageError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'
 import type { LogLevel } from '../log.ts'
@@ -13,7 +14,7 @@ export interface UpOptions {
   readonly seed?: readonly string[]
   readonly mdns: boolean
   readonly interface?: readonly string[]
-  readonly timing?: 'lan' | 'wan' | 'edge'
+  readonly timing?: TimingPreset
   readonly deadline?: Duration
   readonly stopWithParent?: true
   readonly logLevel: LogLevel
@@ -54,7 +55,7 @@ export function define(command: Command, io: Io): void {
     .option('--seed <address...>', 'where to look for peers: multiaddr or host:port')
     .option('--no-mdns', 'do not look for peers by mDNS')
     .option('--interface <name...>', 'interfaces for mDNS, by name or address (default: all that can multicast)')
-    .addOption(new Option('--timing <preset>', "overrides the genesis' preset").choices(['lan', 'wan', 'edge']))
+    .addOption(new Option('--timing <preset>', "overrides the genesis' preset").choices(Object.keys(timingPresets)))
     .option('--deadline <duration>', 'stop with exit code 4 when not ready by then', durationOption)
     .option('--stop-with-parent', 'stop when standard input closes: the node never outlives the process that holds it')
     .addOption(
