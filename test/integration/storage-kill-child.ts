@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { openDataDir } from '../../src/storage/data-dir.ts'
 import { openWalStorage } from '../../src/storage/wal/wal.ts'
-import { batchOf, killOwner } from './storage-kill-batches.ts'
+import { batchOf, killOwner, lastIndexOf } from './storage-kill-batches.ts'
 
 const dir = await openDataDir(process.argv[2]!)
 const log = await openWalStorage({
@@ -20,7 +20,7 @@ async function writeForEver(next: () => number): Promise<void> {
   }
 }
 
-let number = log.recovered.entries.length
+let number = lastIndexOf(log.recovered)
 const next = (): number => ++number
 // Several at once, so that frames of many batches are cut as well as frames of one.
 await Promise.all(Array.from({ length: 6 }, () => writeForEver(next)))

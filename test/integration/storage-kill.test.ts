@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -12,7 +12,7 @@ import { fromUtf8 } from '../../src/core/bytes.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { openDataDir } from '../../src/storage/data-dir.ts'
 import { openWalStorage } from '../../src/storage/wal/wal.ts'
-import { entryOf, killOwner } from './storage-kill-batches.ts'
+import { entryOf, killOwner, lastIndexOf, snapshotBefore } from './storage-kill-batches.ts'
 
 const child = fileURLToPath(new URL('storage-kill-child.ts', import.meta.url))
 
@@ -45,13 +45,19 @@ test('every acknowledged batch survives SIGKILL, and the lock of the dead proces
       expect(acknowledged).toBeGreaterThan(before)
       const dir = await openDataDir(path)
       const log = await openWalStorage({ directory: dir.pathOf('wal'), owner: killOwner(dir.storeId) })
-      const { entries, cells } = log.recovered
-      expect(entries.length).toBeGreaterThanOrEqual(acknowledged)
+      const { entries, cells, snapshot } = log.recovered
+      const last = lastIndexOf(log.recovered)
+      expect(last).toBeGreaterThanOrEqual(acknowledged)
       entries.forEach((entry, i) => {
-        if (!isSame(entry, entryOf(i + 1))) expect.fail(`entry ${i + 1} is not what was written`)
+        const index = entries[0]!.index + i
+        if (!isSame(entry, entryOf(index))) expect.fail(`entry ${index} is not what was written`)
       })
-      expect(fromUtf8(cells.get('last')!)).toBe(String(entries.length))
-      before = entries.length
+      expect(snapshot).toEqual(snapshotBefore(last))
+      expect(entries[0]!.index).toBeLessThanOrEqual((snapshot?.index ?? 0) + 1)
+      expect(entries.length).toBeLessThan(100)
+      expect(fromUtf8(cells.get('last')!)).toBe(String(last))
+      expect(readdirSync(dir.pathOf('wal')).length).toBeLessThan(8)
+      before = last
       await log.close()
       await dir.close()
     }
