@@ -27,6 +27,8 @@ const STORES_MAX = 4
 /** The same for machines that join: there may be a thousand of them. */
 const JOINER_STORES_MAX = 2
 const LISTEN_PORT = 4001
+/** How often the address of a machine can change in a run. */
+const MOVES_MAX = 6
 
 /** One disk of one machine: what an incarnation shows. */
 export interface Store {
@@ -42,6 +44,8 @@ export interface Actor {
   readonly peerId: string
   readonly address: string
   readonly addressRecord: Uint8Array
+  /** Where a founder may be later, with the record that says so. */
+  readonly moves: readonly { readonly address: string; readonly record: Uint8Array }[]
   readonly stores: readonly Store[]
   /** Synchronous, unlike the shipped signer: the signature is the same, Ed25519 is deterministic. */
   sign(payload: Uint8Array): Uint8Array
@@ -166,11 +170,17 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
   // The last two numbers of the address are the place, in base 250.
   const address = `/ip4/10.0.${Math.floor(place / 250) * 2}.${place % 250}/tcp/${LISTEN_PORT}`
   const key = privateKey(seed)
+  const moves: Actor['moves'][number][] = []
+  for (let move = 1; place <= size && move <= MOVES_MAX; move++) {
+    const at = `/ip4/10.1.${move}.${place}/tcp/${LISTEN_PORT}`
+    moves.push({ address: at, record: await makeAddressRecord(signer, [at], move + 1) })
+  }
   return {
     name: `n${place}`,
     peerId: signer.peerId,
     address,
     addressRecord: await makeAddressRecord(signer, [address], 1),
+    moves,
     stores,
     sign: (payload) => new Uint8Array(sign(null, payload, key))
   }

@@ -31,12 +31,25 @@ export class Door {
 
   /** The dial planner's wish. A path that swallows everything answers nothing; a host without the process refuses at once. */
   dial(from: Process, target: DialTarget): void {
-    const machine = target.addresses.map((address) => this.#world.machineAt(address)).find((one) => one !== undefined)
+    const machine = this.#reachedBy(from, target)
     const n = this.#dials++
     const roundTripUs = 1_200 + Math.floor(this.#world.fate.unit(from.machine.index, n, FATE.dial) * 1_500)
     const deaf = machine === undefined || !machine.hostUp || this.#world.isCut(from.machine, machine)
     const us = deaf ? TIMING.network.dialTimeoutMs * 1_000 : roundTripUs
     this.#world.after(us, () => from.later(() => this.#answerDial(from, target, machine, deaf)))
+  }
+
+  /** A dialer tries all addresses of a peer: the one where that peer answers is what counts, or else what it met first. */
+  #reachedBy(from: Process, { addresses, peerId }: DialTarget): Machine | undefined {
+    let first: Machine | undefined
+    for (const address of addresses) {
+      const machine = this.#world.machineAt(address)
+      if (machine === undefined) continue
+      const isReached = machine.hostUp && !this.#world.isCut(from.machine, machine)
+      if (machine.actor.peerId === peerId && isReached) return machine
+      first ??= machine
+    }
+    return first
   }
 
   #answerDial(from: Process, target: DialTarget, machine: Machine | undefined, deaf: boolean): void {
@@ -54,6 +67,10 @@ export class Door {
     const { peerId } = machine.actor
     if (to === from) {
       from.plan({ type: 'dial-failed', key, code: 'self', refused: true, peerId })
+      return
+    }
+    if (target.peerId !== undefined && target.peerId !== peerId) {
+      from.plan({ type: 'dial-failed', key, code: 'another peer answers there', peerId })
       return
     }
     const known = from.sessions.get(peerId)
@@ -82,7 +99,7 @@ export class Door {
       boot: process.recovery.boot,
       bootNonce: process.bootNonce,
       clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
-      addressRecord: machine.actor.addressRecord,
+      addressRecord: machine.addressRecord,
       wallMs: this.#wallMs(machine),
       agent: AGENT,
       needGenesis: false

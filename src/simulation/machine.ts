@@ -10,7 +10,14 @@ import { createDialPlanner } from '../discovery/dial-planner.ts'
 import type { DialPlan, DialPlanner, DialPlannerInput, DialTarget } from '../discovery/port.ts'
 import { decodeFormationState, initialFormationState } from '../formation/index.ts'
 import { clusterIdOf, encodeCertificate, readCertificate } from '../identity/certificate.ts'
-import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
+import {
+  BOOTS_CELL,
+  decodeBoots,
+  decodeHardState,
+  FORMATION_CELL,
+  recoverEntry,
+  VOTE_CELL
+} from '../replica/durable.ts'
 import { Replica } from '../replica/index.ts'
 import type { ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
 import { anyConfig } from '../replicated-config/index.ts'
@@ -25,19 +32,24 @@ export const TIMING = timingPresets.lan
 /** One Ed25519 signature. */
 const SIGN_US = 60
 
-/** Where a process dies when it dies at a write (FAULTS P1). */
-export type CrashPoint = 'before-sync' | 'after-sync' | 'after-send'
+/** Where a process dies when it dies at a write (FAULTS P1), or its machine does: the write is torn or arrives whole (D1, D3). */
+export type CrashPoint = 'before-sync' | 'after-sync' | 'after-send' | 'power torn' | 'power whole'
 
 export class Machine {
   readonly world: World
   readonly index: number
   readonly name: string
   readonly actor: Actor
-  readonly address: string
+  /** Where it listens now. */
+  address: string
+  addressRecord: Uint8Array
+  /** How often its address has changed. */
+  moves = 0
   storeNumber = 0
   log: SimulatedLog
   /** The founding certificate beside the key: outlives the log. */
   certificate: Uint8Array | undefined
+  certificateAtUs = 0
   process: Process | undefined
   /** The operating system runs and answers for closed ports. */
   hostUp = true
@@ -65,6 +77,7 @@ export class Machine {
     this.name = name
     this.actor = actor
     this.address = address
+    this.addressRecord = actor.addressRecord
     this.clockMs = 1_000 + index * 777
     this.log = this.#emptyLog()
   }
@@ -129,6 +142,8 @@ export class Process {
   readonly sessions = new Map<string, Session>()
   alive = true
   paused = false
+  /** The newest frame that it has sent. */
+  lastFrame: Uint8Array | undefined
   readonly #planner: DialPlanner
   #pendingInputs: (() => void)[] = []
   #durable = 0
@@ -167,6 +182,7 @@ export class Process {
       formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
       hardState: decodeHardState(cells.get(VOTE_CELL)),
       entries: entries.map(recoverEntry),
+      boots: decodeBoots(cells.get(BOOTS_CELL)),
       crypto,
       clusterIdOf: (certificate) => clusterIdOf(certificate, genesis),
       certificateDocument: encodeCertificate,
@@ -242,7 +258,10 @@ export class Process {
   #event(event: ReplicaEvent): void {
     this.world.reported(this, event)
     const { type } = event
-    if (type === 'founded') this.machine.certificate ??= event.certificate
+    if (type === 'founded' && this.machine.certificate === undefined) {
+      this.machine.certificate = event.certificate
+      this.machine.certificateAtUs = this.world.nowUs
+    }
     if (type === 'founded' || type === 'member') this.#wantVoters()
     else if (type === 'unwelcome') this.sessions.get(event.peerId)?.closeBoth()
     else if (type === 'hint') {
@@ -260,6 +279,7 @@ export class Process {
   }
 
   #send(to: string, frame: Uint8Array): void {
+    this.lastFrame = frame
     this.world.oracle.sends(this, to, frame)
     this.sessions.get(to)?.send(this, frame)
   }
@@ -279,6 +299,7 @@ export class Process {
     const { machine, world } = this
     machine.log.write(group.map(({ batch }) => batch))
     if (machine.crashPoint === 'before-sync') return this.#crashAtPoint()
+    if (machine.crashPoint === 'power torn' || machine.crashPoint === 'power whole') return this.die('power')
     const us = Math.ceil(machine.diskUs * (0.5 + world.chance(machine, this.#syncs++)))
     world.after(us, () => this.#synced(group))
   }

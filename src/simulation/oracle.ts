@@ -6,6 +6,7 @@
  * of docs/SIMULATION.md. One that fails stops the run: everything after it would be noise.
  */
 import { messageOf } from '../core/errors.ts'
+import type { Membership } from '../raft/types.ts'
 import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
 import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
 import type { Process } from './machine.ts'
@@ -62,6 +63,12 @@ export class Oracle {
     this.#callers.valuesAreUnique = unique
   }
 
+  /** Configurations that these incarnations may act on, the newest that has committed first; the founders' when there is none. */
+  configurations(incarnations: readonly string[], founding: Membership): readonly Membership[] {
+    const versions = this.#members.inPlay(incarnations, this.committed)
+    return versions.length === 0 ? [founding] : versions
+  }
+
   version(process: Process): number {
     return this.#memory.views.get(process)?.version ?? 0
   }
@@ -89,6 +96,7 @@ export class Oracle {
     const cell = recovery.cells.get(FORMATION_CELL)
     const formation = cell === undefined ? undefined : this.#disks.formation(cell)
     this.#disks.recovered(process, { ...vote, log: [...log], formation })
+    this.#members.recovered(process)
   }
 
   ended(process: Process): void {
@@ -122,6 +130,7 @@ export class Oracle {
   /** A batch has reached the disk. */
   persisted(process: Process, batch: DurableBatch): void {
     this.#disks.persisted(process, batch)
+    if (batch.entries?.[0] !== undefined) this.#members.persisted(process, batch.entries)
   }
 
   sends(process: Process, to: string, frame: Uint8Array): void {

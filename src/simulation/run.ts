@@ -5,6 +5,9 @@
  *
  * The two phases are TigerBeetle's way of stating liveness: while everything may fail, nothing can be demanded but safety.
  */
+import { compareText } from '../core/bytes.ts'
+import type { Membership } from '../raft/types.ts'
+import { namedBy } from '../replica/incarnations.ts'
 import { encodeCommand } from '../replicated-config/index.ts'
 import type { Cast } from './cast.ts'
 import { FaultDriver } from './fault-driver.ts'
@@ -12,6 +15,7 @@ import { drawPlan, type Fault, type FaultId } from './faults.ts'
 import type { Machine, Process } from './machine.ts'
 import { TIMING } from './machine.ts'
 import type { Violation } from './oracle.ts'
+import { isQuorum } from './oracle/members.ts'
 import type { Recorder } from './recorder.ts'
 import { isolated } from './sandbox.ts'
 import { SILENCE_US } from './session.ts'
@@ -94,7 +98,9 @@ class Run {
       ...(few === undefined ? {} : { seedsKnown: few.value })
     })
     this.#world.oracle.valuesAreUnique = true
-    this.#faults = new FaultDriver(this.#world, this.#plan)
+    this.#faults = new FaultDriver(this.#world, this.#plan, {
+      burst: (process, times) => this.#burst(process, times)
+    })
   }
 
   run(): RunResult {
@@ -147,7 +153,7 @@ class Run {
   }
 
   #ask(process: Process, dice: number): void {
-    const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    const requestId = this.#nextId()
     if (dice < 0.35) {
       this.#world.oracle.asksToRead(requestId)
       this.#world.request(process, { type: 'read', requestId })
@@ -156,6 +162,14 @@ class Run {
     const version = this.#world.oracle.version(process)
     const ifVersion = dice < 0.6 && version > 0 ? version : undefined
     this.#set(process, requestId, ifVersion)
+  }
+
+  #burst(process: Process, times: number): void {
+    for (let i = 0; i < times && process.alive; i++) this.#set(process, this.#nextId(), undefined)
+  }
+
+  #nextId(): string {
+    return (++this.#requests).toString(16).padStart(32, '0')
   }
 
   #set(process: Process, requestId: string, ifVersion: number | undefined): void {
@@ -189,7 +203,7 @@ class Run {
     if (!world.run(limitUs, leads)) return this.#stuck('a leader', core)
     const author = core[this.#requests % core.length]!.process
     if (author === undefined || !isUp()) return this.#stuck('every process', core)
-    const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    const requestId = this.#nextId()
     let applied = false
     world.onOutcome = (_process, outcome) => {
       if (outcome.requestId === requestId) applied = true
@@ -213,21 +227,44 @@ class Run {
     return undefined
   }
 
-  /** Voters with their disks, a majority of them at least, one of whom knows that the cluster exists. */
+  /** Members with their disks, enough of them for every configuration that may be in force. */
   #core(): readonly Machine[] | undefined {
     const world = this.#world
     const random = world.random.fork('core')
-    const intact = world.founders.filter(
-      (machine) => machine.refusal === undefined && !machine.distrusted && !this.#faults.lost.has(machine)
+    const sound = world.founders.filter(
+      ({ refusal, distrusted, log }) => refusal === undefined && !distrusted && !log.damaged
     )
-    const holders = intact.filter(({ certificate }) => certificate !== undefined)
-    const size = world.founders.length
-    if (holders.length === 0) return intact.length === size ? intact : undefined
-    if (intact.length * 2 <= size) return undefined
-    const count = random.int(Math.floor(size / 2) + 1, intact.length)
+    const holders = sound.filter(({ certificate }) => certificate !== undefined)
+    if (holders.length === 0) {
+      const intact = sound.filter((machine) => !this.#faults.lost.has(machine))
+      return intact.length === world.founders.length ? intact : undefined
+    }
+    const configurations = this.#configurations(sound)
+    const intact = sound.filter(({ incarnation }) => namedBy(configurations[0]!).includes(incarnation))
+    const isEnough = (machines: readonly Machine[]): boolean => {
+      const ids = new Set(machines.map(({ incarnation }) => incarnation))
+      // Somebody in the core must know that the cluster exists, or it is no core.
+      return (
+        machines.some(({ certificate }) => certificate !== undefined) &&
+        configurations.every((membership) => isQuorum(membership, (id) => ids.has(id)))
+      )
+    }
+    if (!isEnough(intact)) return undefined
+    const count = random.int(1, intact.length)
     const order = intact.map((machine) => ({ machine, key: random.next() })).toSorted((a, b) => a.key - b.key)
-    const chosen = order.slice(0, count).map(({ machine }) => machine)
-    // Somebody in the core must know that the cluster exists, or it is no core.
-    return chosen.some(({ certificate }) => certificate !== undefined) ? chosen : intact
+    const machines = order.map(({ machine }) => machine)
+    for (let size = count; size < machines.length; size++) {
+      if (isEnough(machines.slice(0, size))) return machines.slice(0, size)
+    }
+    return intact
+  }
+
+  #configurations(machines: readonly Machine[]): readonly Membership[] {
+    const voters = this.#world.founders.map(({ actor }) => actor.stores[0]!.self.incarnation).toSorted(compareText)
+    const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+    return this.#world.oracle.configurations(
+      machines.map(({ incarnation }) => incarnation),
+      founding
+    )
   }
 }

@@ -22,6 +22,7 @@ export class Session {
   readonly #world: World
   readonly #a: Side
   readonly #b: Side
+  #vanished = false
 
   constructor(world: World, a: Process, peerOfA: Admitted, b: Process, peerOfB: Admitted) {
     this.#world = world
@@ -59,6 +60,7 @@ export class Session {
   send(from: Process, frame: Uint8Array): void {
     const side = this.#side(from)
     if (!side.open) return
+    if (this.#vanished) return this.#world.lost(from, this.other(from), frame)
     const world = this.#world
     const { network } = world
     const to = this.other(from)
@@ -136,6 +138,13 @@ export class Session {
     const { network } = this.#world
     const heard = spoken && !network.isBlocked(from.machine.index, to.machine.index)
     this.#world.after(heard ? 2_000 : SILENCE_US, () => this.closeAt(to))
+  }
+
+  /** Something on the path has forgotten the connection: it swallows everything until both transports give up (FAULTS N10). */
+  vanish(): void {
+    if (this.#vanished) return
+    this.#vanished = true
+    this.#world.after(SILENCE_US, () => this.closeBoth())
   }
 
   closeBoth(): void {

@@ -54,6 +54,7 @@ export class World {
   #seedsKnown: number
   readonly #joinerSeeds: number | undefined
   readonly #door: Door
+  #isCorrected = false
   /** How often each fault did something, by its id in docs/SIMULATION.md. */
   readonly faults: Record<string, number> = {}
   readonly refusals: Record<string, number> = {}
@@ -177,8 +178,8 @@ export class World {
     if (joiners.includes(machine.actor)) return this.#joinerSeedsOf(machine)
     const seeds: string[] = []
     for (let i = 1; i <= this.#seedsKnown; i++) {
-      const other = actors[(machine.index + i) % actors.length]!
-      if (other !== machine.actor) seeds.push(other.address)
+      const other = this.founders[(machine.index + i) % actors.length]!
+      if (other.actor !== machine.actor) seeds.push(this.#isCorrected ? other.address : other.actor.address)
     }
     return seeds
   }
@@ -194,8 +195,9 @@ export class World {
     return [...drawn]
   }
 
-  /** Every machine is told of all others: the end of FAULTS N14. */
+  /** Every machine is told of all others, where they are now: the end of FAULTS N14 and N15. */
   correctSeeds(): void {
+    this.#isCorrected = true
     this.#seedsKnown = this.cast.actors.length
     for (const machine of this.machines) machine.process?.seed(this.#seedsOf(machine))
   }
@@ -211,14 +213,19 @@ export class World {
   died(process: Process, how: 'kill' | 'disk' | 'power'): void {
     const { machine } = process
     this.recorder?.life(machine, 'down', how)
-    if (how === 'power') this.#tear(machine)
+    if (how === 'power') {
+      machine.hostUp = false
+      this.#tear(machine)
+    }
     for (const session of process.sessions.values()) session.farewell(process, how !== 'power')
     process.sessions.clear()
     this.oracle.ended(process)
   }
 
   #tear(machine: Machine): void {
-    const whole = this.chance(machine, 1) < 0.2
+    const { crashPoint } = machine
+    machine.crashPoint = undefined
+    const whole = crashPoint === 'power whole' || (crashPoint === undefined && this.chance(machine, 1) < 0.2)
     const none = this.chance(machine, 2) < 0.3
     const torn = machine.log.powerCut(
       (sector) => whole || (!none && this.chance(machine, 16 + (sector % 4096)) < 0.5),
@@ -236,6 +243,32 @@ export class World {
     copy.certificate = machine.certificate
     copy.distrusted = machine.distrusted = true
     return copy
+  }
+
+  /** It gets another address, and says so in a record of its own; its connections are gone (FAULTS N15). */
+  moveTo(machine: Machine): void {
+    const move = machine.actor.moves[machine.moves]
+    if (move === undefined) return
+    machine.moves++
+    machine.addressRecord = move.record
+    this.#relocate(machine, move.address)
+  }
+
+  /** They get each other's address, and have not noticed: what they say about themselves is wrong. */
+  swapAddresses(a: Machine, b: Machine): void {
+    const [ofA, ofB] = [a.address, b.address]
+    this.#relocate(a, ofB)
+    this.#relocate(b, ofA)
+  }
+
+  #relocate(machine: Machine, address: string): void {
+    if (this.#byAddress.get(machine.address) === machine) this.#byAddress.delete(machine.address)
+    machine.address = address
+    this.#byAddress.set(address, machine)
+    const { process } = machine
+    if (process === undefined) return
+    for (const session of process.sessions.values()) session.vanish()
+    process.plan({ type: 'self', addresses: [address] })
   }
 
   // ── Who talks to whom ───────────────────────────────────────────────────────────────────────────────────────────────

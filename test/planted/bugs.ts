@@ -150,12 +150,22 @@ export const PLANTED: readonly PlantedBug[] = [
     'id === this.#node.self ? this.#node.log.stable :',
     'id === this.#node.self ? this.#node.log.lastIndex :'
   ),
+  // Alone this changes nothing: a leader tells of no commit that it does not know to be agreed with this very follower.
   bug(
     'a follower commits what it holds, agreed or not',
     'raft',
     'raft/follower.ts',
     'this.#node.commitTo(Math.min(this.#leaderCommit, this.#match))',
-    'this.#node.commitTo(Math.min(this.#leaderCommit, this.#node.log.lastIndex))'
+    'this.#node.commitTo(Math.min(this.#leaderCommit, this.#node.log.lastIndex))',
+    {
+      edits: [
+        {
+          file: 'src/raft/replication.ts',
+          find: 'const commit = Math.min(peer.match, log.commit)',
+          replace: 'const commit = log.commit'
+        }
+      ]
+    }
   ),
   bug(
     'an append is taken wherever it lands',
@@ -164,12 +174,23 @@ export const PLANTED: readonly PlantedBug[] = [
     'if (node.log.termAt(prevIndex) !== prevTerm) {',
     'if (node.log.termAt(prevIndex) === undefined) {'
   ),
+  // Alone this changes nothing: the probe that is accepted holds the first entry that differs, and what follows it is cut.
+  // It does as soon as probes are empty, which is what many implementations send, and rightly.
   bug(
     'what an append does not cover is acknowledged as well',
     'raft',
     'raft/follower.ts',
     'const match = prevIndex + entries.length',
-    'const match = node.log.lastIndex'
+    'const match = node.log.lastIndex',
+    {
+      edits: [
+        {
+          file: 'src/raft/replication.ts',
+          find: 'const append = this.#append(peer.next, false)',
+          replace: "const append = this.#append(peer.next, peer.state === 'probe')"
+        }
+      ]
+    }
   ),
   bug(
     'a confirmed write counts for the entry that replaced it',
@@ -276,12 +297,22 @@ export const PLANTED: readonly PlantedBug[] = [
       ]
     }
   ),
+  // Either half alone is only slower: whoever resends needs no further campaign, and a further campaign asks everybody again.
   bug(
-    'nobody resends what was lost during founding',
+    'what was lost during founding is said once',
     'formation',
     'formation/step.ts',
     'for (const founder of step.core.founders) ask(step, founder)',
-    ''
+    '',
+    {
+      edits: [
+        {
+          file: 'src/formation/pacing.ts',
+          find: 'campaignAt: step.now + settings.campaignTimeoutMs * widening(step.core) + campaignDelayMs(step.core),',
+          replace: 'campaignAt: settings.campaignTimeoutMs < 0 ? step.now + campaignDelayMs(step.core) : undefined,'
+        }
+      ]
+    }
   ),
   // ── Storage and replica ───────────────────────────────────────────────────────────────────────────────────────────
   bug(

@@ -1,40 +1,82 @@
 /**
- * `npm run sim:planted`: is each planted bug found, how soon, by which invariant, and how small does it get? Words on the
- * command line choose bugs by their names, `--seconds 20` searches for less than a minute, `--part 1/2` takes every second bug.
+ * `npm run sim:planted`: is each planted bug found, how soon, by which invariant, and how small does it get? A process for each
+ * bug, as many at once as there are cores. Fails when a bug is missed within `--seconds` of one core, and when more faults than
+ * somebody can think about are left after shrinking.
+ *
+ *     node test/planted/main.ts [--seconds 60] [--workers 2] [--out planted.json] [words of the names…]
  */
+import { fork } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { PLANTED } from './bugs.ts'
+import { PLANTED, type PlantedBug } from './bugs.ts'
 import { search, type Found } from './plant.ts'
+import { table } from './table.ts'
 
 const FAULTS_MAX = 6
+const SEEDS_MAX = 5_000
+/** Virtual seconds of one run: long enough for a chain of faults, short enough for many of them. */
+const RUN_SECONDS = 12
 
-const say = (line: string): boolean => process.stdout.write(`${line}\n`)
+const say = (text: string): boolean => process.stdout.write(`${text}\n`)
 
-function row({ bug, invariant, seeds, seconds, faults, shrinkRuns }: Found): string {
-  const head = `${invariant === undefined ? 'MISSED' : 'found '} ${bug.room.padEnd(18)} ${bug.name}`
-  if (invariant === undefined) return `${head}\n         not in ${seeds} seeds and ${seconds.toFixed(1)} s`
-  const few = faults.length === 0 ? 'no fault at all' : `${faults.length} faults: ${faults.join('; ')}`
-  return `${head}\n         ${invariant} after ${seeds} seeds, ${seconds.toFixed(1)} s with ${shrinkRuns} runs to shrink; ${few}`
+function inChild(bug: PlantedBug, seconds: string): Promise<Found> {
+  const child = fork(fileURLToPath(import.meta.url), ['--seconds', seconds], {
+    env: { ...process.env, PLANTED_BUG: bug.name }
+  })
+  return new Promise((resolve, reject) => {
+    child.once('message', (found) => resolve(found as Found))
+    child.once('exit', (code) => code !== 0 && reject(new Error(`the search for "${bug.name}" ended with ${code}`)))
+  })
 }
 
-const { values, positionals: words } = parseArgs({
-  allowPositionals: true,
-  options: { seconds: { type: 'string', default: '60' }, part: { type: 'string', default: '1/1' } }
-})
-const [part, parts] = values.part.split('/').map(Number) as [number, number]
-const wanted = PLANTED.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word))).filter(
-  (_, i) => i % parts === part - 1
-)
-const missed: string[] = []
-const large: string[] = []
-for (const bug of wanted) {
-  const found = await search(bug, { seedsMax: 3_000, secondsMax: Number(values.seconds), runSeconds: 12 })
-  say(row(found))
-  if (found.invariant === undefined) missed.push(bug.name)
-  else if (found.faults.length > FAULTS_MAX) large.push(bug.name)
+/** All of them, `workers` at a time, in the order of the list. */
+async function searchAll(bugs: readonly PlantedBug[], workers: number, seconds: string): Promise<readonly Found[]> {
+  const found: Found[] = []
+  let next = 0
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < bugs.length; at = next++) {
+      const one = await inChild(bugs[at]!, seconds)
+      found[at] = one
+      const done = found.filter((known) => known !== undefined).length
+      say(`${String(done).padStart(3)}/${bugs.length}  ${one.invariant ?? 'MISSED'}  ${one.bug.name}`)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, work))
+  return found
 }
-say(
-  `\n${wanted.length - missed.length} of ${wanted.length} planted bugs found; ${large.length} with more than ${FAULTS_MAX} faults left`
-)
-if (missed.length > 0) say(`missed: ${missed.join('; ')}`)
-process.exitCode = missed.length + large.length > 0 ? 1 : 0
+
+const isLarge = ({ faults }: Found): boolean => faults.length > FAULTS_MAX
+
+async function main(): Promise<void> {
+  const { values, positionals: words } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string', default: '60' },
+      workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+      out: { type: 'string' }
+    }
+  })
+  const only = process.env['PLANTED_BUG']
+  if (only !== undefined) {
+    const bug = PLANTED.find(({ name }) => name === only)!
+    process.send!(
+      await search(bug, { seedsMax: SEEDS_MAX, secondsMax: Number(values.seconds), runSeconds: RUN_SECONDS })
+    )
+    return
+  }
+  const bugs = PLANTED.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
+  const found = await searchAll(bugs, Number(values.workers), values.seconds)
+  const missed = found.filter(({ invariant }) => invariant === undefined)
+  const large = found.filter(isLarge)
+  say(`\n${table(found)}\n`)
+  say(
+    `${found.length - missed.length} of ${found.length} planted bugs found; ${large.length} with more than ${FAULTS_MAX} faults left`
+  )
+  for (const { bug } of missed) say(`missed: ${bug.name}`)
+  if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(found, undefined, 2)}\n`)
+  process.exitCode = missed.length + large.length > 0 ? 1 : 0
+}
+
+await main()

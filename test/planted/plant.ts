@@ -70,7 +70,7 @@ async function searchWith(simulator: typeof Simulator, bug: PlantedBug, init: Se
     const cast = await simulator.castOf(sizes[seed % sizes.length]!)
     const failing = simulator.run({ cast, seed, seconds: init.runSeconds, ...(only === undefined ? {} : { only }) })
     if (failing.violation === undefined) continue
-    const shrunk = simulator.shrink({ cast, failing, seconds: init.runSeconds, reseeds: 8, runsMax: 250 })
+    const shrunk = simulator.shrink({ cast, failing, seconds: init.runSeconds, reseeds: 8, runsMax: 400 })
     const faults = shrunk.plan.map((fault) => simulator.faultText(fault, (index) => `n${index + 1}`))
     const { invariant } = failing.violation
     return { bug, invariant, seed, seeds: seed, seconds: seconds(), faults, shrinkRuns: shrunk.runs }

@@ -104,7 +104,7 @@ export class DiskOracle {
         if (flagIn(frame, 1)) this.#sendsVote(process, to, numberIn(frame, 0))
         return
       case 'append-accepted':
-        this.#sendsAcknowledgement(process, numberIn(frame, 1))
+        this.#sendsAcknowledgement(process, numberIn(frame, 0), numberIn(frame, 1))
         return
       case undefined:
         if (isFormationFrame(frame)) this.#sendsFormation(process, frame)
@@ -126,9 +126,11 @@ export class DiskOracle {
     if (durable.term <= term) this.#undurable(process, `its vote in term ${term}`)
   }
 
-  #sendsAcknowledgement(process: Process, match: number): void {
+  #sendsAcknowledgement(process: Process, term: number, match: number): void {
     const durable = this.#durableOf(process)
-    if (durable !== undefined && match > durable.log.length) this.#undurable(process, `entries up to ${match}`)
+    if (durable === undefined || match <= durable.log.length) return
+    // What was stored may have been replaced since, by a leader of a later term; whom the answer is for has lost its office.
+    if (term >= (process.replica.consensus()?.term ?? 0)) this.#undurable(process, `entries up to ${match}`)
   }
 
   #undurable(process: Process, what: string): void {

@@ -5,15 +5,46 @@ import type { StoredEntry } from '../../storage/port.ts'
 import type { Process } from '../machine.ts'
 import type { Memory, View } from './memory.ts'
 
+interface Version {
+  readonly index: number
+  readonly membership: Membership
+}
+
 export class MemberOracle {
   readonly #memory: Memory
   /** Pairs of configurations whose quorums are known to meet. */
   readonly #meet = new Set<string>()
   /** Configuration changes in the order of a log, by the log's owner; the first is the founding one. */
-  readonly #history = new Map<View, { readonly index: number; readonly membership: Membership }[]>()
+  readonly #history = new Map<View, Version[]>()
+  /** The same for what disks hold, by incarnation. */
+  readonly #stored = new Map<string, Version[]>()
 
   constructor(memory: Memory) {
     this.#memory = memory
+  }
+
+  recovered(process: Process): void {
+    this.#stored.set(process.machine.incarnation, process.recovery.entries.filter(isMembership).map(versionOf))
+  }
+
+  persisted(process: Process, entries: readonly StoredEntry[]): void {
+    const stored = this.#stored.get(process.machine.incarnation)!
+    while (stored.length > 0 && stored.at(-1)!.index >= entries[0]!.index) stored.pop()
+    for (const entry of entries) if (isMembership(entry)) stored.push(versionOf(entry))
+  }
+
+  /**
+   * Configurations that these incarnations may act on: the newest that has committed, and those after it in their logs. The
+   * newest comes first. Empty: that of founding.
+   */
+  inPlay(incarnations: readonly string[], commit: number): readonly Membership[] {
+    let newest: Version | undefined
+    for (const stored of this.#stored.values()) {
+      const version = stored.findLast(({ index }) => index <= commit)
+      if (version !== undefined && version.index > (newest?.index ?? 0)) newest = version
+    }
+    const later = incarnations.flatMap((id) => this.#stored.get(id)?.filter(({ index }) => index > commit) ?? [])
+    return [...(newest === undefined ? [] : [newest]), ...later].map(({ membership }) => membership)
   }
 
   ended(view: View): void {
@@ -31,26 +62,19 @@ export class MemberOracle {
   }
 
   /** What this life recovered, from the founders on. */
-  #begin(process: Process, view: View): { readonly index: number; readonly membership: Membership }[] {
+  #begin(process: Process, view: View): Version[] {
     const voters = process.replica
       .status()
       .founders.map(({ incarnation }) => incarnation)
       .toSorted()
     const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
     const history = [{ index: 0, membership: founding as Membership }]
-    for (const entry of process.recovery.entries) {
-      if (isMembership(entry)) history.push({ index: entry.index, membership: decodeMembership(entry.data) })
-    }
+    for (const entry of process.recovery.entries) if (isMembership(entry)) history.push(versionOf(entry))
     this.#history.set(view, history)
     return history
   }
 
-  #changed(
-    process: Process,
-    view: View,
-    history: { readonly index: number; readonly membership: Membership }[],
-    entry: StoredEntry
-  ): void {
+  #changed(process: Process, view: View, history: Version[], entry: StoredEntry): void {
     const membership = decodeMembership(entry.data)
     const before = history.at(-1)!
     this.#memory.world.covered('membership', kindOf(before.membership, membership))
@@ -85,7 +109,7 @@ export class MemberOracle {
     const { voters, outgoing } = membership
     if (voters.includes(view.incarnation) || outgoing.includes(view.incarnation)) return
     // A voter may win with the very configuration that drops it, until that has committed (dissertation, section 4.2.2).
-    const history = this.#history.get(view) ?? []
+    const history = this.#history.get(view) ?? this.#begin(process, view)
     if (history.some((one) => one.membership.voters.includes(view.incarnation))) return
     this.#memory.fail('leader-is-voter', process, `it leads term ${term} and was never a voter`)
   }
@@ -93,10 +117,12 @@ export class MemberOracle {
 
 const isMembership = ({ type }: StoredEntry): boolean => entryTypeOf(type) === 'membership'
 
+const versionOf = ({ index, data }: StoredEntry): Version => ({ index, membership: decodeMembership(data) })
+
 const groupsOf = ({ voters, outgoing }: Membership): readonly string[] => [voters.join(), outgoing.join()]
 
-function isQuorum({ voters, outgoing }: Membership, isIn: (id: string) => boolean): boolean {
-  const enough = (group: readonly string[]): boolean => group.filter(isIn).length * 2 > group.length
+export function isQuorum({ voters, outgoing }: Membership, isIn: (id: string) => boolean): boolean {
+  const enough = (group: readonly string[]): boolean => group.filter((id) => isIn(id)).length * 2 > group.length
   return enough(voters) && (outgoing.length === 0 || enough(outgoing))
 }
 

@@ -1,0 +1,72 @@
+/** Input that no correct member would send (FAULTS B rows, P9): nothing may follow from it but a refusal. */
+import { decodeCbor, encodeCbor, type CborValue } from '../../core/cbor.ts'
+import type { Fault } from './kinds.ts'
+import type { Scene } from './scene.ts'
+
+/** Frames that one session may have refused before anybody looks: all of those below are. */
+export class HostileFaults {
+  readonly #scene: Scene
+  #knocks = 0
+
+  constructor(scene: Scene) {
+    this.#scene = scene
+  }
+
+  begin(fault: Fault): void {
+    const [first] = this.#scene.machines(fault)
+    switch (fault.id as string) {
+      case 'B1':
+        return this.#send(fault, () => this.#noise(fault))
+      case 'P9':
+        return this.#send(fault, (sample) => this.#otherVersion(fault, sample))
+      case 'B6':
+        for (let i = 0; i < fault.value; i++) this.#scene.world.knock(first!, this.#knocks++)
+        return
+      default:
+        return
+    }
+  }
+
+  /** From an admitted peer: the codec must refuse every one of them. */
+  #send(fault: Fault, make: (sample: Uint8Array) => Uint8Array): void {
+    const { world } = this.#scene
+    const [from, to] = this.#scene.machines(fault)
+    const process = to!.process
+    if (process === undefined || from === to || !process.sessions.has(from!.actor.peerId)) return
+    const sample = from!.process?.lastFrame
+    if (sample === undefined) return
+    for (let i = 0; i < fault.value; i++) {
+      world.fired(fault.id)
+      process.input({ type: 'frame', from: from!.actor.peerId, frame: make(sample) })
+    }
+  }
+
+  readonly #streams = new Map<Fault, ReturnType<Scene['random']>>()
+
+  #int(fault: Fault, low: number, high: number): number {
+    let stream = this.#streams.get(fault)
+    if (stream === undefined) this.#streams.set(fault, (stream = this.#scene.random(fault)))
+    return stream.int(low, high)
+  }
+
+  #noise(fault: Fault): Uint8Array {
+    return new Uint8Array(this.#int(fault, 0, 120)).map(() => this.#int(fault, 0, 255))
+  }
+
+  /** What a later version might send: an unknown kind, a further field, another scope; and what a broken one does: half of it. */
+  #otherVersion(fault: Fault, sample: Uint8Array): Uint8Array {
+    const [id, generation, kind, body] = decodeCbor(sample) as readonly CborValue[]
+    switch (this.#int(fault, 0, 4)) {
+      case 0:
+        return encodeCbor([id!, generation!, 64 + this.#int(fault, 0, 99), body!])
+      case 1:
+        return encodeCbor([id!, generation!, kind!, body!, this.#int(fault, 0, 9)])
+      case 2:
+        return encodeCbor([id!, (generation as number) + 1, kind!, body!])
+      case 3:
+        return encodeCbor([id!, generation!, kind!, [...(body as readonly CborValue[]), null]])
+      default:
+        return sample.slice(0, this.#int(fault, 0, sample.byteLength - 1))
+    }
+  }
+}

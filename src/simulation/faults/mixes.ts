@@ -1,0 +1,87 @@
+/**
+ * Chains of faults that hang together: the ways in which logs come apart. Each of them happens by chance as well, but one that
+ * needs five steps in a row happens by chance once in thousands of runs. The moment, the length and the machines are drawn.
+ */
+import type { Machine } from '../machine.ts'
+import type { Fault } from './kinds.ts'
+import type { NetworkFaults } from './network.ts'
+import type { Scene } from './scene.ts'
+
+export class Mixes {
+  readonly #scene: Scene
+  readonly #network: NetworkFaults
+
+  constructor(scene: Scene, network: NetworkFaults) {
+    this.#scene = scene
+    this.#network = network
+  }
+
+  begin(fault: Fault): void {
+    const leader = this.#scene.leads()
+    if (leader === undefined) return
+    this.#scene.world.fired(fault.id)
+    if (fault.id === 'M1') this.#usurped(fault, leader)
+    else if (fault.id === 'M2') this.#falling(fault, fault.value)
+    else this.#crawling(fault, leader)
+  }
+
+  /**
+   * A leader is cut off and goes on writing entries that nobody hears, while the others elect another one. When it comes back, its
+   * log has to give way: to a living successor, or (`heir dies`) to the log of whoever is elected next. With a slow disk its own
+   * writes are still under way then; `torn` takes its power at that moment.
+   */
+  #usurped(fault: Fault, old: Machine): void {
+    const cut = { ...fault, nodes: [old.index] }
+    this.#network.activate(cut)
+    if (fault.variant === 'slow disk' || fault.variant === 'torn') old.diskUs = fault.forMs * 1_200
+    if (old.process !== undefined) this.#scene.callers.burst(old.process, fault.value)
+    this.#scene.later(fault.forMs, () => {
+      this.#network.deactivate(cut)
+      const heir = this.#scene.leads()
+      if (fault.variant === 'heir dies' && heir !== undefined && heir !== old) {
+        this.#scene.world.crash(heir)
+        this.#scene.restartLater(heir, 1_500)
+      }
+      if (fault.variant === 'torn') {
+        this.#scene.later(5, () => this.#scene.world.crash(old, 'power'))
+        this.#scene.restartLater(old, 500)
+      }
+      this.#scene.later(fault.forMs, () => (old.diskUs = 300))
+    })
+  }
+
+  /** Each leader in turn reaches one follower with what it writes, and is gone: figure 8 of the paper. */
+  #falling(fault: Fault, rounds: number): void {
+    if (rounds <= 0) return
+    const random = this.#scene.random({ ...fault, atMs: fault.atMs + rounds })
+    const leader = this.#scene.leads()
+    if (leader?.process === undefined) return this.#scene.later(150, () => this.#falling(fault, rounds - 1))
+    const others = this.#scene.world.founders.filter((machine) => machine !== leader)
+    const confidant = others[random.int(0, others.length - 1)]
+    const cut = { ...fault, nodes: [leader.index, ...(confidant === undefined ? [] : [confidant.index])] }
+    this.#network.activate(cut)
+    this.#scene.callers.burst(leader.process, random.int(1, 6))
+    this.#scene.later(random.int(5, 120), () => {
+      this.#network.deactivate(cut)
+      this.#scene.world.crash(leader)
+      this.#scene.restartLater(leader, fault.forMs)
+      this.#scene.later(random.int(60, 900), () => this.#falling(fault, rounds - 1))
+    })
+  }
+
+  /** Elections in which every vote is late, and some writes take longer than anybody waits. */
+  #crawling(fault: Fault, leader: Machine): void {
+    const random = this.#scene.random(fault)
+    const cut = { ...fault, value: random.int(0, 600) }
+    this.#network.activate(cut)
+    const { founders } = this.#scene.world
+    for (const machine of founders)
+      if (random.next() < 0.7) machine.diskUs = fault.value * 1_000 * (0.2 + random.next())
+    this.#scene.world.crash(leader)
+    this.#scene.restartLater(leader, random.int(100, fault.forMs))
+    this.#scene.later(fault.forMs, () => {
+      this.#network.deactivate(cut)
+      for (const machine of founders) machine.diskUs = 300
+    })
+  }
+}
