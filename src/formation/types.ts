@@ -130,8 +130,12 @@ export interface Formation {
   status(): FormationStatus
 }
 
+export const FORMATION_STAGES = ['gathering', 'electing', 'agreeing', 'formed', 'conflict'] as const
+
+export type FormationStage = (typeof FORMATION_STAGES)[number]
+
 export interface FormationStatus {
-  readonly stage: 'gathering' | 'electing' | 'agreeing' | 'formed' | 'conflict'
+  readonly stage: FormationStage
   readonly term: number
   /** By seat. */
   readonly present: readonly Claim[]

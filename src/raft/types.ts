@@ -53,7 +53,9 @@ export interface SnapshotMeta extends LogPosition {
   readonly membershipIndex: number
 }
 
-export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+export const ROLES = ['follower', 'pre-candidate', 'candidate', 'leader'] as const
+
+export type Role = (typeof ROLES)[number]
 
 export interface RaftTiming {
   readonly heartbeatMs: number
@@ -195,16 +197,18 @@ export type Outcome =
   | { readonly type: 'dropped'; readonly ref: number; readonly leader: NodeId | undefined }
   | { readonly type: 'unknown'; readonly ref: number }
 
-export type RefusalCode =
-  | 'not-leader'
-  | 'no-own-term-commit'
-  | 'change-in-progress'
-  | 'would-lose-quorum'
-  | 'not-caught-up'
-  | 'busy'
-  | 'too-large'
-  | 'transfer-failed'
-  | 'invalid-change'
+export const REFUSAL_CODES = [
+  'no-own-term-commit',
+  'change-in-progress',
+  'would-lose-quorum',
+  'not-caught-up',
+  'busy',
+  'too-large',
+  'transfer-failed',
+  'invalid-change'
+] as const
+
+export type RefusalCode = (typeof REFUSAL_CODES)[number]
 
 /** Facts for people, metrics and tests; nothing in the protocol depends on them. */
 export type RaftEvent =

@@ -41,7 +41,14 @@ export type MemberVerdict =
   | { readonly type: 'later' }
   | { readonly type: 'refused'; readonly code: MemberRefusalCode; readonly detail: string }
 
-export type MemberRefusalCode = 'would-lose-quorum' | 'unknown-member' | 'ambiguous-member' | 'invalid-change'
+export const MEMBER_REFUSAL_CODES = [
+  'would-lose-quorum',
+  'unknown-member',
+  'ambiguous-member',
+  'invalid-change'
+] as const
+
+export type MemberRefusalCode = (typeof MEMBER_REFUSAL_CODES)[number]
 
 export function planMembers(operation: MemberOperation, state: MembersInForce): MemberVerdict {
   // What is half decided is nobody's ground to plan on, and no proof that anything is done.

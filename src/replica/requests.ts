@@ -17,8 +17,8 @@ import { decodeRedeem } from '../membership/redemptions.ts'
 import type { ApplyResult } from '../replicated-config/index.ts'
 import { type ForwardedOperation, type Frame, operationProblem } from './frames.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
-import { type MemberOperation, type MembersInForce, planMembers } from './member-changes.ts'
-import type { ClientOutcome, ClientRequest } from './types.ts'
+import { type MemberOperation, type MemberRefusalCode, type MembersInForce, planMembers } from './member-changes.ts'
+import type { ClientOutcome, ClientRequest, RequestCode } from './types.ts'
 
 /** Requests of this node that wait for an outcome. Beyond it callers are told `busy`. */
 export const PENDING_MAX = 4_096
@@ -105,7 +105,7 @@ export class RequestDesk {
 
   accept(request: ClientRequest, now: number): void {
     if (this.#pending.has(request.requestId)) return
-    const refuse = (code: string, detail: string): void =>
+    const refuse = (code: RequestCode, detail: string): void =>
       this.#around.outcome({ type: 'refused', requestId: request.requestId, code, detail })
     const problem = operationProblem(operationOf(request))
     if (problem !== undefined) return refuse('invalid-request', problem)
@@ -467,7 +467,7 @@ export class RequestDesk {
     requestId: Uint8Array,
     status: 'done' | 'retry' | 'refused',
     leader: string | undefined,
-    code: string,
+    code: AnswerCode,
     detail: string,
     index = 0
   ): void {
@@ -480,11 +480,14 @@ type CoreRequest = Extract<RaftInput, { ref: number }>
 /** As in an `answer` frame. */
 interface Answer {
   readonly status: 'done' | 'retry' | 'refused'
-  readonly code: string
+  readonly code: AnswerCode
   readonly detail: string
 }
 
-const refused = (code: string, detail: string): Answer => ({ status: 'refused', code, detail })
+/** Empty: there is nothing to say. */
+type AnswerCode = RequestCode | RefusalCode | MemberRefusalCode | ''
+
+const refused = (code: Exclude<AnswerCode, ''>, detail: string): Answer => ({ status: 'refused', code, detail })
 
 /**
  * Leadership has moved as asked, whether or not the old leader lived to say so. Asking the new one as well would move it on,

@@ -11,17 +11,20 @@ export interface Fenced {
   readonly by: string
 }
 
-export type StandingType =
+export const STANDINGS = [
   /** There is no cluster yet. */
-  | 'unfounded'
-  | 'voter'
-  | 'learner'
+  'unfounded',
+  'voter',
+  'learner',
   /** Admitted, and not taken in yet. */
-  | 'newcomer'
+  'newcomer',
   /** The cluster goes on without this incarnation, for good. */
-  | 'removed'
+  'removed',
   /** Others remember more of this disk than it does itself: they do not count its vote. */
-  | 'barred'
+  'barred'
+] as const
+
+export type StandingType = (typeof STANDINGS)[number]
 
 export interface Standing {
   readonly type: StandingType

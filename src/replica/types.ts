@@ -46,6 +46,45 @@ export type ClientOutcome =
   | { readonly type: 'done'; readonly requestId: string; readonly leader: string | undefined }
   | { readonly type: 'refused'; readonly requestId: string; readonly code: string; readonly detail: string }
 
+/** Why a request was refused or put off, beyond what consensus and the plan of a member change say themselves. */
+export const REQUEST_CODES = [
+  /** It fits into no frame. */
+  'invalid-request',
+  /** As many requests as this node keeps are waiting. */
+  'busy',
+  /** The cluster goes on without the node that asks. */
+  'removed',
+  'not-a-member',
+  /** It came with the token of an observer. */
+  'observer',
+  'invalid-change',
+  'not-leader',
+  'change-in-progress',
+  /** It entered no log. */
+  'dropped',
+  /** It was in the log of a leader that lost its office. */
+  'unknown'
+] as const
+
+export type RequestCode = (typeof REQUEST_CODES)[number]
+
+/** What is worth waking somebody for. */
+export const ALARM_CODES = [
+  'rolled-back',
+  'clone',
+  'disk-lost',
+  'removed',
+  'anomaly',
+  'token-already-used',
+  'rival-cluster',
+  'initial-config-differs',
+  'log-order',
+  /** What a snapshot holds cannot be read, or is not what its name says. */
+  'snapshot-unusable'
+] as const
+
+export type AlarmCode = (typeof ALARM_CODES)[number]
+
 export interface ReplicaSend {
   /** PeerId; the frame was made for its present session and is dropped when that is gone. */
   readonly to: string
@@ -123,4 +162,4 @@ export type ReplicaEvent =
   /** Its session is to be cut: its credential is worth nothing any more. */
   | { readonly type: 'unwelcome'; readonly peerId: string; readonly detail: string }
   | { readonly type: 'frame-refused'; readonly peerId: string; readonly reason: string }
-  | { readonly type: 'alarm'; readonly code: string; readonly detail: string }
+  | { readonly type: 'alarm'; readonly code: AlarmCode; readonly detail: string }

@@ -171,7 +171,8 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
   const address = `/ip4/10.0.${Math.floor(place / 250) * 2}.${place % 250}/tcp/${LISTEN_PORT}`
   const key = privateKey(seed)
   const moves: Actor['moves'][number][] = []
-  for (let move = 1; place <= size && move <= MOVES_MAX; move++) {
+  const movesMax = place <= size ? MOVES_MAX : 0
+  for (let move = 1; move <= movesMax; move++) {
     const at = `/ip4/10.1.${move}.${place}/tcp/${LISTEN_PORT}`
     moves.push({ address: at, record: await makeAddressRecord(signer, [at], move + 1) })
   }

@@ -7,7 +7,7 @@ import type { Scene } from './scene.ts'
 /** Operators and supervisors act at this pace. */
 const SUPERVISOR_MS = 50
 /** Files younger than this may not have reached their directory when the power goes, unless they were synced. */
-const YOUNG_MS = 5_000
+const YOUNG_MS = 30_000
 
 export class MachineFaults {
   readonly #scene: Scene
