@@ -35,6 +35,9 @@ export interface Counts {
   partitions: number
   silences: number
   handOvers: number
+  /** Taken, and taken over from a leader. */
+  snapshots: number
+  restorals: number
 }
 
 export const noCounts = (): Counts => ({
@@ -45,7 +48,9 @@ export const noCounts = (): Counts => ({
   crashes: 0,
   partitions: 0,
   silences: 0,
-  handOvers: 0
+  handOvers: 0,
+  snapshots: 0,
+  restorals: 0
 })
 
 const GIVES_UP_MS = 4_000
@@ -79,7 +84,15 @@ class Callers {
   constructor(init: CallersInit) {
     this.#init = { size: 3, ms: 6_000, ...init }
     const { size, seed } = this.#init
-    this.#cluster = new VirtualCluster({ size, seed, jitterMs: 15, diskMs: 3, loss: seed % 2 === 0 ? 0.05 : 0 })
+    this.#cluster = new VirtualCluster({
+      size,
+      seed,
+      jitterMs: 15,
+      diskMs: 3,
+      loss: seed % 2 === 0 ? 0.05 : 0,
+      // Two histories of three are cut short again and again.
+      snapshots: seed % 3 === 0 ? {} : { entriesMax: 3 + (seed % 7), trailingEntriesMax: 1 + (seed % 3) }
+    })
     this.#random = this.#cluster.random.fork('callers')
     this.#callers = this.#cluster.names.map((name) => ({ name, asked: undefined, nextAt: 0, version: 1 }))
   }
@@ -98,6 +111,8 @@ class Callers {
       for (const caller of this.#callers) this.#listen(caller)
       return cluster.now >= end
     }, this.#init.ms + 1_000)
+    this.#counts.snapshots = cluster.snapshots.taken
+    this.#counts.restorals = cluster.snapshots.restored
     return { events: this.#events, initial: this.#initial, counts: this.#counts }
   }
 

@@ -24,7 +24,12 @@ class Chaos {
   #requests = 0
 
   constructor(seed: number) {
-    this.cluster = new VirtualCluster({ size: FOUNDERS, seed, loss: seed % 2 === 0 ? 0.02 : 0 })
+    this.cluster = new VirtualCluster({
+      size: FOUNDERS,
+      seed,
+      loss: seed % 2 === 0 ? 0.02 : 0,
+      snapshots: seed % 3 === 0 ? {} : { entriesMax: 4 + (seed % 9), trailingEntriesMax: 1 + (seed % 4) }
+    })
     this.random = this.cluster.random.fork('chaos')
     const token = { tokenId: 'ab'.repeat(16), role: 'voter', uses: GUESTS.length } as const
     for (const name of this.cluster.names) this.cluster.start(name)
@@ -192,10 +197,12 @@ describe('members under chaos', () => {
       } catch (error) {
         throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
       }
-      for (const [what, times] of Object.entries(chaos.told)) told[what] = (told[what] ?? 0) + times
+      for (const [what, times] of Object.entries({ ...chaos.told, ...chaos.cluster.snapshots }))
+        told[what] = (told[what] ?? 0) + times
     }
     // A run in which nothing happened would prove nothing.
-    for (const what of ['restart', 'wipe', 'set-back', 'promote', 'demote', 'replace', 'election']) {
+    const expected = ['restart', 'wipe', 'set-back', 'promote', 'demote', 'replace', 'election', 'taken', 'restored']
+    for (const what of expected) {
       expect(told[what], what).toBeGreaterThan(10)
     }
     for (const what of ['alarm disk-lost', 'alarm rolled-back']) expect(told[what], what).toBeGreaterThan(10)

@@ -91,6 +91,7 @@ export class VirtualCluster {
   now = 0
   /** Pieces of snapshots that were sent, in bytes. */
   bulkBytes = 0
+  readonly snapshots = { taken: 0, restored: 0 }
 
   constructor(options: ClusterOptions) {
     this.#options = {
@@ -275,6 +276,7 @@ export class VirtualCluster {
     life.events.push(...effects.events)
     life.outcomes.push(...effects.outcomes)
     for (const event of effects.events) {
+      if (event.type === 'snapshot') this.snapshots[event.action]++
       if (event.type === 'unwelcome') this.at(0, () => alive() && this.disconnect(name, event.peerId))
     }
     for (const { id, batch } of effects.writes) {
