@@ -199,7 +199,7 @@ function describe(
 
 /** With the options of this node that are as good for another one beside it. */
 function upCommand(options: UpOptions, seat: number, file: string, ownAddresses: readonly string[]): string {
-  const { mdns, interface: interfaces = [], listen = [], seed = [], timing } = options
+  const { mdns, interface: interfaces = [], listen = [], seed = [], timing, snapshotEvery } = options
   const seeds = mdns ? seed : [...ownAddresses, ...seed]
   const words = [
     ['--data', `./node-${seat}`, '--token', file],
@@ -208,7 +208,8 @@ function upCommand(options: UpOptions, seat: number, file: string, ownAddresses:
     listen.length > 0 && listen.every((address) => address.endsWith('/tcp/0')) ? ['--listen', ...listen] : [],
     mdns ? [] : ['--no-mdns'],
     seeds.length === 0 ? [] : ['--seed', ...seeds],
-    timing === undefined ? [] : ['--timing', timing]
+    timing === undefined ? [] : ['--timing', timing],
+    snapshotEvery === undefined ? [] : ['--snapshot-every', String(snapshotEvery)]
   ]
   return `quorate up ${words.flat().map(shellWord).join(' ')}`
 }

@@ -122,7 +122,7 @@ async function stopHalfStarted(run: Run): Promise<void> {
 
 async function nodeInit(run: Run): Promise<NodeInit> {
   const { io, options, cluster, output } = run
-  const { mdns, interface: interfaces, listen, timing } = options
+  const { mdns, interface: interfaces, listen, timing, snapshotEvery } = options
   const token = cluster?.ownToken ?? (options.token === undefined ? undefined : await readToken(io, options.token))
   const genesis =
     cluster?.genesis ??
@@ -139,7 +139,8 @@ async function nodeInit(run: Run): Promise<NodeInit> {
     ...(token === undefined ? {} : { token }),
     ...(genesis === undefined ? {} : { genesis: new Uint8Array(genesis) }),
     ...(listen === undefined ? {} : { listen }),
-    ...(timing === undefined ? {} : { timing })
+    ...(timing === undefined ? {} : { timing }),
+    ...(snapshotEvery === undefined ? {} : { snapshots: { entriesMax: snapshotEvery } })
   }
 }
 

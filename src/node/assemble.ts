@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts'
 import { InvalidOptionError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
 import type { LocalKey } from '../identity/signer.ts'
+import { resolveSnapshots } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport, TransportLimits } from '../transport/port.ts'
 import { agent, carefulLogger, silentLogger } from './defaults.ts'
@@ -51,6 +52,7 @@ export async function assembleNode(init: NodeInit, { events, createTransport, ke
     agent,
     events,
     timing,
+    snapshots: resolveSnapshots(init.snapshots),
     createTransport: (gate, network) =>
       createTransport({
         home,
@@ -80,6 +82,7 @@ const OPTIONS: readonly (keyof NodeInit)[] = [
   'listen',
   'discovery',
   'timing',
+  'snapshots',
   'logger',
   'events',
   'transports'

@@ -23,7 +23,7 @@ import {
   type Refusal,
   type RefusalCode
 } from '../membership/admission.ts'
-import { type MemberOperation, type Replica, type ReplicaEvent } from '../replica/index.ts'
+import { type MemberOperation, type Replica, type ReplicaEvent, type SnapshotPolicy } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
@@ -59,6 +59,7 @@ export interface NodeParts {
   readonly events: EventTarget
   /** Overrides the preset of the genesis. */
   readonly timing: TimingPreset | undefined
+  readonly snapshots: SnapshotPolicy
   /** Builds the transport around the gate; called once. */
   readonly createTransport: (gate: AdmissionGate, network: NetworkTiming) => Promise<Transport>
   /** Sources of hints; `addresses` is what may be announced. */
@@ -357,8 +358,8 @@ export class Node implements QuorateNode {
   }
 
   #beginReplica(genesis: VerifiedGenesis): void {
-    const { home, random, clock } = this.#parts
-    this.#replica = prepareReplica(home, genesis, this.#timing, random)
+    const { home, random, clock, snapshots } = this.#parts
+    this.#replica = prepareReplica({ home, genesis, timing: this.#timing, random, snapshots })
     const driver = new Driver({
       replica: this.#replica,
       storage: home.storage,

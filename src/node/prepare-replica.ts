@@ -15,11 +15,19 @@ import {
   recoverEntry,
   VOTE_CELL
 } from '../replica/durable.ts'
-import { type RecordReader, Replica } from '../replica/index.ts'
+import { type RecordReader, Replica, type SnapshotPolicy } from '../replica/index.ts'
 import { configJudge } from './config-judge.ts'
 import type { Home } from './home.ts'
 
-export function prepareReplica(home: Home, genesis: VerifiedGenesis, timing: Timing, random: Random): Replica {
+export interface ReplicaParts {
+  readonly home: Home
+  readonly genesis: VerifiedGenesis
+  readonly timing: Timing
+  readonly random: Random
+  readonly snapshots: SnapshotPolicy
+}
+
+export function prepareReplica({ home, genesis, timing, random, snapshots }: ReplicaParts): Replica {
   const { generation, storage } = home
   const { foundingSize, config } = genesis.genesis
   const crypto = formationCrypto(genesis, generation)
@@ -40,6 +48,7 @@ export function prepareReplica(home: Home, genesis: VerifiedGenesis, timing: Tim
     hardState: decodeHardState(cells.get(VOTE_CELL)),
     entries: entries.map(recoverEntry),
     snapshot,
+    snapshots,
     boots: decodeBoots(cells.get(BOOTS_CELL)),
     crypto,
     clusterIdOf: (certificate) => clusterIdOf(certificate, genesis, generation),

@@ -4,8 +4,10 @@
 import type { TimingPreset } from '../config-init/index.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { MemberRole, NodeEventName, NodeListener, ReadyInfo, StageName } from '../observability/events.ts'
+import type { SnapshotPolicy } from '../replica/index.ts'
 import type { TransportFactory } from '../transport/libp2p/types.ts'
 
+export type { SnapshotPolicy } from '../replica/index.ts'
 export type {
   MemberRole,
   NodeEvent,
@@ -28,6 +30,8 @@ export interface NodeInit {
   readonly discovery?: DiscoveryInit
   /** Timing preset; overrides the genesis' own. */
   readonly timing?: TimingPreset
+  /** When the state is saved and the log before it is cut. The defaults suit a config that people and machines change. */
+  readonly snapshots?: Partial<SnapshotPolicy>
   /** A pino-like logger. Default: silent. */
   readonly logger?: Logger
   /** Gets every event from the first one on, also those before `createNode` resolves. */

@@ -32,7 +32,7 @@ export interface ReplicaInit {
   readonly entries: readonly Entry[]
   /** The newest; the entries begin anywhere up to the one behind it. */
   readonly snapshot?: StoredSnapshot | undefined
-  /** Default: DEFAULT_SNAPSHOTS. */
+  /** See SnapshotPolicy. */
   readonly snapshots?: Partial<SnapshotPolicy> | undefined
   /** Process lives of other members that earlier lives of this one have seen. */
   readonly boots?: readonly RememberedBoot[]

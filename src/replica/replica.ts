@@ -32,7 +32,7 @@ import { reportFormation } from './report-formation.ts'
 import { RequestDesk } from './requests.ts'
 import { Sessions } from './sessions.ts'
 import { decodeSnapshot, type Snapshot, SnapshotError } from './snapshot.ts'
-import { DEFAULT_SNAPSHOTS, type SnapshotPolicy, Snapshots } from './snapshots.ts'
+import { resolveSnapshots, type SnapshotPolicy, Snapshots } from './snapshots.ts'
 import { StateMachine } from './state-machine.ts'
 import type { ReplicaEffects, ReplicaInput, ReplicaSend } from './types.ts'
 
@@ -84,7 +84,7 @@ export class Replica {
     })
     this.#bootsWritten = encodeBoots(init.boots ?? [])
     this.#machine = new StateMachine(init.initialConfigText, init.validateConfig)
-    this.#policy = { ...DEFAULT_SNAPSHOTS, ...init.snapshots }
+    this.#policy = resolveSnapshots(init.snapshots)
     this.#snapshots = new Snapshots({
       policy: this.#policy,
       machine: this.#machine,

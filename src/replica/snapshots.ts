@@ -9,6 +9,7 @@
  * **Sending and receiving.** `snapshot-sender.ts` and `snapshot-receiver.ts`. What has arrived whole is read before consensus hears of
  * it; what cannot be read is refused with an alarm, and changes nothing.
  */
+import { InvalidOptionError } from '../core/errors.ts'
 import { sha256 } from '../core/hash.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Entry, LogPosition, NodeId, RaftInput, SnapshotRequest } from '../raft/types.ts'
@@ -19,23 +20,39 @@ import { type OfferedSnapshot, SnapshotSender } from './snapshot-sender.ts'
 import type { StateMachine } from './state-machine.ts'
 import type { DurableBatch, ReplicaEvent } from './types.ts'
 
-/** How often a snapshot is taken, and what of the log stays behind it. */
+/** How often the state is saved as a snapshot, and what of the log stays behind it. Every number is from 1. */
 export interface SnapshotPolicy {
-  /** Entries applied since the last one. */
+  /** Entries of the log that were applied since the last one. Default 10,000. */
   readonly entriesMax: number
-  /** Bytes of their data. */
+  /** Bytes of their data. Default 32 MiB; not before as many as the last snapshot had. */
   readonly bytesMax: number
-  /** Entries, and bytes of them, that stay in the log for followers that are a little behind. */
+  /** Entries that stay in the log for followers that are a little behind. Default 1,024, at most `entriesMax`. */
   readonly trailingEntriesMax: number
+  /** Bytes of those. Default 8 MiB. */
   readonly trailingBytesMax: number
 }
 
 /** Seldom enough that a cluster whose config changes by hand never takes one, often enough that a restart stays short. */
-export const DEFAULT_SNAPSHOTS: SnapshotPolicy = {
+const DEFAULTS: SnapshotPolicy = {
   entriesMax: 10_000,
   bytesMax: 32 * 1024 * 1024,
   trailingEntriesMax: 1_024,
   trailingBytesMax: 8 * 1024 * 1024
+}
+
+/** With every default filled in. Throws InvalidOptionError. */
+export function resolveSnapshots(given: Partial<SnapshotPolicy> = {}): SnapshotPolicy {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(DEFAULTS, name)) {
+      throw new InvalidOptionError(`snapshots.${name} is unknown; there are ${Object.keys(DEFAULTS).join(', ')}`)
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new InvalidOptionError(`snapshots.${name} is ${value}; it is a whole number from 1`)
+    }
+  }
+  const entriesMax = given.entriesMax ?? DEFAULTS.entriesMax
+  const trailingEntriesMax = Math.min(given.trailingEntriesMax ?? DEFAULTS.trailingEntriesMax, entriesMax)
+  return { ...DEFAULTS, ...given, trailingEntriesMax }
 }
 
 export interface SnapshotSurroundings {

@@ -12,7 +12,7 @@ import { secureBytes } from '../core/random.ts'
 import { createGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
 import { generateLocalKey, type Signer } from '../identity/signer.ts'
 import { createToken, type TokenInit } from '../identity/token.ts'
-import type { CallOptions, ConfigVersion, Logger, QuorateNode } from '../node/types.ts'
+import type { CallOptions, ConfigVersion, Logger, QuorateNode, SnapshotPolicy } from '../node/types.ts'
 import { LocalClusterTimeoutError } from './errors.ts'
 import { LocalNode } from './local-node.ts'
 import { LocalNetwork } from './network.ts'
@@ -30,6 +30,8 @@ export interface LocalClusterInit {
   readonly delayMs?: number
   /** A new or empty directory, which stays: to look at after a test. Default: a temporary one, removed at the end. */
   readonly dataDir?: string
+  /** When nodes save their state and cut their logs. Default: as every node. */
+  readonly snapshots?: Partial<SnapshotPolicy>
   /** What the nodes log, by index. Default: nothing. */
   readonly logger?: (index: number) => Logger
 }
@@ -88,7 +90,7 @@ export interface LocalCluster {
  */
 export async function createLocalCluster(init: LocalClusterInit = {}): Promise<LocalCluster> {
   check(init)
-  const { nodes = 3, config, schema, timing = 'lan', delayMs = 0, logger } = init
+  const { nodes = 3, config, schema, timing = 'lan', delayMs = 0, snapshots, logger } = init
   const issuer = generateLocalKey().signer
   const genesis = await createGenesis(
     {
@@ -102,7 +104,7 @@ export async function createLocalCluster(init: LocalClusterInit = {}): Promise<L
     [issuer]
   )
   const home = await homeFor(init.dataDir)
-  const cluster = new Cluster({ genesis, issuer, delayMs, logger, ...home })
+  const cluster = new Cluster({ genesis, issuer, delayMs, snapshots, logger, ...home })
   try {
     await cluster.found(nodes)
     return cluster
@@ -119,6 +121,7 @@ const OPTIONS: readonly (keyof LocalClusterInit)[] = [
   'timing',
   'delayMs',
   'dataDir',
+  'snapshots',
   'logger'
 ]
 
@@ -169,6 +172,7 @@ interface ClusterInit extends DataHome {
   readonly genesis: VerifiedGenesis
   readonly issuer: Signer
   readonly delayMs: number
+  readonly snapshots: LocalClusterInit['snapshots']
   readonly logger: LocalClusterInit['logger']
 }
 
@@ -400,7 +404,7 @@ class Cluster implements LocalCluster {
   }
 
   async #makePlace(index: number, others: readonly number[], grant: TokenInit['grant']): Promise<LocalNode> {
-    const { genesis, issuer, dataDir, logger } = this.#init
+    const { genesis, issuer, dataDir, snapshots, logger } = this.#init
     const { text } = await createToken(genesis, [issuer], { grant, carryGenesis: true })
     return new LocalNode({
       index,
@@ -408,6 +412,7 @@ class Cluster implements LocalCluster {
       token: new TextDecoder().decode(text.reveal()),
       network: this.#network,
       seeds: others.filter((other) => other !== index).map((other) => this.#network.addressOf(other)),
+      snapshots,
       logger: logger?.(index),
       onEvent: this.#changed
     })

@@ -1,7 +1,7 @@
 /** One place of a local cluster: a directory and a token, and the node that runs there now, if one does. */
 import { createLibp2pTransport } from '../node/create-node.ts'
 import { assembleNode } from '../node/assemble.ts'
-import type { Logger, NodeInit, QuorateNode } from '../node/types.ts'
+import type { Logger, NodeInit, QuorateNode, SnapshotPolicy } from '../node/types.ts'
 import type { LinkedTransport, LocalNetwork } from './network.ts'
 
 export interface LocalNodeInit {
@@ -11,6 +11,7 @@ export interface LocalNodeInit {
   readonly network: LocalNetwork
   /** Addresses of the others. */
   readonly seeds: readonly string[]
+  readonly snapshots: Partial<SnapshotPolicy> | undefined
   readonly logger: Logger | undefined
   /** After every event of the node. */
   readonly onEvent: () => void
@@ -41,7 +42,7 @@ export class LocalNode {
 
   /** Resolves when it listens. */
   async start(): Promise<QuorateNode> {
-    const { index, dataDir, token, network, seeds, logger, onEvent } = this.#init
+    const { index, dataDir, token, network, seeds, snapshots, logger, onEvent } = this.#init
     const { memory } = await import('@libp2p/memory')
     const events = new EventTarget()
     events.addEventListener('*', onEvent)
@@ -52,6 +53,7 @@ export class LocalNode {
       listen: [network.addressOf(index)],
       transports: [memory()],
       discovery: { mdns: false, seeds },
+      ...(snapshots === undefined ? {} : { snapshots }),
       ...(logger === undefined ? {} : { logger })
     }
     const node = await assembleNode(init, {

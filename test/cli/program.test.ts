@@ -56,6 +56,7 @@ describe('usage errors', () => {
     [['up', '--data', 'x', '--token', 'no-such-file'], 'cannot read the token file no-such-file'],
     [['up', '--data', 'x', '--token', 'QTK1.AAAA'], 'looks like a token and does not begin as one'],
     [['up', '--data', 'x', '--token', `"qtk1.${'a'.repeat(300)}`], 'looks like a token and does not begin as one'],
+    [['up', '--data', 'x', '--snapshot-every', '0'], '0'],
     [['up', '--data', 'x', '--timing', 'moon'], 'Allowed choices are fast, lan, wan, edge']
   ])('%j', async (argv, text) => {
     const people = await quorate(argv)
@@ -122,7 +123,9 @@ describe('exit codes', () => {
     'FormationMessageError',
     'FrameError',
     'FramingError',
+    'InvalidConfigStateError',
     'RaftMessageError',
+    'SnapshotError',
     'TransportStoppedError',
     'UnreadableCommandError'
   ])

@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/node/defaults.ts'
 import type { Home } from '../../src/node/home.ts'
 import { Node, type NodeParts } from '../../src/node/node.ts'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { resolveSnapshots } from '../../src/replica/index.ts'
 import { createMemoryDisk, createMemoryStorage, type MemoryDisk, type MemoryStorage } from '../../src/storage/memory.ts'
 import type { StoreOwner } from '../../src/storage/port.ts'
 import { MemoryHub } from '../../src/transport/memory.ts'
@@ -107,6 +108,7 @@ export class MemoryNodes {
     events.addEventListener('*', (event) => seen.push((event as CustomEvent<StampedNodeEvent>).detail))
     const home: Home = { ...homeOf(place, storage, clock, closed), ...options.home }
     const node = new Node({
+      snapshots: resolveSnapshots(),
       home,
       clock,
       random: seededRandom(`${place.name} ${home.boot}`),

@@ -1,7 +1,12 @@
 /** Snapshots in a whole cluster, in virtual time: logs are cut, who was away gets the state, and nobody can tell how anybody came by it. */
 import { describe, expect, it } from 'vitest'
 import { fromHex } from '../../src/core/bytes.ts'
-import type { ClientOutcome, ClientRequest, SnapshotPolicy } from '../../src/replica/index.ts'
+import {
+  type ClientOutcome,
+  type ClientRequest,
+  resolveSnapshots,
+  type SnapshotPolicy
+} from '../../src/replica/index.ts'
 import { RequestDesk } from '../../src/replica/requests.ts'
 import { encodeCommand } from '../../src/replicated-config/index.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
@@ -263,5 +268,21 @@ describe('when a snapshot is taken', () => {
     const byBytes = taken({ entriesMax: 1e9, bytesMax: 4_000 }, 'x'.repeat(1_000))
     expect(byBytes).toBeGreaterThan(2)
     expect(byBytes).toBeLessThan(8)
+  })
+})
+
+describe('the policy', () => {
+  it('has defaults, and never keeps more behind a snapshot than lies between two', () => {
+    expect(resolveSnapshots()).toMatchObject({ entriesMax: 10_000, trailingEntriesMax: 1_024 })
+    expect(resolveSnapshots({ entriesMax: 5 })).toMatchObject({ entriesMax: 5, trailingEntriesMax: 5 })
+    expect(resolveSnapshots({ entriesMax: 5, trailingEntriesMax: 2 }).trailingEntriesMax).toBe(2)
+  })
+
+  it.each([
+    [{ entriesMax: 0 }, 'snapshots.entriesMax is 0'],
+    [{ bytesMax: 1.5 }, 'snapshots.bytesMax is 1.5'],
+    [{ every: 5 }, 'snapshots.every is unknown']
+  ])('refuses %j', (given, message) => {
+    expect(() => resolveSnapshots(given as Partial<SnapshotPolicy>)).toThrow(message)
   })
 })

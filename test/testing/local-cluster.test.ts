@@ -45,6 +45,31 @@ describe('a local cluster', () => {
     await expect(cluster.restart(0)).rejects.toThrow('the cluster is closed')
   })
 
+  it('brings a node that missed what was cut off the logs back by a snapshot, which both keep', async () => {
+    await using cluster = await createLocalCluster({ snapshots: { entriesMax: 6, trailingEntriesMax: 2 } })
+    await cluster.ready(patient)
+    const leader = await cluster.leader(patient)
+    const away = others(cluster.nodes, leader)[0]!
+    const place = cluster.nodes.indexOf(away)
+    await cluster.crash(away)
+    // Versions stay in the state, so it is some megabytes in the end, in many pieces.
+    const filler = 'x'.repeat(150_000)
+    for (let version = 2; version <= 25; version++) {
+      await leader.config.set({ version, filler }, { signal: AbortSignal.timeout(patient.timeoutMs) })
+    }
+    const back = await cluster.restart(place)
+    expect((await cluster.agreed({ ...patient, version: 25 })).value).toEqual({ version: 25, filler })
+    expect(back.config.history().map(({ hash }) => hash)).toEqual(leader.config.history().map(({ hash }) => hash))
+    const saved = async (node: number): Promise<boolean> =>
+      (await readdir(join(cluster.dataDir, `node-${node}`, 'wal'))).some((name) => name.endsWith('.snapshot'))
+    expect(await Promise.all(cluster.nodes.map((_, i) => saved(i)))).toEqual([true, true, true])
+    // It starts from what it was sent, and the others from what they saved.
+    for (const i of [0, 1, 2]) await cluster.crash(i)
+    for (const i of [0, 1, 2]) await cluster.restart(i)
+    await cluster.ready(patient)
+    expect((await cluster.agreed({ ...patient, version: 25 })).value).toEqual({ version: 25, filler })
+  })
+
   it('lets a minority decide nothing, and agrees when the cables are mended', async () => {
     await using cluster = await createLocalCluster({ nodes: 5 })
     await cluster.ready(patient)

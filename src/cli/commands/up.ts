@@ -15,6 +15,7 @@ export interface UpOptions {
   readonly mdns: boolean
   readonly interface?: readonly string[]
   readonly timing?: TimingPreset
+  readonly snapshotEvery?: number
   readonly deadline?: Duration
   readonly stopWithParent?: true
   readonly logLevel: LogLevel
@@ -56,6 +57,11 @@ export function define(command: Command, io: Io): void {
     .option('--no-mdns', 'do not look for peers by mDNS')
     .option('--interface <name...>', 'interfaces for mDNS, by name or address (default: all that can multicast)')
     .addOption(new Option('--timing <preset>', "overrides the genesis' preset").choices(Object.keys(timingPresets)))
+    .option(
+      '--snapshot-every <n>',
+      'save the state and cut the log after so many changes (default: 10000)',
+      wholeNumber(1)
+    )
     .option('--deadline <duration>', 'stop with exit code 4 when not ready by then', durationOption)
     .option('--stop-with-parent', 'stop when standard input closes: the node never outlives the process that holds it')
     .addOption(
