@@ -1,5 +1,5 @@
 /**
- * The segment that is being written: one frame, one write, one sync.
+ * The segment that is being written: one frame, one write, one sync; both in one call where the file can do that.
  *
  * A segment gets its name when its header and its checkpoint are durable. Space is written ahead in steps, so that most
  * syncs need not record a new file size.
@@ -74,7 +74,7 @@ export class SegmentWriter {
   async resume(number: number, tail: Tail): Promise<void> {
     const { directory, fileSystem } = this.#init
     const path = segmentPath(directory, number)
-    const file = await fileSystem.open(path)
+    const file = await fileSystem.open(path, { syncedWrites: true })
     this.#segment = { file, path, number, start: tail.start }
     await file.write(tail.lastFrame, tail.end - tail.lastFrame.byteLength)
     await file.truncate(tail.end)
@@ -96,7 +96,7 @@ export class SegmentWriter {
     image.set(encodeSegmentHeader({ segment: number, sequence: this.#sequence, previous: this.#previous }, owner))
     const frame = image.subarray(segmentHeaderBytes)
     const { check } = encodeFrame(frame, segmentHeaderBytes, this.#nextFrame('checkpoint', body))
-    const file = await fileSystem.create(temporaryPath(path), 0o600)
+    const file = await fileSystem.create(temporaryPath(path), 0o600, { syncedWrites: true })
     const before = this.#segment
     this.#segment = { file, path, number, start: image.byteLength }
     await before?.file.close()
@@ -116,7 +116,7 @@ export class SegmentWriter {
     const image = this.#room(bytes)
     const { check } = encodeFrame(image, this.#position, this.#nextFrame(kind, body))
     await file.write(image, this.#position)
-    await file.sync()
+    if (file.syncsWrites !== true) await file.sync()
     this.#advance(kind, check, bytes)
     return bytes
   }
