@@ -48,7 +48,10 @@ export class Driver {
   #stepping = false
   #scheduled = false
   #stopped = false
+  /** When the replica wants its next tick. */
+  #deadline = Infinity
   #timer: Timer | undefined
+  /** Not after the deadline. */
   #timerAt = Infinity
 
   constructor(init: DriverInit) {
@@ -114,7 +117,7 @@ export class Driver {
 
   /** Due, and not held up: a late tick lets the sockets speak first. */
   #isDue(): boolean {
-    const lateMs = this.#init.clock.now() - this.#timerAt
+    const lateMs = this.#init.clock.now() - this.#deadline
     return lateMs >= 0 && lateMs <= LATE_MS
   }
 
@@ -192,19 +195,27 @@ export class Driver {
     )
   }
 
+  /**
+   * Nearly every message of a leader moves its followers' deadline. So a timer that is set is left alone when the deadline moves
+   * back; when it fires, it looks how long there is still to wait.
+   */
   #arm(deadline: number | undefined): void {
-    const at = deadline ?? Infinity
-    if (this.#stopped || at === this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#timerAt = at
-    if (at === Infinity) return
+    this.#deadline = deadline ?? Infinity
+    if (this.#stopped || this.#deadline >= this.#timerAt) return
     const { clock } = this.#init
-    this.#timer = clock.setTimer(at - clock.now(), () => {
-      this.#timerAt = Infinity
-      if (clock.now() - at > LATE_MS) clock.afterIo(() => this.input({ type: 'tick' }))
-      else this.input({ type: 'tick' })
-    })
+    this.#timer?.cancel()
+    this.#timerAt = this.#deadline
+    this.#timer = clock.setTimer(this.#deadline - clock.now(), () => this.#wake())
+  }
+
+  #wake(): void {
+    const { clock } = this.#init
+    this.#timer = undefined
+    this.#timerAt = Infinity
+    const lateMs = clock.now() - this.#deadline
+    if (lateMs < 0) this.#arm(this.#deadline)
+    else if (lateMs > LATE_MS) clock.afterIo(() => this.input({ type: 'tick' }))
+    else this.input({ type: 'tick' })
   }
 
   #fail(error: unknown): void {

@@ -385,8 +385,31 @@ describe('the timer', () => {
     driver.input({ type: 'cancel', requestId: '1' })
     clock.wakeAt(40)
     expect(steps.map(({ type }) => type)).toEqual(['cancel', 'tick'])
-    deadline = undefined
-    driver.input({ type: 'cancel', requestId: '1' })
+  })
+
+  it('is set once while the deadline moves back, and waits on when it fires before it', () => {
+    let deadline: number | undefined = 100
+    const { clock, driver, steps } = makeDriver({ start: { deadline }, step: () => ({ deadline }) })
+    driver.start()
+    const [timer] = clock.timers
+    for (deadline = 110; deadline <= 200; deadline += 10) driver.input({ type: 'session-close', peerId: 'a' })
+    expect([...clock.timers]).toEqual([timer])
+    steps.length = 0
+    deadline = 200
+    clock.wakeAt(100)
+    expect(steps).toEqual([])
+    expect([...clock.timers].map(({ at }) => at)).toEqual([200])
+    clock.wakeAt(200)
+    expect(steps.map(({ type }) => type)).toEqual(['tick'])
+  })
+
+  it('ticks no more when there is no deadline any more', () => {
+    const { clock, driver, steps } = makeDriver({ start: { deadline: 100 } })
+    driver.start()
+    driver.input({ type: 'session-close', peerId: 'a' })
+    steps.length = 0
+    clock.wakeAt(100)
+    expect(steps).toEqual([])
     expect(clock.timers.size).toBe(0)
   })
 
