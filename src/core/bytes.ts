@@ -4,6 +4,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text)
 
+/** How many bytes `utf8` would give. */
+export const utf8Length = (text: string): number => Buffer.byteLength(text)
+
 /** Throws a TypeError on invalid UTF-8. */
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes)
 

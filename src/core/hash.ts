@@ -1,5 +1,5 @@
 /** The one hash. */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 /** SHA-256 of what comes in pieces. */
 export interface Hashing {
@@ -18,7 +18,10 @@ export function startSha256(): Hashing {
 
 /** SHA-256 (FIPS 180-4) of the parts, one after the other. The only hash that names anything in Quorate. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return new Uint8Array(hash.digest())
+  const [only] = parts
+  // One call for one piece: half the cost of an object that is fed and asked.
+  if (only !== undefined && parts.length === 1) return new Uint8Array(hash('sha256', only, 'buffer'))
+  const all = createHash('sha256')
+  for (const part of parts) all.update(part)
+  return new Uint8Array(all.digest())
 }

@@ -19,6 +19,20 @@ export function secureBytes(length: number): Uint8Array<ArrayBuffer> {
   return randomFillSync(new Uint8Array(length))
 }
 
+const SUPPLY_BYTES = 4_096
+let supply: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+
+/**
+ * As good as `secureBytes`, and cheaper for a few bytes: they come out of a supply that is drawn at once. For ids, which are no
+ * secrets; a key must not lie in memory beside its successors.
+ */
+export function idBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (supply.byteLength < length) supply = secureBytes(Math.max(SUPPLY_BYTES, length))
+  const bytes = supply.slice(0, length)
+  supply = supply.subarray(length)
+  return bytes
+}
+
 export const seededRandom = (seed: number | string): Random => stream(String(seed))
 
 export const systemRandom = (): Random => stream(Buffer.from(secureBytes(16)).toString('hex'))

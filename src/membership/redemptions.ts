@@ -51,6 +51,8 @@ export function encodeRedeem({ tokenId, peerId, role, uses }: Redeem): Uint8Arra
 
 /** Never throws. `undefined`: another kind of command; `malformed`: ours, and not to be read. */
 export function decodeRedeem(bytes: Uint8Array): Redeem | 'malformed' | undefined {
+  // Key 0 comes first in a deterministic map, so most commands are known for another kind without being read.
+  if (bytes[1] !== KIND || bytes[2] !== KIND_REDEEM) return undefined
   const map = readMap(bytes)
   if (map?.get(KIND) !== KIND_REDEEM) return undefined
   const tokenId = map.get(TOKEN_ID)

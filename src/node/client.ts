@@ -1,10 +1,10 @@
 /** What programs ask of a node, as requests to the replica and their outcomes as values and errors. */
-import { toHex, utf8 } from '../core/bytes.ts'
+import { toHex, utf8Length } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { invariant } from '../core/invariant.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
-import { secureBytes } from '../core/random.ts'
+import { idBytes } from '../core/random.ts'
 import type { MemberOperation } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest } from '../replica/types.ts'
 import {
@@ -38,7 +38,7 @@ const WORDS = {
   replace: 'the replacement'
 } as const
 
-const newRequestId = (): string => toHex(secureBytes(16))
+const newRequestId = (): string => toHex(idBytes(16))
 
 export class Client {
   readonly #init: ClientInit
@@ -91,7 +91,7 @@ export class Client {
     { ifVersion, reason = '', signal }: CallOptions & { readonly ifVersion?: number; readonly reason?: string }
   ): Promise<ConfigVersion> {
     const text = canonicalJson(value)
-    const bytes = utf8(text).byteLength
+    const bytes = utf8Length(text)
     // The state machine would say so as well, if the log and the way there were wide enough.
     if (bytes > CONFIG_BYTES_MAX) throw new ConfigTooLargeError(bytes)
     const requestId = newRequestId()

@@ -1,5 +1,5 @@
 /** The state machine: `applyCommand(state, entry)` is deterministic and total, and never changes the state that it is given. */
-import { utf8 } from '../core/bytes.ts'
+import { utf8Length } from '../core/bytes.ts'
 import { canonicalJson, NotJsonError } from '../core/json.ts'
 import type { JsonValue } from '../core/json.ts'
 import { chainHash, configDigest, NO_HASH } from './chain.ts'
@@ -87,7 +87,7 @@ export const recordAt = (state: ConfigState, version: number): ConfigRecord | un
   state.history.find((record) => record.version === version)
 
 function readText(text: string): Exclude<Verdict, { type: 'conflict' | 'malformed' }> {
-  const bytes = utf8(text).byteLength
+  const bytes = utf8Length(text)
   if (bytes > CONFIG_BYTES_MAX) return { type: 'too-large', bytes, bytesMax: CONFIG_BYTES_MAX }
   try {
     const value = JSON.parse(text) as JsonValue

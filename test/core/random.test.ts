@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Random } from '../../src/core/random.ts'
-import { secureBytes, seededRandom, systemRandom } from '../../src/core/random.ts'
+import { idBytes, secureBytes, seededRandom, systemRandom } from '../../src/core/random.ts'
 
 const take = (random: Random, count: number): number[] => Array.from({ length: count }, () => random.next())
 
@@ -101,4 +101,17 @@ it('system streams and secure bytes differ from call to call', () => {
   expect(take(systemRandom(), 4)).not.toEqual(take(systemRandom(), 4))
   expect(secureBytes(16)).toHaveLength(16)
   expect(secureBytes(16)).not.toEqual(secureBytes(16))
+})
+
+it('ids from the supply have their length, and none comes twice', () => {
+  const seen = new Set<string>()
+  for (let i = 0; i < 2_000; i++) {
+    const bytes = idBytes(16)
+    expect(bytes.byteLength).toBe(16)
+    // Its own memory: whoever writes into it changes no other id.
+    expect(bytes.buffer.byteLength).toBe(16)
+    seen.add(Buffer.from(bytes).toString('hex'))
+  }
+  expect(seen.size).toBe(2_000)
+  expect(idBytes(10_000).byteLength).toBe(10_000)
 })
