@@ -1,7 +1,8 @@
 /** What is saved on the way of a frame, and that objects of another shape are left alone. */
 import type { MessageStream, Stream } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
-import { gatherWrites, quietLengths, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
+import { TypedEventEmitter } from 'main-event'
+import { gatherWrites, quietLengths, spareEvents, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
 
 describe('gatherWrites', () => {
   it('hands on one piece for whatever was sent in one call', () => {
@@ -35,6 +36,28 @@ describe('quietLengths', () => {
       quietLengths(stream as unknown as MessageStream)
       expect(stream).toEqual(before)
     }
+  })
+})
+
+describe('spareEvents', () => {
+  it('tells whoever listens, and makes no event for nobody', () => {
+    const stream = new TypedEventEmitter<{ idle: CustomEvent<string>; drain: Event }>()
+    const dispatched: string[] = []
+    const dispatch = stream.dispatchEvent.bind(stream)
+    stream.dispatchEvent = (event) => {
+      dispatched.push(event.type)
+      return dispatch(event)
+    }
+    spareEvents(stream as unknown as MessageStream)
+    const heard: string[] = []
+    const listener = ({ detail }: CustomEvent<string>): void => void heard.push(detail)
+    expect(stream.safeDispatchEvent('idle', { detail: 'early' })).toBe(true)
+    stream.addEventListener('idle', listener)
+    expect(stream.safeDispatchEvent('idle', { detail: 'now' })).toBe(true)
+    stream.removeEventListener('idle', listener)
+    stream.safeDispatchEvent('idle', { detail: 'late' })
+    expect(heard).toEqual(['now'])
+    expect(dispatched).toEqual(['idle'])
   })
 })
 

@@ -28,7 +28,7 @@ import type { TransportLimits } from '../port.ts'
 import { runExchange } from '../run-exchange.ts'
 import { recordOf, type Admissions } from './admissions.ts'
 import { StreamDuplex } from './stream-duplex.ts'
-import { gatherWrites, quietLengths } from './thrift.ts'
+import { gatherWrites, quietLengths, spareEvents } from './thrift.ts'
 
 /** Protocol id of the secure channel, in place of `/noise`. */
 export const QUORATE_NOISE_PROTOCOL = '/quorate/noise/1.0.0'
@@ -81,7 +81,7 @@ class AdmissionEncrypter implements ConnectionEncrypter {
 
   async secureOutbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
     let secured: SecuredConnection
-    gatherWrites(connection)
+    thrifty(connection)
     try {
       secured = await this.#inner.secureOutbound(connection, options)
     } catch (error) {
@@ -94,7 +94,7 @@ class AdmissionEncrypter implements ConnectionEncrypter {
 
   async secureInbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
     let secured: SecuredConnection
-    gatherWrites(connection)
+    thrifty(connection)
     try {
       secured = await this.#inner.secureInbound(connection, options)
     } catch (error) {
@@ -117,6 +117,7 @@ class AdmissionEncrypter implements ConnectionEncrypter {
   ): Promise<SecuredConnection> {
     const { admissions } = this.#init
     quietLengths(secured.connection)
+    spareEvents(secured.connection)
     const remotePeerId = secured.remotePeer.toString()
     const sequence = dialledByUs ? admissions.nextSequence() : 0
     const outcome = await this.#exchange(secured.connection, remotePeerId, sequence, options?.signal)
@@ -161,6 +162,11 @@ class AdmissionEncrypter implements ConnectionEncrypter {
     options?.onProgress?.(new CustomEvent(refusedEvent, { detail: error }))
     return error
   }
+}
+
+function thrifty(connection: MessageStream): void {
+  gatherWrites(connection)
+  spareEvents(connection)
 }
 
 const isBroken = (error: unknown): error is AdmissionBrokenError =>

@@ -13,6 +13,7 @@ import type { FrameKind } from '../framing.ts'
 import { Outbox } from '../outbox.ts'
 import type { TransportCore } from '../transport-core.ts'
 import { withDeadline } from './deadline.ts'
+import { spareEvents } from './thrift.ts'
 
 const STREAM_OPEN_TIMEOUT_MS = 5_000
 /** A stream that lived for less than this counts as a failure. */
@@ -105,6 +106,7 @@ export class OutboundStream {
     const { clock, limits } = this.#init.core
     const openedAt = clock.now()
     this.#stream = stream
+    spareEvents(stream)
     stream.maxWriteBufferLength = limits.sendBufferBytesMax + limits.frameBytesMax
     // Nobody has a reason to write to us here.
     stream.maxReadBufferLength = 1024
