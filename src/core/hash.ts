@@ -1,5 +1,5 @@
 /** The one hash. */
-import { createHash, hash } from 'node:crypto'
+import { createHash, hash as digestOf } from 'node:crypto'
 
 /** SHA-256 of what comes in pieces. */
 export interface Hashing {
@@ -20,7 +20,7 @@ export function startSha256(): Hashing {
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const [only] = parts
   // One call for one piece: half the cost of an object that is fed and asked.
-  if (only !== undefined && parts.length === 1) return new Uint8Array(hash('sha256', only, 'buffer'))
+  if (only !== undefined && parts.length === 1) return new Uint8Array(digestOf('sha256', only, 'buffer'))
   const all = createHash('sha256')
   for (const part of parts) all.update(part)
   return new Uint8Array(all.digest())
