@@ -16,6 +16,7 @@ import {
   judgeHello,
   refusal
 } from '../membership/admission.ts'
+import type { Replica } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 
 export interface GateFacts {
@@ -105,3 +106,9 @@ export function createGate(facts: GateFacts): AdmissionGate {
 }
 
 const bytesOf = (hex: string | undefined): Uint8Array | undefined => (hex === undefined ? undefined : fromHex(hex))
+
+/** Everybody that the configuration in force names. */
+export function memberIncarnations(replica: Replica | undefined): ReadonlySet<string> {
+  const { voters = [], outgoing = [], learners = [], learnersNext = [] } = replica?.status().raft?.membership ?? {}
+  return new Set([...voters, ...outgoing, ...learners, ...learnersNext])
+}

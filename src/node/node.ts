@@ -1,19 +1,16 @@
 /**
- * One running node: its replica in a driver, a transport and a dialer around it, and the face that programs see.
+ * One running node: its replica in a driver, a transport and a dialer around it. The face that programs see is face.ts.
  *
  * A node whose token only pins the genesis begins without a replica and gets one when the first peer hands the document over.
  *
  * Stopping is orderly: leadership is handed over while the connections are up, then discovery says goodbye, then sessions,
  * log and lock are let go. A fatal error (a failed disk, a contested seat) skips the courtesies.
  */
-import { type NetworkTiming, resolveTiming, type Timing, type TimingPreset } from '../config-init/index.ts'
+import { resolveTiming, type Timing } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
-import type { Clock } from '../core/clock.ts'
-import { isTimeout, raceAbort, startDeadline } from '../core/deadline.ts'
+import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { messageOf } from '../core/errors.ts'
-import type { Random } from '../core/random.ts'
-import type { Discovery, PeerHint } from '../discovery/port.ts'
-import { addressSequence, makeAddressRecord } from '../identity/address-record.ts'
+import type { PeerHint } from '../discovery/port.ts'
 import { incarnationOf } from '../identity/claim.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
 import {
@@ -23,64 +20,39 @@ import {
   type Refusal,
   type RefusalCode
 } from '../membership/admission.ts'
-import { type MemberOperation, type Replica, type ReplicaEvent, type SnapshotPolicy } from '../replica/index.ts'
+import type { Replica, ReplicaEvent } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
 import { Client } from './client.ts'
 import { Dialer } from './dialer.ts'
 import { Driver } from './driver.ts'
-import { NodeStoppedError, NotAdmittedError, NotReadyError, RequestRefusedError, SeatConflictError } from './errors.ts'
-import { createGate } from './gate.ts'
-import type { Home } from './home.ts'
+import { NodeStoppedError, NotAdmittedError, RequestRefusedError, SeatConflictError } from './errors.ts'
+import { type Inside, NodeFace } from './face.ts'
+import { createGate, memberIncarnations } from './gate.ts'
+import type { NodeParts } from './node-parts.ts'
+import { OwnAddresses } from './own-addresses.ts'
 import { prepareReplica } from './prepare-replica.ts'
+import { Readiness } from './readiness.ts'
 import { errorReport, Reporter } from './reporter.ts'
-import { members, nodeStatus, type StatusFacts } from './status.ts'
-import type {
-  CallOptions,
-  LeaderInfo,
-  Logger,
-  MemberInfo,
-  NodeEventName,
-  NodeListener,
-  NodeStatus,
-  QuorateNode,
-  ReadyInfo
-} from './types.ts'
+import { settle } from './settle.ts'
+import type { StatusFacts } from './status.ts'
+import type { CallOptions } from './types.ts'
 import { waitingFor } from './waiting.ts'
-
-export interface NodeParts {
-  readonly home: Home
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly agent: string
-  /** Where events are dispatched; whoever wants the first of them listens before the node is made. */
-  readonly events: EventTarget
-  /** Overrides the preset of the genesis. */
-  readonly timing: TimingPreset | undefined
-  readonly snapshots: SnapshotPolicy
-  /** Builds the transport around the gate; called once. */
-  readonly createTransport: (gate: AdmissionGate, network: NetworkTiming) => Promise<Transport>
-  /** Sources of hints; `addresses` is what may be announced. */
-  readonly createSources: (addresses: () => readonly string[]) => Promise<readonly Discovery[]>
-  /** Remembers where peers were reached, for the next start. */
-  readonly rememberPeer: (peerId: string, addresses: readonly string[]) => void
-}
 
 /** A graceful stop waits this long for the hand-over of leadership; longer where elections take longer. */
 const HAND_OVER_MS = 1_000
-const ADDRESSES_TOLD_MAX = 8
 /** What no waiting changes. A date may be a clock's fault, a missing genesis may come. */
 const FINAL_REFUSALS: ReadonlySet<RefusalCode> = new Set(['token-already-used', 'revoked'])
 
-export class Node implements QuorateNode {
+export class Node extends NodeFace {
+  protected readonly inside: Inside
   readonly #parts: NodeParts
   readonly #reporter: Reporter
   readonly #callers: Callers
   readonly #client: Client
   readonly #incarnation: string
-  readonly #ready = Promise.withResolvers<ReadyInfo>()
+  readonly #readiness: Readiness
   readonly #stopped = Promise.withResolvers<void>()
   /** While it stops: nobody is left to hand over to. */
   readonly #heirless = new AbortController()
@@ -94,21 +66,22 @@ export class Node implements QuorateNode {
   #dialer: Dialer | undefined
   #replica: Replica | undefined
   #driver: Driver | undefined
-  #addressRecord: Uint8Array | undefined
-  #addressChanges = 0
+  readonly #addresses: OwnAddresses
   /** Whom the dialer was told to reach. */
   #wanted: readonly string[] | undefined
   #seats: AdmissionContext['seats']
-  #catchingUp = false
   #leaving: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   constructor(parts: NodeParts) {
+    super()
     this.#parts = parts
     const { home, clock, logger, events } = parts
+    const { peerId } = home.key.signer
     this.#genesis = home.genesis
+    this.#addresses = new OwnAddresses(home)
     this.#timing = resolveTiming(parts.timing ?? home.genesis?.genesis.timing)
-    this.#incarnation = incarnationOf(this.peerId, toHex(home.storeId))
+    this.#incarnation = incarnationOf(peerId, toHex(home.storeId))
     this.#reporter = new Reporter({
       home,
       clock,
@@ -120,7 +93,7 @@ export class Node implements QuorateNode {
     })
     this.#callers = new Callers(clock, () => this.#waitingFor())
     this.#client = new Client({
-      peerId: this.peerId,
+      peerId,
       clock,
       events,
       leader: () => this.leader,
@@ -128,92 +101,18 @@ export class Node implements QuorateNode {
       ending: this.#ending.signal,
       request: (request, signal) => this.#callers.request(request, signal)
     })
-    // Whoever does not ask must not be killed by an unhandled rejection.
-    this.#ready.promise.catch(() => {})
-    this.#stopped.promise.catch(() => {})
-  }
-
-  // ── What programs see ───────────────────────────────────────────────────────────────────────────────────────────────
-
-  get peerId(): string {
-    return this.#parts.home.key.signer.peerId
-  }
-
-  get domainId(): string {
-    return toHex(this.#parts.home.domainId)
-  }
-
-  get clusterId(): string | undefined {
-    return this.#reporter.clusterId
-  }
-
-  get leader(): LeaderInfo | undefined {
-    return this.#reporter.leader
-  }
-
-  get stopped(): Promise<void> {
-    return this.#stopped.promise
-  }
-
-  get config(): QuorateNode['config'] {
-    return this.#client.config
-  }
-
-  async ready({ signal }: CallOptions = {}): Promise<ReadyInfo> {
-    const askedAt = this.#parts.clock.now()
-    try {
-      return await raceAbort(this.#ready.promise, signal)
-    } catch (error) {
-      if (!isTimeout(error) || error !== signal?.reason) throw error
-      const waitedMs = Math.round(this.#parts.clock.now() - askedAt)
-      throw new NotReadyError(`${waitedMs} ms`, this.#reporter.stage, this.#waitingFor())
+    this.#readiness = new Readiness({ client: this.#client, reporter: this.#reporter, ending: this.#ending.signal })
+    this.inside = {
+      parts,
+      reporter: this.#reporter,
+      client: this.#client,
+      ready: this.#readiness.promise,
+      stopped: this.#stopped.promise,
+      facts: () => this.#facts(),
+      waitingFor: () => this.#waitingFor()
     }
-  }
-
-  status(): NodeStatus {
-    return nodeStatus(this.#facts())
-  }
-
-  members(): readonly MemberInfo[] {
-    return members(this.#facts())
-  }
-
-  transfer(options: CallOptions & { readonly to?: string } = {}): Promise<LeaderInfo> {
-    return this.#client.transfer(options)
-  }
-
-  promote(member: string, { signal }: CallOptions = {}): Promise<readonly MemberInfo[]> {
-    return this.#changeMembers({ op: 'promote', member }, signal)
-  }
-
-  demote(member: string, { signal }: CallOptions = {}): Promise<readonly MemberInfo[]> {
-    return this.#changeMembers({ op: 'demote', member }, signal)
-  }
-
-  remove(member: string, { signal }: CallOptions = {}): Promise<readonly MemberInfo[]> {
-    return this.#changeMembers({ op: 'remove', member }, signal)
-  }
-
-  replace(member: string, { by, signal }: CallOptions & { readonly by?: string } = {}): Promise<readonly MemberInfo[]> {
-    return this.#changeMembers({ op: 'replace', member, by }, signal)
-  }
-
-  async #changeMembers(operation: MemberOperation, signal: AbortSignal | undefined): Promise<readonly MemberInfo[]> {
-    await this.#client.changeMembers(operation, signal)
-    return this.members()
-  }
-
-  async leave({ signal }: CallOptions = {}): Promise<void> {
-    await this.#client.leave(signal)
-    await this.stop()
-  }
-
-  addEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void {
-    this.#parts.events.addEventListener(name, listener as (event: Event) => void)
-  }
-
-  removeEventListener<N extends NodeEventName>(name: N, listener: NodeListener<N>): void {
-    this.#parts.events.removeEventListener(name, listener as (event: Event) => void)
+    // Whoever does not ask must not be killed by an unhandled rejection.
+    this.#stopped.promise.catch(() => {})
   }
 
   #facts(): StatusFacts {
@@ -274,7 +173,7 @@ export class Node implements QuorateNode {
     await this.#orClose(async () => {
       const transport = this.#transport!
       const addresses = transport.addresses()
-      await this.#signAddresses(addresses)
+      await this.#addresses.sign(addresses)
       this.#ending.signal.throwIfAborted()
       this.#reporter.listening(addresses)
       this.#dialer = await this.#makeDialer(transport)
@@ -287,7 +186,7 @@ export class Node implements QuorateNode {
   /** The transport listens at other addresses than before: tells discovery and, from their next connection on, peers. */
   async addressesChanged(): Promise<void> {
     const addresses = this.#transport?.addresses() ?? []
-    await this.#signAddresses(addresses)
+    await this.#addresses.sign(addresses)
     this.#dialer?.tell({ type: 'self', addresses })
   }
 
@@ -325,22 +224,12 @@ export class Node implements QuorateNode {
       genesis: () => this.#genesis,
       onGenesis: (genesis) => this.#onGenesis(genesis),
       clusterId: () => this.clusterId,
-      addressRecord: () => this.#addressRecord,
+      addressRecord: () => this.#addresses.record,
       seats: () => this.#seats,
-      members: () => this.#memberIncarnations(),
+      members: () => memberIncarnations(this.#replica),
       sessions: () => this.#replica?.status().sessions ?? [],
       redeemedBy: (tokenId) => this.#replica?.redeemedBy(tokenId) ?? []
     })
-  }
-
-  #memberIncarnations(): ReadonlySet<string> {
-    const {
-      voters = [],
-      outgoing = [],
-      learners = [],
-      learnersNext = []
-    } = this.#replica?.status().raft?.membership ?? {}
-    return new Set([...voters, ...outgoing, ...learners, ...learnersNext])
   }
 
   #onGenesis(genesis: VerifiedGenesis): void {
@@ -393,12 +282,6 @@ export class Node implements QuorateNode {
     })
   }
 
-  async #signAddresses(addresses: readonly string[]): Promise<void> {
-    const { key, boot } = this.#parts.home
-    const plain = addresses.map((address) => address.replace(/\/p2p\/[^/]+$/, '')).slice(0, ADDRESSES_TOLD_MAX)
-    this.#addressRecord = await makeAddressRecord(key.signer, plain, addressSequence(boot, this.#addressChanges++))
-  }
-
   // ── What happens to it ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #onSessionOpen(peer: Admitted): void {
@@ -438,7 +321,7 @@ export class Node implements QuorateNode {
       this.#dialer?.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
     } else if (type === 'unwelcome') void this.#transport?.disconnect(event.peerId, event.detail)
     else if (type === 'member') this.#wantVoters()
-    else if (type === 'leader' || type === 'config') this.#catchUp()
+    else if (type === 'leader' || type === 'config') this.#readiness.catchUp()
   }
 
   #onFounded(certificate: Uint8Array): void {
@@ -466,38 +349,11 @@ export class Node implements QuorateNode {
     if (own) this.#die(error)
   }
 
-  /** Ready is: a leader is known, and what had committed by then is applied here, also after a restart with an old log. */
-  #catchUp(): void {
-    if (this.leader === undefined || this.#catchingUp || this.#reporter.isReady) return
-    this.#catchingUp = true
-    this.#client
-      .barrier(this.#ending.signal)
-      .then(
-        () => this.#becomeReady(),
-        () => {
-          // Only the end of this node ends the wait.
-        }
-      )
-      .finally(() => (this.#catchingUp = false))
-  }
-
-  #becomeReady(): void {
-    const current = this.config.get()
-    if (current === undefined || this.leader === undefined) return
-    const { peerId: leader, term } = this.leader
-    const ready = this.#reporter.ready({ leader, term, configVersion: current.version, configHash: current.hash })
-    if (ready !== undefined) this.#ready.resolve(ready)
-  }
-
   // ── Stopping ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   stop({ signal }: CallOptions = {}): Promise<void> {
     this.#leaving ??= this.#handOver().then(() => this.#close(undefined))
     return raceAbort(this.#leaving, signal)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop()
   }
 
   async #handOver(): Promise<void> {
@@ -541,7 +397,7 @@ export class Node implements QuorateNode {
     this.#driver?.stop()
     await settle(logger, [() => this.#transport?.stop(), () => home.close()])
     this.#reporter.ended(report)
-    this.#ready.reject(reason)
+    this.#readiness.fail(reason)
     if (error === undefined) this.#stopped.resolve()
     else this.#stopped.reject(error)
   }
@@ -549,14 +405,3 @@ export class Node implements QuorateNode {
 
 const sameTexts = (a: readonly string[], b: readonly string[] | undefined): boolean =>
   a.length === b?.length && a.every((text, i) => text === b[i])
-
-/** One after the other; what fails is logged, and the rest is closed all the same. */
-async function settle(logger: Logger, steps: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {
-  for (const step of steps) {
-    try {
-      await step()
-    } catch (error) {
-      logger.warn({ reason: messageOf(error) }, 'something did not close cleanly')
-    }
-  }
-}
