@@ -42,6 +42,8 @@ export class SimulatedDisk implements FileSystem {
   /** Asked before every call; a fault makes it fail. */
   fault: (call: string, path: string) => Fault | undefined = () => undefined
   free: number | undefined = 1_000_000
+  /** Files that were opened or created and are not closed. */
+  openFiles = 0
 
   list(directory: string): Promise<readonly string[]> {
     return this.#call('list', directory, () => {
@@ -157,6 +159,7 @@ export class SimulatedDisk implements FileSystem {
   }
 
   #file(inode: Inode): OpenFile {
+    this.openFiles++
     const name = (): string => [...this.cachedNames].find(([, other]) => other === inode)?.[0] ?? '(removed)'
     return {
       write: (bytes, position) => {
@@ -183,7 +186,10 @@ export class SimulatedDisk implements FileSystem {
           inode.dirty.push({ type: 'truncate', length })
           this.onChange('truncate')
         }),
-      close: () => Promise.resolve()
+      close: () => {
+        this.openFiles--
+        return Promise.resolve()
+      }
     }
   }
 

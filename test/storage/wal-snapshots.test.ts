@@ -227,6 +227,45 @@ describe('what is kept, and what is read', () => {
     expect(new Set(read).size).toBeLessThan(5)
   })
 
+  test('the third snapshot lets the first go, and a compaction alone the one that it leaves behind', async () => {
+    const disk = await createSimulatedDisk()
+    const log = await openOn(disk, { segmentBytes: 1 << 20 })
+    const snapshots = async (): Promise<string[]> => (await filesOn(disk)).filter((file) => file.endsWith('.snapshot'))
+    await log.write({ entries: entries(1, 9) })
+    for (const index of [2, 4, 6]) await log.write(snapshotAt(index))
+    expect(await snapshots()).toEqual(['0000000002.snapshot', '0000000003.snapshot'])
+    await log.write({ compactTo: 4 })
+    expect(await snapshots()).toEqual(['0000000002.snapshot', '0000000003.snapshot'])
+    await log.write({ compactTo: 5 })
+    expect(await snapshots()).toEqual(['0000000003.snapshot'])
+  })
+
+  test('a compaction alone lets the segments before it go', async () => {
+    const disk = await createSimulatedDisk()
+    const log = await openOn(disk)
+    for (let i = 1; i <= 120; i++) await log.write({ entries: [{ ...entry(i), data: new Uint8Array(200) }] })
+    await log.write(snapshotAt(120))
+    const before = await filesOn(disk)
+    await log.write({ compactTo: 119 })
+    const after = await filesOn(disk)
+    expect(before.length - after.length).toBeGreaterThan(4)
+    await log.write({ compactTo: 120 })
+    expect((await filesOn(disk)).filter((file) => file.endsWith('.wal'))).toHaveLength(1)
+  })
+
+  test('every file that is opened is closed, also when a call fails', async () => {
+    for (const call of ['', 'write', 'sync', 'rename', 'syncDirectory']) {
+      const disk = await createSimulatedDisk()
+      const log = await openOn(disk)
+      for (const batch of joined) await log.write(batch)
+      expect(disk.openFiles).toBe(1)
+      disk.fault = (made, path) => (made === call && !path.endsWith('.wal') ? { error: errno('EIO') } : undefined)
+      await log.write({ ...snapshotAt(20, 3), entries: entries(21, 40) }).catch(() => undefined)
+      await log.close()
+      expect([call, disk.openFiles]).toEqual([call, 0])
+    }
+  })
+
   test('files whose removal did not survive the crash are not read, and removed again', async () => {
     const { disk, batches, removed } = await longLife(300)
     const kept = await filesOn(disk)

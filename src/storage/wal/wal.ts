@@ -157,7 +157,7 @@ class WriteAheadLog implements WalStorage {
     const entries = state.entries()
     this.#cells = new Map(state.cells)
     this.#durable = position
-    const nextSnapshot = Math.max(0, ...found.snapshots, ...position.snapshots.map(({ number }) => number)) + 1
+    const nextSnapshot = Math.max(0, ...found.snapshots) + 1
     this.#intake = new Intake({ owner: this.#init.owner, position, snapshot, entries, nextSnapshot })
     const leftOver = found.segments.filter((number) => number < segments[0]!.number)
     this.#segments = [...leftOver.map((number) => ({ number, beganAt: 0 })), ...segments]
