@@ -47,9 +47,21 @@ export interface CoseSignature {
 }
 
 export async function sign1(kind: DocumentKind, payload: Uint8Array, signer: Signer): Promise<Uint8Array> {
-  const signature = await checkedSign(signer, sign1Structure(kind, signer.publicKey, payload))
-  return encodeCbor([sign1Headers(kind, signer.publicKey), new Map(), payload, signature])
+  const signature = await checkedSign(signer, sign1ToSign(kind, signer.publicKey, payload))
+  return sealSign1(kind, signer.publicKey, payload, signature)
 }
+
+/** What the signer of a COSE_Sign1 signs (RFC 9052 section 4.4). */
+export const sign1ToSign = (kind: DocumentKind, publicKey: Uint8Array, payload: Uint8Array): Uint8Array =>
+  encodeCbor(['Signature1', sign1Headers(kind, publicKey), utf8(kind), payload])
+
+/** A COSE_Sign1 of a signature that was made elsewhere; whether it holds, its reader will see. */
+export const sealSign1 = (
+  kind: DocumentKind,
+  publicKey: Uint8Array,
+  payload: Uint8Array,
+  signature: Uint8Array
+): Uint8Array => encodeCbor([sign1Headers(kind, publicKey), new Map(), payload, signature])
 
 /** Signs with all of `signers`; one key twice is a bug of the caller. */
 export async function signMany(
@@ -93,7 +105,7 @@ export function readSign1(kind: DocumentKind, bytes: Uint8Array, payloadBytesMax
       {
         publicKey,
         signature: signatureOf(kind, signature),
-        signedBytes: sign1Structure(kind, publicKey, payloadBytes)
+        signedBytes: sign1ToSign(kind, publicKey, payloadBytes)
       }
     ]
   }
@@ -142,9 +154,6 @@ export function signatureStructure(
 ): Uint8Array {
   return encodeCbor(['Signature', bodyHeaders(kind), signerHeaders(publicKey), utf8(kind), payload])
 }
-
-const sign1Structure = (kind: DocumentKind, publicKey: Uint8Array, payload: Uint8Array): Uint8Array =>
-  encodeCbor(['Signature1', sign1Headers(kind, publicKey), utf8(kind), payload])
 
 const sign1Headers = (kind: DocumentKind, publicKey: Uint8Array): Uint8Array =>
   encodeCbor(

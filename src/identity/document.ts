@@ -15,6 +15,7 @@ export type DocumentKind =
   | 'quorate/claim/v1'
   | 'quorate/founding-certificate/v1'
   | 'quorate/address-record/v1'
+  | 'quorate/boot-statement/v1'
 
 /**
  * Why a document does not hold.

@@ -14,6 +14,8 @@ export {
   readAddressRecord
 } from './address-record.ts'
 export type { AddressRecord } from './address-record.ts'
+export { makeBootStatement, readBootStatement } from './boot-statement.ts'
+export type { BootProgress, BootStatement, BootStatementInit } from './boot-statement.ts'
 export { dateText } from './dates.ts'
 export { InvalidDocumentError } from './document.ts'
 export type { DocumentFault, DocumentKind } from './document.ts'

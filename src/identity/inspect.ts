@@ -2,10 +2,12 @@
  * Describes any of our documents for people and programs: what it is, what it says, whether that is proved, and why not.
  * Nothing that it returns is secret: of a token's text and of a key file only the public part is shown.
  */
-import { fromBase64Url, toHex } from '../core/bytes.ts'
+import { equalBytes, fromBase64Url, toHex } from '../core/bytes.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
 import { decodeAddressRecord, readAddressRecord } from './address-record.ts'
+import { contradictionOf } from './boot-contradiction.ts'
+import { decodeBootStatement, readBootStatement } from './boot-statement.ts'
 import { decodeCertificate, readCertificate } from './certificate.ts'
 import { decodeClaim, readClaim, type ClaimFields } from './claim.ts'
 import { dateText } from './dates.ts'
@@ -17,7 +19,16 @@ import { decodeToken, looksLikeToken, parseToken, verifyToken, type Token } from
 export type Verified = 'yes' | 'no' | 'unknown'
 
 export interface Description {
-  readonly type: 'genesis' | 'token' | 'claim' | 'founding-certificate' | 'address-record' | 'key' | 'unknown'
+  readonly type:
+    | 'genesis'
+    | 'token'
+    | 'claim'
+    | 'founding-certificate'
+    | 'address-record'
+    | 'boot-statement'
+    | 'boot-statements'
+    | 'key'
+    | 'unknown'
   /** `unknown`: it is whole as far as can be told, and proving it needs the genesis. */
   readonly verified: Verified
   /** Why, in one sentence. */
@@ -30,7 +41,10 @@ export function inspectDocument(input: Uint8Array | string, genesis?: VerifiedGe
   const text = typeof input === 'string' ? input.trim() : asText(input)
   if (text !== undefined && looksLikeToken(text)) return guard('token', () => describeTokenText(text, genesis))
   if (text !== undefined && text.startsWith('{')) return describeKeyFile(text)
-  const bytes = typeof input === 'string' ? fromBase64Url(input.trim()) : input
+  const words = text?.split(/\s+/) ?? []
+  if (words.length === 2) return describePair(words)
+  const bytes =
+    (text === undefined ? undefined : fromBase64Url(text)) ?? (typeof input === 'string' ? undefined : input)
   if (bytes === undefined) return nothing('it is neither a token nor a document')
   for (const [type, decode, describe] of READERS) {
     // The kind is written inside each document, so at most one of them takes it.
@@ -50,7 +64,8 @@ const READERS: readonly Reader[] = [
   ['token', decodeToken, describeToken],
   ['claim', decodeClaim, describeClaim],
   ['founding-certificate', decodeCertificate, describeCertificate],
-  ['address-record', decodeAddressRecord, describeAddressRecord]
+  ['address-record', decodeAddressRecord, describeAddressRecord],
+  ['boot-statement', decodeBootStatement, describeBootStatement]
 ]
 
 function describeGenesis(bytes: Uint8Array): Description {
@@ -135,6 +150,50 @@ function describeAddressRecord(bytes: Uint8Array): Description {
   const facts = { peerId: record.peerId, sequence: record.sequence, addresses: record.addresses }
   return proved('address-record', facts, () => readAddressRecord(bytes), `${record.peerId} signed it`)
 }
+
+function describeBootStatement(bytes: Uint8Array): Description {
+  const statement = decodeBootStatement(bytes)
+  const { peerId, boot } = statement
+  const facts = bootFacts(statement)
+  return proved('boot-statement', facts, () => readBootStatement(bytes), `${peerId} signed it, in boot ${boot}`)
+}
+
+const bootFacts = (statement: ReturnType<typeof decodeBootStatement>): Readonly<Record<string, JsonValue>> => ({
+  id: statement.id,
+  peerId: statement.peerId,
+  storeId: statement.storeId,
+  domainId: toHex(statement.domainId),
+  generation: statement.generation,
+  boot: statement.boot,
+  bootNonce: statement.bootNonce,
+  sequence: statement.sequence,
+  term: statement.term,
+  votedFor: statement.votedFor ?? null,
+  lastIndex: statement.lastIndex,
+  commitIndex: statement.commitIndex,
+  seen: statement.seen ?? null
+})
+
+/** Two boot statements, as an alarm brings them: what do they prove together? */
+function describePair(words: readonly string[]): Description {
+  const documents = words.flatMap((word) => fromBase64Url(word) ?? [])
+  if (documents.length !== 2 || !documents.every((bytes) => holds(() => decodeBootStatement(bytes)))) {
+    return nothing('it is two words, and not two boot statements')
+  }
+  const [a, b] = documents.map(decodeBootStatement) as [DecodedStatement, DecodedStatement]
+  const facts = { first: bootFacts(a), second: bootFacts(b) }
+  const is = (verified: Verified, reason: string): Description => ({ type: 'boot-statements', verified, reason, facts })
+  if (!documents.every((bytes) => holds(() => readBootStatement(bytes)))) return is('no', 'a signature does not hold')
+  if (!equalBytes(a.domainId, b.domainId) || a.generation !== b.generation) {
+    return is('no', 'they are of different domains or generations')
+  }
+  const contradiction = contradictionOf(a, b)
+  return contradiction === undefined
+    ? is('no', 'both hold, and an intact disk can have made both')
+    : is('yes', `they prove that ${a.peerId}#${a.storeId} ${contradiction.reason}`)
+}
+
+type DecodedStatement = ReturnType<typeof decodeBootStatement>
 
 /** Public members by name; whatever else the file holds is not looked at, so it cannot be shown. */
 function describeKeyFile(text: string): Description {

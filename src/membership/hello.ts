@@ -4,6 +4,7 @@
  * believed unless a signature or the channel says so: `wallMs` and `agent` are for diagnostics only.
  */
 import { ADDRESS_RECORD_BYTES_MAX } from '../identity/address-record.ts'
+import { BOOT_STATEMENT_BYTES_MAX } from '../identity/boot-statement.ts'
 import { encodeCbor } from '../core/cbor.ts'
 import { cborMap, decodeDocument, Fields } from '../identity/document.ts'
 import { GENESIS_BYTES_MAX } from '../identity/genesis.ts'
@@ -25,10 +26,8 @@ export interface Hello {
   readonly generation: number
   /** The claim bundle; undefined for a node that has nothing to show (it will be refused, with a reason). */
   readonly claim: Uint8Array | undefined
-  /** Rises with every process start on this store. */
-  readonly boot: number
-  /** 16 random bytes of this process life: two lives under one boot counter are two machines, or one that was rolled back. */
-  readonly bootNonce: Uint8Array
+  /** The first boot statement of this process life, signed. */
+  readonly boot: Uint8Array
   /** Undefined until founded. */
   readonly clusterId: Uint8Array | undefined
   readonly addressRecord: Uint8Array | undefined
@@ -50,7 +49,6 @@ export function encodeHello(hello: Hello): Uint8Array {
       ['gen', hello.generation],
       ['claim', hello.claim],
       ['boot', hello.boot],
-      ['nonce', hello.bootNonce],
       ['cluster', hello.clusterId],
       ['addr', hello.addressRecord],
       ['wall', Math.floor(hello.wallMs)],
@@ -70,8 +68,7 @@ export function decodeHello(bytes: Uint8Array): Hello | { readonly version: numb
     domainId: fields.bytes('domain', 32),
     generation: fields.integer('gen', 1),
     claim: fields.optional('claim', () => fields.bytes('claim', 1, CLAIM_BYTES_MAX)),
-    boot: fields.integer('boot', 1),
-    bootNonce: fields.bytes('nonce', 16),
+    boot: fields.bytes('boot', 1, BOOT_STATEMENT_BYTES_MAX),
     clusterId: fields.optional('cluster', () => fields.bytes('cluster', 32)),
     addressRecord: fields.optional('addr', () => fields.bytes('addr', 1, ADDRESS_RECORD_BYTES_MAX)),
     wallMs: fields.integer('wall', Number.MIN_SAFE_INTEGER),

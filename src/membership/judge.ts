@@ -9,6 +9,8 @@
  */
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
+import { isSameLife, lifeText } from '../identity/boot-contradiction.ts'
+import { decodeBootStatement, readBootStatement, type BootStatement } from '../identity/boot-statement.ts'
 import { decodeClaim, incarnationOf, readClaim, type ClaimFields, type VerifiedClaim } from '../identity/claim.ts'
 import { dateText } from '../identity/dates.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
@@ -35,6 +37,8 @@ export interface Admitted {
   readonly boot: number
   /** Hex of 16 bytes. */
   readonly bootNonce: string
+  /** Where boot and nonce are from: the first one of this process life. */
+  readonly statement: BootStatement
   /** Hex; undefined when the peer has not founded yet. */
   readonly clusterId: string | undefined
   /** What it signed about where it can be dialled. */
@@ -83,7 +87,8 @@ export interface AdmissionContext {
 
 export type Judgement =
   | { readonly ok: true; readonly admitted: Admitted; readonly wantsGenesis: boolean }
-  | { readonly ok: false; readonly refusal: Refusal }
+  /** `sighting`: it is refused as a copy, and this is what it has signed. */
+  | { readonly ok: false; readonly refusal: Refusal; readonly sighting?: BootStatement }
 
 /** Never throws: whatever the bytes are, there is a judgement. */
 export function judgeHello(bytes: Uint8Array, context: AdmissionContext): Judgement {
@@ -125,7 +130,11 @@ function judge(hello: Hello, context: AdmissionContext): Judgement {
   if ('code' in claim) return { ok: false, refusal: claim }
   const standing = standingProblem(claim, hello, context, genesis)
   if (standing !== undefined) return { ok: false, refusal: standing }
-  return admit(hello, claim)
+  const boot = proveBoot(hello.boot, claim)
+  if ('code' in boot) return { ok: false, refusal: boot }
+  const copy = cloneProblem(boot, context)
+  if (copy !== undefined) return { ok: false, refusal: copy, sighting: boot }
+  return admit(hello, claim, boot)
 }
 
 /** What needs no signature. */
@@ -222,9 +231,19 @@ function standingProblem(
     revocationProblem(claim, context) ??
     seatProblem(claim, context) ??
     usesProblem(claim, context) ??
-    dateProblem(claim, hello, context, genesis) ??
-    cloneProblem(claim, hello, context)
+    dateProblem(claim, hello, context, genesis)
   )
+}
+
+/** The boot statement of this very incarnation, or why it is none. */
+function proveBoot(bytes: Uint8Array, claim: VerifiedClaim): BootStatement | Refusal {
+  const { peerId, storeId, domainId, generation } = decodeBootStatement(bytes)
+  const isOurs = equalBytes(domainId, claim.domainId) && generation === claim.generation
+  if (peerId !== claim.peerId || storeId !== claim.storeId || !isOurs) {
+    const whose = `${incarnationOf(peerId, storeId)} of domain ${toHex(domainId)}, generation ${generation}`
+    return refusal('malformed', `the boot statement is of ${whose}, and ${claim.incarnation} brings it`)
+  }
+  return readBootStatement(bytes)
 }
 
 function revocationProblem({ peerId, tokenId }: VerifiedClaim, { isRevoked }: AdmissionContext): Refusal | undefined {
@@ -283,27 +302,21 @@ function isMember({ incarnation, peerId, token }: VerifiedClaim, context: Admiss
   return token !== undefined && (context.redeemedBy?.(token.tokenId).includes(peerId) ?? false)
 }
 
-function cloneProblem(
-  { peerId, storeId }: VerifiedClaim,
-  hello: Hello,
-  { live }: AdmissionContext
-): Refusal | undefined {
-  const nonce = toHex(hello.bootNonce)
+function cloneProblem(boot: BootStatement, { live }: AdmissionContext): Refusal | undefined {
+  const { peerId, storeId } = boot
   const other = live?.find((sighting) => sighting.peerId === peerId && sighting.storeId !== storeId)
   if (other !== undefined) {
     return refusal('clone', `${peerId} is alive on two disks, ${other.storeId} and ${storeId}: its key was copied`)
   }
-  const twin = live?.find((sighting) => {
-    return sighting.peerId === peerId && sighting.boot === hello.boot && sighting.bootNonce !== nonce
-  })
+  const twin = live?.find((one) => one.peerId === peerId && one.boot === boot.boot && !isSameLife(one, boot))
   if (twin === undefined) return undefined
   return refusal(
     'clone',
-    `${incarnationOf(peerId, storeId)} is alive twice in boot ${hello.boot}, as ${twin.bootNonce} and as ${nonce}`
+    `${incarnationOf(peerId, storeId)} is alive twice, as ${lifeText(twin)} and as ${lifeText(boot)}`
   )
 }
 
-function admit(hello: Hello, claim: VerifiedClaim): Judgement {
+function admit(hello: Hello, claim: VerifiedClaim, statement: BootStatement): Judgement {
   const addresses = hello.addressRecord === undefined ? undefined : readAddressRecord(hello.addressRecord)
   if (addresses !== undefined && addresses.peerId !== claim.peerId) {
     return refuse('malformed', `the address record is of ${addresses.peerId}, and ${claim.peerId} brings it`)
@@ -319,8 +332,9 @@ function admit(hello: Hello, claim: VerifiedClaim): Judgement {
       role: claim.role,
       claim: claim.founding,
       credential: claim,
-      boot: hello.boot,
-      bootNonce: toHex(hello.bootNonce),
+      boot: statement.boot,
+      bootNonce: statement.bootNonce,
+      statement,
       clusterId: hello.clusterId === undefined ? undefined : toHex(hello.clusterId),
       addresses,
       addressRecord: hello.addressRecord,

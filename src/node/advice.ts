@@ -23,12 +23,9 @@ export function advice({ replica, incarnation: self }: AdviceFacts): readonly st
       `this node is a learner: it receives log and config and has no vote; \`quorate promote ${peerIdOf(self)}\` gives it one`
     )
   }
-  return [...sentences, ...replica.barred.map(barredSentence)]
+  return [...sentences, ...replica.barred.map(({ detail }) => detail)]
 }
 
 /** A voter of the same PeerId that nobody answers for any more. */
 const isElder = (voter: string, learner: string, connected: ReadonlySet<string>): boolean =>
   peerIdOf(voter) === peerIdOf(learner) && !connected.has(voter)
-
-const barredSentence = (id: string): string =>
-  `${peerIdOf(id)} runs from an older copy of its disk and has no vote here: stop it, remove wal and store-id from its data directory, start it, then \`quorate replace ${peerIdOf(id)}\``

@@ -17,7 +17,14 @@
  */
 import { type Clock, type Timer } from '../core/clock.ts'
 import type { Replica } from '../replica/index.ts'
-import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput, ReplicaSend } from '../replica/types.ts'
+import type {
+  ClientOutcome,
+  ReplicaEffects,
+  ReplicaEvent,
+  ReplicaInput,
+  ReplicaSend,
+  SignRequest
+} from '../replica/types.ts'
 import type { Storage } from '../storage/port.ts'
 
 export interface DriverInit {
@@ -139,7 +146,7 @@ export class Driver {
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
     for (const send of effects.sends) this.#send(send)
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
-    for (const { term, payload } of effects.sign) this.#sign(term, payload)
+    for (const request of effects.sign) this.#sign(request)
     for (const event of effects.events) this.#init.onEvent(event)
     for (const outcome of effects.outcomes) this.#init.onOutcome(outcome)
     this.#arm(effects.deadline)
@@ -188,9 +195,9 @@ export class Driver {
     if (ready > 0) this.#waiting = this.#waiting.slice(ready)
   }
 
-  #sign(term: number, payload: Uint8Array): void {
-    this.#init.sign(payload).then(
-      (signature) => this.input({ type: 'signed', term, payload, signature }),
+  #sign(request: SignRequest): void {
+    this.#init.sign(request.payload).then(
+      (signature) => this.input({ type: 'signed', ...request, signature }),
       (error: unknown) => this.#fail(error)
     )
   }

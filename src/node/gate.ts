@@ -4,6 +4,7 @@
  */
 import { fromHex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
+import type { BootStatement } from '../identity/boot-statement.ts'
 import { readPinnedGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
 import {
@@ -25,8 +26,8 @@ export interface GateFacts {
   readonly generation: number
   /** Our own claim with its token. */
   readonly claim: Uint8Array
-  readonly boot: number
-  readonly bootNonce: Uint8Array
+  /** Our own first boot statement. */
+  readonly bootStatement: Uint8Array
   readonly agent: string
   readonly clock: Clock
   genesis(): VerifiedGenesis | undefined
@@ -38,6 +39,8 @@ export interface GateFacts {
   seats(): AdmissionContext['seats']
   members(): ReadonlySet<string>
   sessions(): readonly Admitted[]
+  /** Somebody is refused as a copy of a peer with a session; what it signed is genuine. */
+  onSighting(statement: BootStatement): void
   /** PeerIds that have used a join token. */
   redeemedBy(tokenId: string): readonly string[]
 }
@@ -63,8 +66,7 @@ export function createGate(facts: GateFacts): AdmissionGate {
         domainId: facts.domainId,
         generation: facts.generation,
         claim: facts.claim,
-        boot: facts.boot,
-        bootNonce: facts.bootNonce,
+        boot: facts.bootStatement,
         clusterId: bytesOf(facts.clusterId()),
         addressRecord: facts.addressRecord(),
         wallMs: facts.clock.wallNow(),
@@ -78,6 +80,7 @@ export function createGate(facts: GateFacts): AdmissionGate {
         const verdict = encodeVerdict(genesis === undefined ? { ok: true } : { ok: true, genesis })
         return { type: 'admitted', admitted: judgement.admitted, verdict }
       }
+      if (judgement.sighting !== undefined) facts.onSighting(judgement.sighting)
       if (judgement.refusal.code === 'genesis-unknown') return { type: 'undecided' }
       return {
         type: 'refused',

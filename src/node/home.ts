@@ -11,10 +11,12 @@ import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { secureBytes } from '../core/random.ts'
+import { type BootProgress, makeBootStatement } from '../identity/boot-statement.ts'
 import { decodeClaim, makeClaim } from '../identity/claim.ts'
 import { readGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
 import type { LocalKey } from '../identity/signer.ts'
 import { type ParsedToken, parseToken } from '../identity/token.ts'
+import { decodeHardState, VOTE_CELL } from '../replica/durable.ts'
 import type { StageSpan } from '../observability/stages.ts'
 import { type DataDir, type DataFile, dataFiles, openDataDir } from '../storage/data-dir.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
@@ -55,6 +57,8 @@ export interface Home {
   /** How many times this data directory was started, this one included. */
   readonly boot: number
   readonly bootNonce: Uint8Array
+  /** What this process life signed first: boot, nonce, and how far the disk was. */
+  readonly bootStatement: Uint8Array
   /** The founding certificate that was kept beside the key; also when the log was lost. */
   readonly certificate: Uint8Array | undefined
   pathOf(file: DataFile): string
@@ -128,6 +132,17 @@ async function moveIn(
       { name: CLAIM_CELL, value: claim }
     ]
   })
+  const bootNonce = secureBytes(16)
+  const bootStatement = await makeBootStatement(key.signer, {
+    domainId: credentials.domainId,
+    generation: credentials.generation,
+    storeId: directory.storeId,
+    boot,
+    bootNonce,
+    sequence: 0,
+    ...recoveredProgress(storage.recovered),
+    seen: undefined
+  })
   let closing: Promise<void> | undefined
   let keeping: Promise<unknown> = Promise.resolve()
   const keep = (file: DataFile, bytes: Uint8Array): Promise<void> => {
@@ -145,7 +160,8 @@ async function moveIn(
     storage,
     claim,
     boot,
-    bootNonce: secureBytes(16),
+    bootNonce,
+    bootStatement,
     certificate: await readOptional(directory.pathOf('certificate')),
     pathOf: (file) => directory.pathOf(file),
     keepGenesis: (bytes) => keep('genesis', bytes),
@@ -249,6 +265,13 @@ function genesisOf(
     }
   }
   return found[0]
+}
+
+/** What a process life finds on its disk. What a snapshot holds has committed; of the rest the cluster will say. */
+function recoveredProgress({ cells, entries, snapshot }: Recovered): BootProgress {
+  const commitIndex = snapshot?.index ?? 0
+  const lastIndex = Math.max(commitIndex, entries.at(-1)?.index ?? 0)
+  return { ...decodeHardState(cells.get(VOTE_CELL)), lastIndex, commitIndex }
 }
 
 function bootCounter(cell: Uint8Array | undefined): number {

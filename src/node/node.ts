@@ -217,8 +217,7 @@ export class Node extends NodeFace {
       domainId: home.domainId,
       generation: home.generation,
       claim: home.claim,
-      boot: home.boot,
-      bootNonce: home.bootNonce,
+      bootStatement: home.bootStatement,
       agent,
       clock,
       genesis: () => this.#genesis,
@@ -228,6 +227,7 @@ export class Node extends NodeFace {
       seats: () => this.#seats,
       members: () => memberIncarnations(this.#replica),
       sessions: () => this.#replica?.status().sessions ?? [],
+      onSighting: (statement) => this.#driver?.input({ type: 'sighting', statement }),
       redeemedBy: (tokenId) => this.#replica?.redeemedBy(tokenId) ?? []
     })
   }

@@ -1,8 +1,16 @@
 /** Makes the replica of a node from its home and genesis: what is stored is read back, what is signed is verified. */
 import type { Timing } from '../config-init/index.ts'
 import type { Random } from '../core/random.ts'
+import { equalBytes } from '../core/bytes.ts'
+import { invariant } from '../core/invariant.ts'
 import { decodeFormationState, initialFormationState } from '../formation/state.ts'
 import { decodeAddressRecord, readAddressRecord } from '../identity/address-record.ts'
+import {
+  bootStatementToSign,
+  decodeBootStatement,
+  readBootStatement,
+  sealBootStatement
+} from '../identity/boot-statement.ts'
 import { clusterIdOf, encodeCertificate, formationCrypto, readCertificate } from '../identity/certificate.ts'
 import { readClaim } from '../identity/claim.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
@@ -15,6 +23,7 @@ import {
   recoverEntry,
   VOTE_CELL
 } from '../replica/durable.ts'
+import type { OwnStatement, StatementCodec } from '../replica/boot-watch.ts'
 import { type RecordReader, Replica, type SnapshotPolicy } from '../replica/index.ts'
 import { configJudge } from './config-judge.ts'
 import type { Home } from './home.ts'
@@ -36,6 +45,9 @@ export function prepareReplica({ home, genesis, timing, random, snapshots }: Rep
   const stored = cells.get(FORMATION_CELL)
   const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
   const kept = home.certificate === undefined ? undefined : readCertificate(home.certificate, genesis, generation)
+  const codec = statementCodec(home)
+  const own = codec.decode(home.bootStatement)
+  invariant(own !== undefined, 'our own boot statement is one')
   return new Replica({
     self: founding ?? { incarnation, peerId, seat: undefined, role },
     domainId: home.domainId,
@@ -49,7 +61,7 @@ export function prepareReplica({ home, genesis, timing, random, snapshots }: Rep
     entries: entries.map(recoverEntry),
     snapshot,
     snapshots,
-    boots: decodeBoots(cells.get(BOOTS_CELL)),
+    boots: { own, codec, known: decodeBoots(cells.get(BOOTS_CELL), codec.decode) },
     crypto,
     clusterIdOf: (certificate) => clusterIdOf(certificate, genesis, generation),
     certificateDocument: encodeCertificate,
@@ -60,13 +72,34 @@ export function prepareReplica({ home, genesis, timing, random, snapshots }: Rep
   })
 }
 
-/** What does not hold is undefined, as hints are: no exception leaves the core for it. The signature is looked at last. */
-const readNews: RecordReader = (bytes, isNews) => {
+/** Boot statements of this domain and generation; what does not hold is undefined or false. */
+function statementCodec({ key, domainId, generation, storeId, boot, bootNonce }: Home): StatementCodec {
+  const { publicKey } = key.signer
+  const content = (own: OwnStatement) => ({ domainId, generation, storeId, boot, bootNonce, ...own })
+  return {
+    decode(bytes) {
+      const statement = attempt(() => decodeBootStatement(bytes))
+      const isOurs = statement !== undefined && equalBytes(statement.domainId, domainId)
+      return isOurs && statement.generation === generation ? statement : undefined
+    },
+    isGenuine: ({ bytes }) => attempt(() => readBootStatement(bytes)) !== undefined,
+    toSign: (own) => bootStatementToSign(publicKey, content(own)),
+    seal: (own, signature) => sealBootStatement(publicKey, content(own), signature)
+  }
+}
+
+function attempt<T>(read: () => T): T | undefined {
   try {
-    const { peerId, sequence } = decodeAddressRecord(bytes)
-    return isNews(peerId, sequence) ? readAddressRecord(bytes) : undefined
+    return read()
   } catch (error) {
     if (error instanceof InvalidDocumentError) return undefined
     throw error
   }
+}
+
+/** What does not hold is undefined, as hints are: no exception leaves the core for it. The signature is looked at last. */
+const readNews: RecordReader = (bytes, isNews) => {
+  const record = attempt(() => decodeAddressRecord(bytes))
+  if (record === undefined || !isNews(record.peerId, record.sequence)) return undefined
+  return attempt(() => readAddressRecord(bytes))
 }

@@ -2,6 +2,7 @@
  * What people are shown of a node: its events, stages and alarms, and what it waits for. Everything here is derived from what
  * the replica and the edges report; nothing in the protocol depends on it.
  */
+import { toBase64Url } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf, QuorateError } from '../core/errors.ts'
 import type { DiscoveryAlarm } from '../discovery/port.ts'
@@ -145,8 +146,9 @@ export class Reporter {
     this.alarm(code, detail)
   }
 
-  alarm(code: string, detail: string): void {
-    this.#emit({ event: 'alarm', code, detail })
+  alarm(code: string, detail: string, statements: readonly Uint8Array[] = []): void {
+    const texts = statements.map(toBase64Url)
+    this.#emit({ event: 'alarm', code, detail, ...(texts.length === 0 ? {} : { statements: texts }) })
   }
 
   replica(event: ReplicaEvent): void {
@@ -178,7 +180,7 @@ export class Reporter {
         this.#onNoQuorum(event)
         return
       case 'alarm':
-        this.alarm(event.code, event.detail)
+        this.alarm(event.code, event.detail, event.statements)
         return
       case 'frame-refused':
         this.#init.logger.warn({ peer: event.peerId, reason: event.reason }, 'refused a frame')

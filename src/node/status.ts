@@ -1,4 +1,5 @@
 /** What a node says of itself: `status`, `members`, config history. Pure: a view of the replica's own status. */
+import { toBase64Url } from '../core/bytes.ts'
 import type { Genesis } from '../identity/genesis.ts'
 import { type ConsensusRoles, memberRows } from '../membership/members.ts'
 import type { ReplicaStatus } from '../replica/index.ts'
@@ -41,6 +42,10 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
       incarnationsSeen: replica?.formation.incarnationsSeen ?? 0,
       splitNeeds: 2 * foundingSize
     },
+    barred: (replica?.barred ?? []).map(({ incarnation, code, detail, statements }) => {
+      const [peerId = '', storeId = ''] = incarnation.split('#')
+      return { peerId, storeId, code, detail, statements: statements.map(toBase64Url) }
+    }),
     waitingFor: facts.waitingFor,
     advice: advice(facts),
     addresses: facts.addresses,

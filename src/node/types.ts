@@ -106,6 +106,14 @@ export interface NodeStatus {
   readonly members: readonly MemberInfo[]
   readonly config: { readonly version: number; readonly hash: string } | null
   readonly safety: { readonly foundingSize: number; readonly incarnationsSeen: number; readonly splitNeeds: number }
+  /** Stores that have no vote here because their disks were set back or copied, with what proves it (base64url). */
+  readonly barred: readonly {
+    readonly peerId: string
+    readonly storeId: string
+    readonly code: 'rolled-back' | 'clone'
+    readonly detail: string
+    readonly statements: readonly string[]
+  }[]
   /** What is missing before the next stage, in sentences; empty when ready. */
   readonly waitingFor: readonly string[]
   /** What an operator should do about the members although nothing is missing here, in sentences with the command. */

@@ -49,9 +49,7 @@ function outsideSentence(facts: WaitingFacts, { standing, raft }: ReplicaStatus)
       ]
     }
     case 'barred':
-      return [
-        `an empty disk: the others do not hear this one (${standing.fenced?.detail ?? 'it was set back'}); stop this node, remove wal and store-id from its data directory, and start it again`
-      ]
+      return [`an empty disk, because this one has no vote: ${standing.fenced?.detail ?? 'it was set back'}`]
     case 'newcomer':
       return [
         `a place in the cluster, which was founded without this data directory (${selfIncarnation}): the leader takes it in as a learner by itself`,

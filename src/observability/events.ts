@@ -50,7 +50,13 @@ export type NodeEvent =
     }
   | { readonly event: 'member'; readonly peer: string; readonly role: MemberRole | 'removed' }
   | { readonly event: 'waiting'; readonly waitingFor: readonly string[] }
-  | { readonly event: 'alarm'; readonly code: string; readonly detail: string }
+  | {
+      readonly event: 'alarm'
+      readonly code: string
+      readonly detail: string
+      /** Signed boot statements that it rests on, base64url: `quorate inspect` checks them. */
+      readonly statements?: readonly string[]
+    }
   | {
       readonly event: 'stopped'
       readonly reason: string

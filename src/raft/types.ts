@@ -269,6 +269,9 @@ export interface RaftStatus {
   readonly lastIndex: number
   /** What the newest durable snapshot covers; 0: there is none. */
   readonly snapshotIndex: number
+  /** What is on our own disk for certain; undefined while a term or vote is on its way there. */
+  readonly durable:
+    { readonly term: number; readonly votedFor: NodeId | undefined; readonly lastIndex: number } | undefined
   readonly membership: Membership
   /** Of the entry that put `membership` in force; it may yet be undone while this is above `commitIndex`. 0: none did. */
   readonly membershipIndex: number

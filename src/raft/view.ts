@@ -13,6 +13,9 @@ export function statusOf(node: RaftNode): RaftStatus {
     commitIndex: log.commit,
     firstIndex: log.base.index + 1,
     lastIndex: log.lastIndex,
+    durable: node.disk.hardStateDurable
+      ? { term: node.term, votedFor: node.votedFor, lastIndex: log.stable }
+      : undefined,
     snapshotIndex: node.snapshot.index,
     membership: node.membership,
     membershipIndex: node.configurations.index,

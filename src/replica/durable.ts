@@ -3,6 +3,8 @@
  */
 import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { QuorateError } from '../core/errors.ts'
+import type { BootStatement } from '../identity/boot-statement.ts'
+import type { Bar, KnownStore } from '../membership/boots.ts'
 import { entryTypeCode, entryTypeOf } from '../raft/messages.ts'
 import type { Entry, HardState } from '../raft/types.ts'
 
@@ -10,7 +12,7 @@ import type { Entry, HardState } from '../raft/types.ts'
 export const FORMATION_CELL = 'formation'
 /** Raft's term and vote: one record (RAFT-HOLES 1). */
 export const VOTE_CELL = 'raft.vote'
-/** The newest process lives of other members: how a disk that was set back is known again (FAULTS P5). */
+/** What is known of the process lives of members: how a disk that was set back or copied is known again (FAULTS P5, P6). */
 export const BOOTS_CELL = 'boots'
 
 export interface StoredLogEntry {
@@ -18,17 +20,6 @@ export interface StoredLogEntry {
   readonly term: number
   readonly type: number
   readonly data: Uint8Array
-}
-
-export interface RememberedBoot {
-  readonly peerId: string
-  /** Hex. */
-  readonly storeId: string
-  readonly boot: number
-  /** Hex. */
-  readonly bootNonce: string
-  /** Why it is barred from voting; undefined when nothing is held against it. */
-  readonly barred: string | undefined
 }
 
 /** What is in the store passed its checksums and is still not ours to understand: a newer format, or a bug. */
@@ -56,26 +47,52 @@ export function decodeHardState(bytes: Uint8Array | undefined): HardState {
   throw new StoredStateError('vote')
 }
 
-export const encodeBoots = (boots: readonly RememberedBoot[]): Uint8Array =>
+export const encodeBoots = (stores: readonly KnownStore[]): Uint8Array =>
   encodeCbor(
-    boots.map(({ peerId, storeId, boot, bootNonce, barred }) => [peerId, storeId, boot, bootNonce, barred ?? null])
+    stores.map(({ newest, before, promises, bar }) => [
+      newest.bytes,
+      before?.bytes ?? null,
+      [promises.term, promises.votedTerm, promises.matchTerm, promises.match, promises.kept],
+      bar === undefined ? null : [bar.code, bar.detail, bar.proved, bar.statements]
+    ])
   )
 
-export function decodeBoots(bytes: Uint8Array | undefined): readonly RememberedBoot[] {
+/** `decode` reads a boot statement of this domain. What was proved when it came is not proved again. */
+export function decodeBoots(
+  bytes: Uint8Array | undefined,
+  decode: (bytes: Uint8Array) => BootStatement | undefined
+): readonly KnownStore[] {
   if (bytes === undefined) return []
-  const value = decodeCbor(bytes)
-  if (!Array.isArray(value)) throw new StoredStateError('memory of process lives')
-  return (value as readonly CborValue[]).map((item) => {
-    const [peerId, storeId, boot, bootNonce, barred] = Array.isArray(item) ? (item as readonly CborValue[]) : []
-    const isRead =
-      typeof peerId === 'string' &&
-      typeof storeId === 'string' &&
-      typeof boot === 'number' &&
-      typeof bootNonce === 'string' &&
-      (barred === null || typeof barred === 'string')
-    if (!isRead) throw new StoredStateError('memory of process lives')
-    return { peerId, storeId, boot, bootNonce, barred: barred ?? undefined }
+  const statement = (value: CborValue | undefined): BootStatement =>
+    (value instanceof Uint8Array ? decode(value) : undefined) ?? unreadable()
+  return list(decodeCbor(bytes)).map((item) => {
+    const [newest, before, promises, bar] = list(item, 4)
+    const [term, votedTerm, matchTerm, match, kept] = list(promises, 5).map((value) =>
+      typeof value === 'number' && value >= 0 ? value : unreadable()
+    ) as [number, number, number, number, number]
+    return {
+      newest: statement(newest),
+      before: before === null ? undefined : statement(before),
+      promises: { term, votedTerm, matchTerm, match, kept },
+      bar: bar === null ? undefined : (barOf(list(bar, 4)) ?? unreadable())
+    }
   })
+}
+
+const unreadable = (): never => {
+  throw new StoredStateError('memory of process lives')
+}
+
+const list = (value: CborValue | undefined, length?: number): readonly CborValue[] =>
+  Array.isArray(value) && (length === undefined || value.length === length)
+    ? (value as readonly CborValue[])
+    : unreadable()
+
+function barOf([code, detail, proved, statements]: readonly CborValue[]): Bar | undefined {
+  if (code !== 'rolled-back' && code !== 'clone') return undefined
+  if (typeof detail !== 'string' || typeof proved !== 'boolean' || !Array.isArray(statements)) return undefined
+  const documents = (statements as readonly CborValue[]).filter((document) => document instanceof Uint8Array)
+  return documents.length === statements.length ? { code, detail, proved, statements: documents } : undefined
 }
 
 export const storeEntry = (entry: Entry): StoredLogEntry => ({

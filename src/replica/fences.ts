@@ -1,7 +1,7 @@
 /**
  * Whom consensus does not hear although it was admitted, how it is told, and what this node makes of being told itself.
  *
- * *Barred* is an incarnation whose disk was set back, as its boot counter shows to whoever remembers a later one (FAULTS P5). It may
+ * *Barred* is an incarnation whose disk was set back or copied, as its boot statements show (`boot-watch.ts`, FAULTS P5, P6). It may
  * have forgotten a vote, so nothing that it says about votes counts here, however often it starts again. *Removed* is one that the
  * committed configuration no longer names. Nobody replicates to it, so it would campaign for ever without being told
  * (RAFT-HOLES 37); what it is told names the index of that configuration, so that older news never outweighs newer.
@@ -11,9 +11,9 @@
  */
 import type { Admitted } from '../membership/admission.ts'
 import type { RaftInput, RaftStatus } from '../raft/types.ts'
+import type { BootWatch } from './boot-watch.ts'
 import type { Frame } from './frames.ts'
-import type { MemberHistory } from './incarnations.ts'
-import type { Sessions } from './sessions.ts'
+import { type MemberHistory, peerIdOf } from './incarnations.ts'
 import { type Fenced, type Standing, standingOf } from './standing.ts'
 import type { ReplicaEvent } from './types.ts'
 
@@ -23,7 +23,7 @@ export const TELL_EVERY_MS = 1_000
 export interface FenceSurroundings {
   /** Our own incarnation. */
   readonly self: string
-  readonly sessions: Sessions
+  boots(): BootWatch
   raftStatus(): RaftStatus | undefined
   toRaft(input: RaftInput, now: number): void
   send(peerId: string, frame: Frame): void
@@ -44,7 +44,7 @@ export class Fences {
   }
 
   isBarred(incarnation: string): boolean {
-    return this.#around.sessions.barred(incarnation) !== undefined
+    return this.#around.boots().isMute(incarnation)
   }
 
   isRemoved(incarnation: string): boolean {
@@ -60,12 +60,18 @@ export class Fences {
   /** Tells a peer that it is not heard, if that is so; not for every frame of it. */
   tell({ peerId, incarnation }: Admitted, now: number): void {
     if (!this.isFenced(incarnation) || now < (this.#toldUntil.get(peerId) ?? -Infinity)) return
+    const bar = this.#around.boots().bar(incarnation)
+    // Whoever is only suspected was told what is held against it, and will say more.
+    if (bar === undefined && !this.isRemoved(incarnation)) return
     this.#toldUntil.set(peerId, now + TELL_EVERY_MS)
-    const setBack = this.#around.sessions.barred(incarnation)
     const index = this.history?.index ?? 0
-    const detail = setBack ?? `the configuration at ${index} does not name ${incarnation}`
-    const code = setBack === undefined ? 'removed' : 'rolled-back'
-    this.#around.send(peerId, { kind: 'fenced', code, index: setBack === undefined ? index : 0, detail })
+    const removed = `the configuration at ${index} does not name ${incarnation}`
+    this.#around.send(
+      peerId,
+      bar === undefined
+        ? { kind: 'fenced', code: 'removed', index, detail: removed }
+        : { kind: 'fenced', code: bar.code, index: 0, detail: bar.detail }
+    )
   }
 
   /** Its session is closed. */
@@ -77,7 +83,8 @@ export class Fences {
   told(from: Admitted, { code, index, detail }: Extract<Frame, { kind: 'fenced' }>, now: number): void {
     if (!this.#mayKnow(from)) return
     const before = this.#fenced
-    if (before?.code === 'rolled-back' || (before?.code === code && before.index >= index)) return
+    if (before !== undefined && before.code !== 'removed') return
+    if (before?.code === code && before.index >= index) return
     this.#fenced = { code, index, detail, by: from.peerId }
     this.#around.event({ type: 'alarm', code, detail: `${from.peerId} does not hear this node: ${detail}` })
     if (code === 'removed') this.#around.toRaft({ type: 'removed', index }, now)
@@ -91,7 +98,12 @@ export class Fences {
   }
 
   standing(): Standing {
-    return standingOf(this.#around.self, this.#around.raftStatus(), this.history, this.#fenced)
+    const { self } = this.#around
+    const bar = this.#around.boots().selfBar
+    // What the own signature proves outweighs what others say.
+    const fenced =
+      bar === undefined ? this.#fenced : { code: bar.code, index: 0, detail: bar.detail, by: peerIdOf(self) }
+    return standingOf(self, this.#around.raftStatus(), this.history, fenced)
   }
 
   /** Why nobody will take a request of this node any more; undefined while it belongs to the cluster. */

@@ -19,6 +19,9 @@ import type { MemberOperation } from './member-changes.ts'
 /** Signed address records in one peer-exchange frame. */
 export const PEER_RECORDS_MAX = 32
 const RECORD_BYTES_MAX = 2_048
+/** Boot statements in one frame. */
+export const STATEMENTS_MAX = 32
+const STATEMENT_BYTES_MAX = 1_024
 const REQUEST_ID_BYTES = 16
 const COMMAND_BYTES_MAX = 512 * 1_024
 const TEXT_MAX = 512
@@ -36,8 +39,12 @@ export type ForwardedOperation =
   | { readonly op: 'read' }
   | MemberOperation
 
-/** Why consensus does not hear a peer. `removed`: a committed configuration does not name it. `rolled-back`: its disk was set back. */
-export type FencedCode = 'removed' | 'rolled-back'
+/**
+ * Why consensus does not hear a peer. `removed`: a committed configuration does not name it. `rolled-back`: its disk was set back, or
+ * copied. `clone`: a copy of its disk is in use.
+ */
+export type FencedCode = (typeof FENCED_CODES)[number]
+const FENCED_CODES = ['removed', 'rolled-back', 'clone'] as const
 
 export type Frame =
   | { readonly kind: 'formation'; readonly message: FormationMessage }
@@ -81,6 +88,8 @@ export type Frame =
       readonly received: number
       readonly state: SnapshotState
     }
+  /** Signed boot statements, of the sender and of others: each counts by its own signature. */
+  | { readonly kind: 'boots'; readonly statements: readonly Uint8Array[] }
 
 /** Names a snapshot while it travels. */
 export interface SnapshotName extends LogPosition {
@@ -107,12 +116,22 @@ export interface FrameScope {
   readonly readClaim: (bytes: Uint8Array) => Claim | undefined
 }
 
-const KINDS = ['formation', 'raft', 'peers', 'forward', 'answer', 'fenced', 'snapshot', 'snapshot-progress'] as const
+const KINDS = [
+  'formation',
+  'raft',
+  'peers',
+  'forward',
+  'answer',
+  'fenced',
+  'snapshot',
+  'snapshot-progress',
+  'boots'
+] as const
 const STATUSES = ['done', 'retry', 'refused'] as const
 const SNAPSHOT_STATES = ['more', 'whole', 'unusable'] as const
 export type SnapshotState = (typeof SNAPSHOT_STATES)[number]
 
-const OF_THE_DOMAIN: ReadonlySet<Frame['kind']> = new Set(['formation', 'peers', 'fenced'])
+const OF_THE_DOMAIN: ReadonlySet<Frame['kind']> = new Set(['formation', 'peers', 'fenced', 'boots'])
 
 const scopeOf = (kind: Frame['kind'], scope: FrameScope): Uint8Array | undefined =>
   OF_THE_DOMAIN.has(kind) ? scope.domainId : scope.clusterId
@@ -150,6 +169,8 @@ function encodeBody(frame: Frame): CborValue {
     }
     case 'snapshot-progress':
       return [frame.digest, frame.received, SNAPSHOT_STATES.indexOf(frame.state)]
+    case 'boots':
+      return frame.statements
   }
 }
 
@@ -220,7 +241,9 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
     case 'raft':
       return { kind, message: decodeRaftMessage(body) }
     case 'peers':
-      return { kind, records: recordList(body) }
+      return { kind, records: documents(body, PEER_RECORDS_MAX, RECORD_BYTES_MAX, 'peers') }
+    case 'boots':
+      return { kind, statements: documents(body, STATEMENTS_MAX, STATEMENT_BYTES_MAX, 'boots') }
     case 'forward': {
       const [requestId, op, argument] = fields(body, 3, 'forward')
       return { kind, requestId: requestIdOf(requestId), operation: operationOf(op, argument) }
@@ -242,9 +265,10 @@ function decodeBody(kind: Frame['kind'], body: CborValue, scope: FrameScope): Fr
     }
     case 'fenced': {
       const [code, index, detail] = fields(body, 3, 'fenced')
-      if (code !== 'removed' && code !== 'rolled-back') throw new FrameError('fenced for an unknown reason')
+      const known = FENCED_CODES.find((one) => one === code)
+      if (known === undefined) throw new FrameError('fenced for an unknown reason')
       if (typeof index !== 'number' || index < 0) throw new FrameError('fenced without an index')
-      return { kind, code, index, detail: text(detail) }
+      return { kind, code: known, index, detail: text(detail) }
     }
     case 'snapshot':
       return pieceOf(body)
@@ -290,15 +314,15 @@ function fields(value: CborValue, count: number, what: string): readonly CborVal
   return value as readonly CborValue[]
 }
 
-function recordList(body: CborValue): readonly Uint8Array[] {
-  if (!Array.isArray(body) || body.length > PEER_RECORDS_MAX) {
-    throw new FrameError(`peers is not an array of at most ${PEER_RECORDS_MAX}`)
+function documents(body: CborValue, countMax: number, bytesMax: number, what: string): readonly Uint8Array[] {
+  if (!Array.isArray(body) || body.length > countMax) {
+    throw new FrameError(`${what} is not an array of at most ${countMax}`)
   }
-  return (body as readonly CborValue[]).map((record) => {
-    if (!(record instanceof Uint8Array) || record.byteLength > RECORD_BYTES_MAX) {
-      throw new FrameError(`an address record is not a byte string of at most ${RECORD_BYTES_MAX}`)
+  return (body as readonly CborValue[]).map((document) => {
+    if (!(document instanceof Uint8Array) || document.byteLength > bytesMax) {
+      throw new FrameError(`${what} holds something else than a byte string of at most ${bytesMax}`)
     }
-    return record
+    return document
   })
 }
 

@@ -29,6 +29,7 @@ export class MemberHistory {
   readonly #ever = new Set<NodeId>()
   readonly #everVoters = new Set<NodeId>()
   #current: ReadonlySet<NodeId> = new Set()
+  #voters: ReadonlySet<NodeId> = new Set()
   #index = 0
 
   constructor(initial: Membership) {
@@ -43,6 +44,7 @@ export class MemberHistory {
   committed(membership: Membership, index: number): void {
     this.#index = index
     this.#current = new Set(namedBy(membership))
+    this.#voters = new Set([...membership.voters, ...membership.outgoing])
     for (const id of this.#current) this.#ever.add(id)
     for (const id of membership.voters) this.#everVoters.add(id)
   }
@@ -61,6 +63,10 @@ export class MemberHistory {
 
   isMember(id: NodeId): boolean {
     return this.#current.has(id)
+  }
+
+  isVoter(id: NodeId): boolean {
+    return this.#voters.has(id)
   }
 
   /** It has had a vote once; that it has none now is somebody's decision. */

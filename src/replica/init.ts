@@ -8,10 +8,11 @@ import type {
   FoundingCertificate
 } from '../formation/types.ts'
 import type { Admitted } from '../membership/admission.ts'
+import type { Bar } from '../membership/boots.ts'
 import type { JoinRole } from '../membership/redemptions.ts'
 import type { Entry, HardState, RaftStatus, RaftTiming } from '../raft/types.ts'
 import type { ConfigState, ValidateConfig } from '../replicated-config/index.ts'
-import type { RememberedBoot } from './durable.ts'
+import type { BootWatchInit } from './boot-watch.ts'
 import type { RecordReader } from './sessions.ts'
 import type { StoredSnapshot } from './snapshot.ts'
 import type { SnapshotPolicy } from './snapshots.ts'
@@ -34,8 +35,8 @@ export interface ReplicaInit {
   readonly snapshot?: StoredSnapshot | undefined
   /** See SnapshotPolicy. */
   readonly snapshots?: Partial<SnapshotPolicy> | undefined
-  /** Process lives of other members that earlier lives of this one have seen. */
-  readonly boots?: readonly RememberedBoot[]
+  /** This process life's own boot statement, and what earlier ones have kept of others. */
+  readonly boots: BootWatchInit
   readonly crypto: FormationCrypto
   /** Names the cluster of a certificate. */
   readonly clusterIdOf: (certificate: FoundingCertificate) => Uint8Array
@@ -71,8 +72,8 @@ export interface ReplicaStatus {
   /** It came with a join token, so it never founds. */
   readonly joins: boolean
   readonly standing: Standing
-  /** Incarnations of connected peers that this node does not let vote: their disks were set back. */
-  readonly barred: readonly string[]
+  /** Incarnations that this node does not let vote, because their disks were set back or copied. By incarnation. */
+  readonly barred: readonly (Bar & { readonly incarnation: string })[]
   /** By PeerId. */
   readonly sessions: readonly Admitted[]
   readonly requestsPending: number

@@ -2,7 +2,7 @@
  * Collects what one step asks for, and keeps the books between the protocols' own write numbers and the replica's: each
  * protocol counts its writes from 1; the store sees one row of batches.
  */
-import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaSend } from './types.ts'
+import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaSend, SignRequest } from './types.ts'
 
 /** `sessions`: what nothing rests on. */
 export type WriteOwner = 'formation' | 'raft' | 'sessions' | 'snapshots'
@@ -20,7 +20,7 @@ export class Outbox {
   #writes: { id: number; batch: DurableBatch }[] = []
   #sends: ReplicaSend[] = []
   #bulk: { to: string; frame: Uint8Array }[] = []
-  #sign: { term: number; payload: Uint8Array }[] = []
+  #sign: SignRequest[] = []
   #outcomes: ClientOutcome[] = []
   #events: ReplicaEvent[] = []
 
@@ -57,8 +57,8 @@ export class Outbox {
     this.#bulk.push({ to, frame })
   }
 
-  sign(term: number, payload: Uint8Array): void {
-    this.#sign.push({ term, payload })
+  sign(purpose: SignRequest['purpose'], payload: Uint8Array): void {
+    this.#sign.push({ purpose, payload })
   }
 
   outcome(outcome: ClientOutcome): void {

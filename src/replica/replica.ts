@@ -5,12 +5,14 @@ import { invariant } from '../core/invariant.ts'
 import { createFormation, createWitness } from '../formation/index.ts'
 import type { Formation, FormationEffects, FormationInput, FoundingCertificate } from '../formation/types.ts'
 import { encodeFormationState } from '../formation/state.ts'
+import type { BootProgress } from '../identity/boot-statement.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { isJoint } from '../raft/configuration.ts'
 import { createRaft, type Raft, type RaftMessage } from '../raft/index.ts'
 import type { ConsensusView, Entry, Membership, RaftStatus } from '../raft/types.ts'
 import type { RaftEffects, RaftEvent, RaftInit, RaftInput } from '../raft/types.ts'
 import type { ConfigState } from '../replicated-config/index.ts'
+import { BootWatch } from './boot-watch.ts'
 import {
   BOOTS_CELL,
   encodeBoots,
@@ -59,6 +61,11 @@ export class Replica {
   readonly #fences: Fences
   readonly #guests: Guests
   readonly #newcomers: Newcomers
+  readonly #boots: BootWatch
+  /** Incarnations that formation and consensus were told to be connected. */
+  readonly #heard = new Set<string>()
+  /** Newest entry that has committed and is on our own disk. */
+  #applied = 0
   #lastRef = 0
   #bootWrites = 0
   #bootsWritten: Uint8Array
@@ -73,16 +80,28 @@ export class Replica {
       self.seat === undefined
         ? createWitness({ foundingSize, state, crypto })
         : createFormation({ self, foundingSize, state, crypto, ...init.formationTiming })
-    this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord, init.boots)
+    this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord)
+    this.#boots = new BootWatch(init.boots, {
+      sessions: () => this.#sessions.list(),
+      session: (peerId) => this.#sessions.get(peerId),
+      isVoter: (incarnation) => this.#fences.history?.isVoter(incarnation) ?? false,
+      progress: () => this.#progress(),
+      committedAsLeaderOf: (term) =>
+        this.#leader === init.self.peerId && this.#term === term ? this.#applied : undefined,
+      sign: (sequence, payload) => this.#outbox.sign({ type: 'boot-statement', sequence }, payload),
+      send: (peerId, frame) => this.#send(peerId, frame, 0),
+      event: (event) => this.#outbox.event(event),
+      barred: (incarnation, now) => this.#barred(incarnation, now)
+    })
     this.#fences = new Fences({
       self: init.self.incarnation,
-      sessions: this.#sessions,
+      boots: () => this.#boots,
       raftStatus: () => this.#raft?.status(),
       toRaft: (input, now) => this.#toRaft(input, now),
       send: (peerId, frame) => this.#send(peerId, frame, 0),
       event: (event) => this.#outbox.event(event)
     })
-    this.#bootsWritten = encodeBoots(init.boots ?? [])
+    this.#bootsWritten = encodeBoots(init.boots.known)
     this.#machine = new StateMachine(init.initialConfigText, init.validateConfig)
     this.#policy = resolveSnapshots(init.snapshots)
     this.#snapshots = new Snapshots({
@@ -141,6 +160,8 @@ export class Replica {
     this.#requests.pump(now)
     this.#newcomers.pump(now)
     this.#snapshots.pump(now)
+    this.#boots.pump(now)
+    this.#keepBoots(now)
     return this.#flush()
   }
 
@@ -162,8 +183,14 @@ export class Replica {
       case 'persisted':
         this.#persisted(input.write, now)
         break
-      case 'signed':
-        this.#toFormation(input, now)
+      case 'signed': {
+        const { purpose, payload, signature } = input
+        if (purpose.type === 'boot-statement') this.#boots.signed(purpose.sequence, signature)
+        else this.#toFormation({ type: 'signed', term: purpose.term, payload, signature }, now)
+        break
+      }
+      case 'sighting':
+        this.#boots.sighted(input.statement, now)
         break
       case 'request':
         this.#requests.accept(input.request, now)
@@ -195,9 +222,7 @@ export class Replica {
       entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
       joins: this.#init.self.seat === undefined,
       standing: this.#fences.standing(),
-      barred: this.#sessions
-        .list()
-        .flatMap(({ incarnation }) => (this.#fences.isBarred(incarnation) ? [incarnation] : [])),
+      barred: this.#boots.bars().filter(({ incarnation }) => incarnation !== this.#init.self.incarnation),
       sessions: this.#sessions.list(),
       requestsPending: this.#requests.size
     }
@@ -225,29 +250,40 @@ export class Replica {
 
   #openSession(peer: Admitted, now: number): void {
     this.#closeSession(peer.peerId, now)
-    for (const { code, detail } of this.#sessions.open(peer)) this.#outbox.event({ type: 'alarm', code, detail })
+    this.#sessions.open(peer)
     const introductions = this.#sessions.introductions(peer, (one) => this.#isSought(one))
     for (const { to, records } of introductions) this.#send(to, { kind: 'peers', records }, 0)
-    this.#keepBoots()
+    this.#boots.opened(peer, now)
     this.#fences.tell(peer, now)
-    if (this.#fences.isBarred(peer.incarnation)) return
-    if (peer.claim !== undefined) this.#toFormation({ type: 'founder-connected', claim: peer.claim }, now)
-    this.#handCertificate(peer)
-    this.#toRaft({ type: 'connected', peer: peer.incarnation }, now)
-    this.#newcomers.look(now)
+    this.#hear(peer, now)
   }
 
   #closeSession(peerId: string, now: number): void {
     const peer = this.#sessions.get(peerId)
     if (peer === undefined) return
+    this.#boots.settle()
     this.#sessions.close(peer)
     // They count for the incarnation that sent them; the next session may be another's.
     this.#early = this.#early.filter(({ from }) => from !== peerId)
     this.#fences.forget(peerId)
-    const { incarnation } = peer
-    this.#snapshots.sessionClosed(incarnation)
-    if (this.#fences.isBarred(incarnation)) return
-    if (peer.claim !== undefined) this.#toFormation({ type: 'founder-disconnected', incarnation }, now)
+    this.#snapshots.sessionClosed(peer.incarnation)
+    this.#hush(peer, now)
+  }
+
+  /** From here on formation and consensus know that it is there. */
+  #hear(peer: Admitted, now: number): void {
+    const { incarnation, claim } = peer
+    if (this.#fences.isBarred(incarnation) || this.#boots.selfBar !== undefined) return
+    this.#heard.add(incarnation)
+    if (claim !== undefined) this.#toFormation({ type: 'founder-connected', claim }, now)
+    this.#handCertificate(peer)
+    this.#toRaft({ type: 'connected', peer: incarnation }, now)
+    this.#newcomers.look(now)
+  }
+
+  #hush({ incarnation, claim }: Admitted, now: number): void {
+    if (!this.#heard.delete(incarnation)) return
+    if (claim !== undefined) this.#toFormation({ type: 'founder-disconnected', incarnation }, now)
     this.#toRaft({ type: 'disconnected', peer: incarnation }, now)
   }
 
@@ -256,6 +292,16 @@ export class Replica {
     const membership = this.#raft?.status().membership
     if (membership === undefined) return claim !== undefined
     return membership.voters.includes(incarnation) || membership.outgoing.includes(incarnation)
+  }
+
+  /** It is heard no more, from this moment on: neither a peer, nor, when it is we ourselves, anybody. */
+  #barred(incarnation: string, now: number): void {
+    const isSelf = incarnation === this.#init.self.incarnation
+    for (const peer of this.#sessions.list()) {
+      if (!isSelf && peer.incarnation !== incarnation) continue
+      this.#hush(peer, now)
+      this.#fences.tell(peer, now)
+    }
   }
 
   /** Founders hand it to each other; whoever is or meets somebody without a seat gets it from here. */
@@ -286,13 +332,21 @@ export class Replica {
   }
 
   /** Written when it says something new about members, off everybody's path: nothing waits for it. */
-  #keepBoots(): void {
-    const { history } = this.#fences
-    if (history === undefined) return
-    const bytes = encodeBoots(this.#sessions.boots((id) => history.isMember(id)))
+  #keepBoots(now: number): void {
+    const stores = this.#fences.history === undefined ? undefined : this.#boots.toKeep(now)
+    if (stores === undefined) return
+    const bytes = encodeBoots(stores)
     if (equalBytes(bytes, this.#bootsWritten)) return
     this.#bootsWritten = bytes
     this.#outbox.write('sessions', ++this.#bootWrites, { cells: [{ name: BOOTS_CELL, value: bytes }] })
+  }
+
+  /** What this node can say of its own disk. */
+  #progress(): BootProgress | undefined {
+    const status = this.#raft?.status()
+    if (status?.durable === undefined) return undefined
+    const { term, votedFor, lastIndex } = status.durable
+    return { term, votedFor, lastIndex, commitIndex: Math.min(status.commitIndex, lastIndex) }
   }
 
   // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,18 +361,16 @@ export class Replica {
   }
 
   #sendTo(incarnation: string, frame: Frame, after: number): void {
-    const peerId = this.#sessions.peerOf(incarnation)
-    if (peerId !== undefined) this.#send(peerId, frame, after)
+    if (this.#heard.has(incarnation)) this.#send(peerIdOf(incarnation), frame, after)
   }
 
   /** A leader tells the same to several: such a message is one object, and becomes bytes once. */
   #sendRaft(incarnation: string, message: RaftMessage, after: number): void {
-    const peerId = this.#sessions.peerOf(incarnation)
-    if (peerId === undefined) return
+    if (!this.#heard.has(incarnation)) return
     if (this.#encoded?.message !== message) {
       this.#encoded = { message, bytes: encodeFrame({ kind: 'raft', message }, this.#scope()) }
     }
-    this.#outbox.send(peerId, this.#encoded.bytes, after, TELLS[message.type])
+    this.#outbox.send(peerIdOf(incarnation), this.#encoded.bytes, after, TELLS[message.type])
   }
 
   #sendBulk(incarnation: string, frame: Frame): void {
@@ -340,7 +392,7 @@ export class Replica {
     }
     switch (frame.kind) {
       case 'formation':
-        if (this.#fences.isBarred(sender.incarnation)) return
+        if (!this.#heard.has(sender.incarnation)) return
         // It proves itself, so anybody may hand it over; the rest is between founders.
         if (sender.claim === undefined) {
           if (frame.message.type !== 'certificate') return
@@ -350,6 +402,8 @@ export class Replica {
         return
       case 'raft':
         if (this.#fences.isFenced(sender.incarnation)) return this.#fences.tell(sender, now)
+        if (!this.#heard.has(sender.incarnation)) return
+        this.#boots.promised(sender.incarnation, frame.message, now)
         this.#toRaft({ type: 'message', from: sender.incarnation, message: frame.message }, now)
         return
       case 'snapshot':
@@ -359,7 +413,7 @@ export class Replica {
         this.#snapshots.progressed(sender.incarnation, frame, now)
         return
       case 'peers':
-        for (const hint of this.#sessions.news(frame.records)) this.#outbox.event({ type: 'hint', ...hint })
+        for (const hint of this.#sessions.news(from, frame.records, now)) this.#outbox.event({ type: 'hint', ...hint })
         return
       case 'forward':
         this.#requests.forward(from, frame.requestId, frame.operation, now)
@@ -369,6 +423,9 @@ export class Replica {
         return
       case 'fenced':
         this.#fences.told(sender, frame, now)
+        return
+      case 'boots':
+        this.#boots.heard(sender, frame.statements, now)
         return
     }
   }
@@ -395,7 +452,8 @@ export class Replica {
     const after = this.#outbox.after('formation', effects.sendAfterWrite)
     for (const { to, message } of effects.send) this.#sendTo(to, { kind: 'formation', message }, 0)
     for (const { to, message } of effects.sendAfter) this.#sendTo(to, { kind: 'formation', message }, after)
-    if (effects.sign !== undefined) this.#outbox.sign(effects.sign.term, effects.sign.payload)
+    if (effects.sign !== undefined)
+      this.#outbox.sign({ type: 'acceptance', term: effects.sign.term }, effects.sign.payload)
     for (const event of effects.events) for (const reported of reportFormation(event)) this.#outbox.event(reported)
     if (effects.formed !== undefined) this.#found(effects.formed, now)
   }
@@ -439,9 +497,10 @@ export class Replica {
     }
     this.#fromRaft(this.#raft.start(now), now)
     for (const peer of this.#sessions.list()) this.#handCertificate(peer)
-    for (const { incarnation } of this.#sessions.list()) {
-      if (!this.#fences.isBarred(incarnation)) this.#toRaft({ type: 'connected', peer: incarnation }, now)
+    for (const incarnation of [...this.#heard].toSorted(compareText)) {
+      this.#toRaft({ type: 'connected', peer: incarnation }, now)
     }
+    this.#boots.membersChanged()
     const early = this.#early
     this.#early = []
     for (const { from, frame } of early) this.#receive(from, frame, now)
@@ -460,6 +519,7 @@ export class Replica {
   #fromRaft(effects: RaftEffects, now: number): void {
     this.#raftDeadline = effects.deadline
     const { write } = effects
+    if (write?.hardState !== undefined) this.#boots.moved('vote', now)
     if (write !== undefined) {
       this.#outbox.write('raft', write.id, {
         ...(write.hardState === undefined
@@ -483,7 +543,11 @@ export class Replica {
     }
     for (const request of effects.sendSnapshots) this.#snapshots.requested(request, now)
     const applied = effects.committed.at(-1)
-    if (applied !== undefined) this.#requests.appliedUpTo(applied.index, applied.term)
+    if (applied !== undefined) {
+      this.#applied = applied.index
+      this.#boots.moved('progress', now)
+      this.#requests.appliedUpTo(applied.index, applied.term)
+    }
     for (const outcome of effects.outcomes) {
       this.#requests.settled(outcome, now)
       this.#newcomers.settled(outcome, now)
@@ -496,6 +560,7 @@ export class Replica {
         this.#outbox.event(event)
         return
       case 'leader':
+        this.#boots.settle()
         this.#leader = event.leader === undefined ? undefined : peerIdOf(event.leader)
         this.#term = event.term
         if (this.#leader !== this.#init.self.peerId) this.#snapshots.officeLost()
@@ -520,7 +585,7 @@ export class Replica {
   #onMembers(membership: Membership, index: number, now: number): void {
     this.#fences.history?.committed(membership, index)
     this.#reportMembers(membership)
-    this.#keepBoots()
+    this.#boots.membersChanged()
     for (const peer of this.#sessions.list()) this.#fences.tell(peer, now)
     this.#newcomers.look(now)
   }
@@ -542,7 +607,8 @@ export class Replica {
   #restore(snapshot: Snapshot, now: number): void {
     for (const event of this.#machine.restore(snapshot)) this.#outbox.event(event)
     this.#fences.history?.restore(snapshot)
-    this.#keepBoots()
+    this.#applied = Math.max(this.#applied, snapshot.index)
+    this.#boots.membersChanged()
     this.#turnAwayCopies()
     for (const peer of this.#sessions.list()) this.#fences.tell(peer, now)
     this.#newcomers.look(now)
@@ -553,7 +619,6 @@ export class Replica {
   #apply(entry: Entry): boolean {
     this.#snapshots.applied(entry)
     const { events, answer, redeems } = this.#machine.apply(entry)
-    if (entry.index === 1) this.#keepBoots()
     for (const event of events) this.#outbox.event(event)
     if (answer !== undefined && this.#requests.applied(answer.requestId))
       this.#outbox.outcome({ type: 'applied', ...answer })
@@ -577,7 +642,8 @@ export class Replica {
         this.#raftDeadline,
         this.#requests.deadline(),
         this.#newcomers.deadline(),
-        this.#snapshots.deadline()
+        this.#snapshots.deadline(),
+        this.#boots.deadline(this.#fences.history !== undefined)
       )
     )
   }

@@ -1,14 +1,13 @@
 /**
- * Who is connected: one admitted session for each peer, what their boots give away, and what members tell each other about
- * where members are (peer exchange: finding one member is enough, R-DSC-4).
+ * Who is connected: one admitted session for each peer, and what members tell each other about where members are (peer exchange:
+ * finding one member is enough, R-DSC-4).
  *
  * Everything that a peer says about others is a hint: a record counts only with its subject's own signature, is news once, and
- * costs a verification only when it claims to be newer than what is known.
+ * costs a verification only when it claims to be newer than what is known, and while its bringer has an allowance left.
  */
 import { compareText } from '../core/bytes.ts'
 import type { Admitted } from '../membership/admission.ts'
-import { bootAlarms, type BootMemory, forgetLive, type IdentityAlarm, rememberBoot } from '../membership/boots.ts'
-import type { RememberedBoot } from './durable.ts'
+import { Allowances } from './allowance.ts'
 import { PEER_RECORDS_MAX } from './frames.ts'
 import { peerIdOf } from './incarnations.ts'
 
@@ -34,6 +33,9 @@ export interface Introduction {
 const UNSOUGHT_MAX = 8
 /** Peers whose newest record is remembered; beyond it the oldest is news again. */
 const RECORDS_REMEMBERED_MAX = 1_024
+/** Records that one peer may make us verify, at once and then a second. */
+export const RECORD_CHECKS_AT_ONCE = 64
+export const RECORD_CHECKS_PER_SECOND = 4
 
 export class Sessions {
   readonly #self: string
@@ -41,54 +43,23 @@ export class Sessions {
   readonly #open = new Map<string, Admitted>()
   /** The same by PeerId; undefined when it is to be sorted anew. */
   #sorted: readonly Admitted[] | undefined
-  /** Process lives seen in this one: what tells a copied disk from one that was set back. */
-  #boots: BootMemory
-  /** Incarnations whose disk was seen to be set back, with the sentence that says so. */
-  readonly #barred = new Map<string, string>()
   readonly #sequences = new Map<string, number>()
+  readonly #checks = new Allowances(RECORD_CHECKS_AT_ONCE, RECORD_CHECKS_PER_SECOND)
 
-  /** `self` is our PeerId; `known` is what earlier lives of this process have seen. */
-  constructor(self: string, readRecord: RecordReader, known: readonly RememberedBoot[] = []) {
+  /** `self` is our PeerId. */
+  constructor(self: string, readRecord: RecordReader) {
     this.#self = self
     this.#readRecord = readRecord
-    this.#boots = known.map(({ peerId, storeId, boot, bootNonce }) => {
-      return { peerId, storeId, boot, bootNonce, live: false }
-    })
-    for (const { peerId, storeId, barred } of known) {
-      if (barred !== undefined) this.#barred.set(`${peerId}#${storeId}`, barred)
-    }
   }
 
-  /** What this session says about the identity behind it. */
-  open(peer: Admitted): readonly IdentityAlarm[] {
-    const alarms = bootAlarms(this.#boots, peer)
-    this.#boots = rememberBoot(this.#boots, peer)
+  open(peer: Admitted): void {
     this.#open.set(peer.peerId, peer)
     this.#sorted = undefined
-    const setBack = alarms.find(({ code }) => code === 'rolled-back')
-    if (setBack !== undefined) this.#barred.set(peer.incarnation, setBack.detail)
-    return alarms
-  }
-
-  /** Why this incarnation must not vote; undefined when nothing is held against it. Starting it again changes nothing. */
-  barred(incarnation: string): string | undefined {
-    return this.#barred.get(incarnation)
-  }
-
-  /** What must not be forgotten when this process ends: the lives of members, and who is barred. In a fixed order. */
-  boots(isMember: (incarnation: string) => boolean): readonly RememberedBoot[] {
-    return this.#boots
-      .map(({ peerId, storeId, boot, bootNonce }) => {
-        return { peerId, storeId, boot, bootNonce, barred: this.#barred.get(`${peerId}#${storeId}`) }
-      })
-      .filter(({ peerId, storeId, barred }) => barred !== undefined || isMember(`${peerId}#${storeId}`))
-      .toSorted((a, b) => compareText(a.peerId, b.peerId) || compareText(a.storeId, b.storeId))
   }
 
   close(peer: Admitted): void {
     this.#open.delete(peer.peerId)
     this.#sorted = undefined
-    this.#boots = forgetLive(this.#boots, peer)
   }
 
   get(peerId: string): Admitted | undefined {
@@ -126,10 +97,12 @@ export class Sessions {
     ]
   }
 
-  /** Those records that hold and say something new. */
-  news(records: readonly Uint8Array[]): readonly AddressHint[] {
+  /** Those records that hold and say something new. `from` is who brings them. */
+  news(from: string, records: readonly Uint8Array[], now: number): readonly AddressHint[] {
     return records.flatMap((bytes) => {
-      const record = this.#readRecord(bytes, (peerId, sequence) => this.#isNews(peerId, sequence))
+      const isWorthIt = (peerId: string, sequence: number): boolean =>
+        this.#isNews(peerId, sequence) && this.#checks.take(from, now)
+      const record = this.#readRecord(bytes, isWorthIt)
       if (record === undefined) return []
       const { peerId, addresses, sequence } = record
       this.#sequences.delete(peerId)

@@ -41,14 +41,17 @@ export function standingOf(
   history: MemberHistory | undefined,
   fenced: Fenced | undefined
 ): Standing {
-  if (raft === undefined || history === undefined) return { type: 'unfounded', elders: [], fenced, final: false }
+  if (raft === undefined || history === undefined) {
+    const isBarred = fenced !== undefined && fenced.code !== 'removed'
+    return { type: isBarred ? 'barred' : 'unfounded', elders: [], fenced, final: false }
+  }
   const { membership } = raft
   const elders = membership.voters.filter((id) => id !== self && peerIdOf(id) === peerIdOf(self))
   const toldAt = fenced?.code === 'removed' ? fenced.index : -1
   const named = namedBy(membership).includes(self)
   const final = history.isRemoved(self) || toldAt > raft.membershipIndex || (toldAt >= 0 && !named)
   const is = (type: StandingType): Standing => ({ type, elders, fenced, final })
-  if (fenced?.code === 'rolled-back') return is('barred')
+  if (fenced !== undefined && fenced.code !== 'removed') return is('barred')
   if (final) return is('removed')
   if (membership.voters.includes(self)) return is('voter')
   if (named) return is('learner')

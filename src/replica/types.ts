@@ -2,6 +2,7 @@
  * The boundary of the replica on one screen. A replica is everything of a node that decides: formation, consensus and
  * config, composed into one `step(input, now) -> effects`. The driver around it owns the clock, disk, sockets and key.
  */
+import type { BootStatement } from '../identity/boot-statement.ts'
 import type { Admitted } from '../membership/admission.ts'
 import type { ApplyResult } from '../replicated-config/index.ts'
 import type { MemberOperation } from './member-changes.ts'
@@ -26,10 +27,20 @@ export type ReplicaInput =
   /** A frame of an admitted session; the driver never passes anything else (FAULTS invariant 18). */
   | { readonly type: 'frame'; readonly from: string; readonly frame: Uint8Array }
   | { readonly type: 'persisted'; readonly write: number }
-  | { readonly type: 'signed'; readonly term: number; readonly payload: Uint8Array; readonly signature: Uint8Array }
+  | ({ readonly type: 'signed'; readonly signature: Uint8Array } & SignRequest)
+  /** A peer was turned away as a copy of another one; the boot statement that it showed is genuine. */
+  | { readonly type: 'sighting'; readonly statement: BootStatement }
   | { readonly type: 'request'; readonly request: ClientRequest }
   /** The caller gave up; what was already proposed may still commit. */
   | { readonly type: 'cancel'; readonly requestId: string }
+
+/** The bytes that the node's key is to sign, and what for; the answer repeats all of it. */
+export interface SignRequest {
+  readonly purpose:
+    | { readonly type: 'acceptance'; readonly term: number }
+    | { readonly type: 'boot-statement'; readonly sequence: number }
+  readonly payload: Uint8Array
+}
 
 /** `requestId` (hex of 16 random bytes) makes every retry idempotent. */
 export type ClientRequest =
@@ -108,7 +119,7 @@ export interface ReplicaEffects {
    */
   readonly bulk: readonly { readonly to: string; readonly frame: Uint8Array }[]
   /** Sign with the node key, answer with `signed`. */
-  readonly sign: readonly { readonly term: number; readonly payload: Uint8Array }[]
+  readonly sign: readonly SignRequest[]
   readonly outcomes: readonly ClientOutcome[]
   readonly events: readonly ReplicaEvent[]
   readonly deadline: number | undefined
@@ -162,4 +173,10 @@ export type ReplicaEvent =
   /** Its session is to be cut: its credential is worth nothing any more. */
   | { readonly type: 'unwelcome'; readonly peerId: string; readonly detail: string }
   | { readonly type: 'frame-refused'; readonly peerId: string; readonly reason: string }
-  | { readonly type: 'alarm'; readonly code: AlarmCode; readonly detail: string }
+  | {
+      readonly type: 'alarm'
+      readonly code: AlarmCode
+      readonly detail: string
+      /** Boot statements that it rests on: signed by whom they are about. */
+      readonly statements?: readonly Uint8Array[]
+    }

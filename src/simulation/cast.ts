@@ -42,6 +42,7 @@ export interface Store {
 export interface Actor {
   readonly name: string
   readonly peerId: string
+  readonly publicKey: Uint8Array
   readonly address: string
   readonly addressRecord: Uint8Array
   /** Where a founder may be later, with the record that says so. */
@@ -179,6 +180,7 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
   return {
     name: `n${place}`,
     peerId: signer.peerId,
+    publicKey: signer.publicKey,
     address,
     addressRecord: await makeAddressRecord(signer, [address], 1),
     moves,
@@ -213,7 +215,7 @@ function remembering(crypto: FormationCrypto): FormationCrypto {
 }
 
 /** Remembers the verdict on every distinct document; one that does not hold is undefined. */
-function remember<T>(read: (bytes: Uint8Array) => T | undefined): (bytes: Uint8Array) => T | undefined {
+export function remember<T>(read: (bytes: Uint8Array) => T | undefined): (bytes: Uint8Array) => T | undefined {
   const known = new Map<string, T | undefined>()
   return (bytes) => {
     const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')

@@ -96,8 +96,7 @@ export class Door {
       domainId: this.#world.cast.genesis.domainId,
       generation: this.#world.cast.genesis.genesis.generation,
       claim: machine.store.claimBytes,
-      boot: process.recovery.boot,
-      bootNonce: process.bootNonce,
+      boot: process.bootStatement,
       clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
       addressRecord: machine.addressRecord,
       wallMs: this.#wallMs(machine),
@@ -132,9 +131,11 @@ export class Door {
     }
     const judgement = judgeHello(hello, context)
     if (judgement.ok) return judgement.admitted
-    const { code } = judgement.refusal
+    const { refusal, sighting } = judgement
+    if (sighting !== undefined) process.input({ type: 'sighting', statement: sighting })
+    const { code } = refusal
     this.#world.refusals[code] = (this.#world.refusals[code] ?? 0) + 1
-    this.#world.recorder?.note(process.machine, `refused ${code}`, judgement.refusal.detail)
+    this.#world.recorder?.note(process.machine, `refused ${code}`, refusal.detail)
     return undefined
   }
 
@@ -149,8 +150,7 @@ export class Door {
       domainId: stranger.domainId,
       generation: n % 7 === 6 ? genesis.genesis.generation + 1 : genesis.genesis.generation,
       claim: stranger.claimBytes,
-      boot: 1,
-      bootNonce: process.bootNonce,
+      boot: process.bootStatement,
       clusterId: undefined,
       addressRecord: undefined,
       wallMs: START_WALL_MS,

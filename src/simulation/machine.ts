@@ -25,6 +25,7 @@ import type { WriteBatch } from '../storage/port.ts'
 import type { Actor, Store } from './cast.ts'
 import { type Recovery, SimulatedLog } from './disk.ts'
 import type { Session } from './session.ts'
+import { type StatementMaker, statementMaker } from './statements.ts'
 import type { World } from './world.ts'
 
 /** The preset that a LAN has: heartbeats every 50 ms. */
@@ -138,7 +139,8 @@ export class Process {
   readonly world: World
   readonly replica: Replica
   readonly recovery: Recovery
-  readonly bootNonce: Uint8Array
+  /** Its first boot statement, as the hello shows it. */
+  readonly bootStatement: Uint8Array
   readonly sessions = new Map<string, Session>()
   alive = true
   paused = false
@@ -166,8 +168,17 @@ export class Process {
     this.world = world
     this.recovery = log.open()
     machine.lives++
-    this.bootNonce = sha256(utf8(`${machine.name}/${machine.lives}`)).slice(0, 16)
-    const { cells, entries } = this.recovery
+    const bootNonce = sha256(utf8(`${machine.name}/${machine.lives}`)).slice(0, 16)
+    const { cells, entries, boot } = this.recovery
+    const vote = decodeHardState(cells.get(VOTE_CELL))
+    const statements: StatementMaker = statementMaker(world.cast, actor, store, { boot, bootNonce })
+    this.bootStatement = statements.make({
+      ...vote,
+      lastIndex: entries.at(-1)?.index ?? 0,
+      commitIndex: 0,
+      sequence: 0,
+      seen: undefined
+    })
     const stored = cells.get(FORMATION_CELL)
     const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
     const kept = machine.certificate === undefined ? undefined : readCertificate(machine.certificate, genesis)
@@ -180,9 +191,13 @@ export class Process {
       initialConfigText: genesis.genesis.config,
       validateConfig: anyConfig,
       formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
-      hardState: decodeHardState(cells.get(VOTE_CELL)),
+      hardState: vote,
       entries: entries.map(recoverEntry),
-      boots: decodeBoots(cells.get(BOOTS_CELL)),
+      boots: {
+        own: statements.decode(this.bootStatement)!,
+        codec: statements,
+        known: decodeBoots(cells.get(BOOTS_CELL), statements.decode)
+      },
       crypto,
       clusterIdOf: (certificate) => clusterIdOf(certificate, genesis),
       certificateDocument: encodeCertificate,
@@ -246,9 +261,9 @@ export class Process {
       if (after <= this.#durable) this.#send(to, frame)
       else this.#waiting.push({ after, to, frame })
     }
-    for (const { term, payload } of effects.sign) {
-      const signature = this.machine.actor.sign(payload)
-      this.world.after(SIGN_US, () => this.input({ type: 'signed', term, payload, signature }))
+    for (const request of effects.sign) {
+      const signature = this.machine.actor.sign(request.payload)
+      this.world.after(SIGN_US, () => this.input({ type: 'signed', ...request, signature }))
     }
     for (const event of effects.events) this.#event(event)
     for (const outcome of effects.outcomes) this.world.settled(this, outcome)

@@ -83,7 +83,8 @@ export class Session {
     }
     world.at(at, () => this.#deliver(from, to, frame, sentUs))
     const late = network.duplicate(f, t, n)
-    if (late !== undefined) world.at(at + late, () => this.#replay(from, to, frame, sentUs))
+    const { incarnation } = from.machine
+    if (late !== undefined) world.at(at + late, () => this.#replay(from, incarnation, to, frame, sentUs))
   }
 
   #deliver(from: Process, to: Process, frame: Uint8Array, sentUs: number): void {
@@ -95,10 +96,14 @@ export class Session {
     to.input({ type: 'frame', from: from.machine.actor.peerId, frame })
   }
 
-  /** A copy that comes late is heard in whatever session these two machines have by then (FAULTS N3). */
-  #replay(from: Process, to: Process, frame: Uint8Array, sentUs: number): void {
+  /**
+   * A copy that comes late is heard in whatever session these two incarnations have by then (FAULTS N3). Not in that of another
+   * incarnation: a session begins with a handshake, and no network can put bytes of an old one into a new one.
+   */
+  #replay(from: Process, incarnation: string, to: Process, frame: Uint8Array, sentUs: number): void {
     const receiver = to.alive ? to : to.machine.process
-    if (receiver === undefined || !receiver.sessions.has(from.machine.actor.peerId)) return
+    const session = receiver?.sessions.get(from.machine.actor.peerId)
+    if (receiver === undefined || session?.other(receiver).machine.incarnation !== incarnation) return
     this.#world.delivered(from, receiver, frame, sentUs)
     this.#world.fired('N3')
     receiver.input({ type: 'frame', from: from.machine.actor.peerId, frame })

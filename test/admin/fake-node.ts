@@ -34,6 +34,7 @@ export const READY: NodeStatus = {
   ],
   config: { version: 1, hash: 'ab'.repeat(32) },
   safety: { foundingSize: 3, incarnationsSeen: 4, splitNeeds: 6 },
+  barred: [],
   waitingFor: [],
   advice: [],
   addresses: ['/ip4/127.0.0.1/tcp/4001'],

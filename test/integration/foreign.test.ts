@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fromHex } from '../../src/core/bytes.ts'
 import { secureBytes } from '../../src/core/random.ts'
+import { makeBootStatement } from '../../src/identity/boot-statement.ts'
 import { makeClaim } from '../../src/identity/claim.ts'
 import { generateLocalKey, parseToken, type StampedNodeEvent } from '../../src/index.ts'
 import {
@@ -114,9 +115,10 @@ describe('a node of another cluster on the same LAN', () => {
     // Our own start would refuse such a token, so this peer speaks the exchange by hand, over the real transport.
     const key = generateLocalKey()
     const token = parseToken(tokens[1]!)
+    const storeId = secureBytes(16)
     const claim = await makeClaim({
       node: key.signer,
-      storeId: secureBytes(16),
+      storeId,
       nonce: secureBytes(16),
       by: { type: 'token', token }
     })
@@ -127,8 +129,19 @@ describe('a node of another cluster on the same LAN', () => {
       domainId: fromHex(domainId)!,
       generation: 1,
       claim,
-      boot: 1,
-      bootNonce: secureBytes(16),
+      boot: await makeBootStatement(key.signer, {
+        domainId: fromHex(domainId)!,
+        generation: 1,
+        storeId,
+        boot: 1,
+        bootNonce: secureBytes(16),
+        sequence: 0,
+        term: 0,
+        votedFor: undefined,
+        lastIndex: 0,
+        commitIndex: 0,
+        seen: undefined
+      }),
       clusterId: undefined,
       addressRecord: undefined,
       wallMs: Date.now(),

@@ -1,5 +1,5 @@
 /** Members come, change their role and go, as real processes: lost disks, disks that were set back, and what operators ask. */
-import { cp, readdir, rm } from 'node:fs/promises'
+import { cp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { MemberInfo, NodeStatus, StampedNodeEvent } from '../../src/index.ts'
@@ -118,18 +118,54 @@ describe('a disk that was set back', () => {
     await rm(yard.data(name), { recursive: true })
     await cp(yard.data('snapshot'), yard.data(name), { recursive: true })
     const barred = yard.start(name)
-    await barred.until('the alarm', (event) => event.event === 'alarm' && event.code === 'rolled-back')
+    const alarm = await barred.until('the alarm', (event) => event.event === 'alarm' && event.code === 'rolled-back')
+    expect(alarm).toMatchObject({ detail: expect.stringContaining(`\`quorate replace ${peer}\``) as unknown })
     const status = await statusOf(name)
     expect(status).toMatchObject({ role: null, waitingFor: [expect.stringContaining('an empty disk')] })
     const other = names.find((each) => each !== name)!
     await eventually(async () => (await statusOf(other)).advice).toEqual([
-      expect.stringContaining(`${peer} runs from an older copy of its disk`)
+      expect.stringMatching(new RegExp(`^${peer}#.*boot \\d+ .*boot \\d+ .*its disk was set back`))
     ])
     await barred.stop()
     await loseDisk(name)
     await yard.start(name).ready()
     await ask(name, 'replace', peer)
     expect((await statusOf(name)).role).toMatch(VOTES)
+  })
+})
+
+describe('a data directory that was copied', () => {
+  it('has no vote in either place; both are told, anybody can check the proof, and one of them comes back', async () => {
+    const { names, nodes } = await cluster('copied', 3)
+    const name = names.find((each) => !leads(nodes.get(each)!))!
+    const [first, second] = names.filter((each) => each !== name) as [string, string]
+    const peer = peerOf(nodes.get(name)!)
+    await nodes.get(name)!.stop()
+    await cp(yard.data(name), yard.data('copy'), { recursive: true })
+    const twins = [yard.start(name), yard.start('copy')]
+    const about = (code: RegExp) => (event: StampedNodeEvent) => event.event === 'alarm' && code.test(event.code)
+    for (const each of [first, second]) {
+      const alarm = await nodes.get(each)!.until('the alarm', about(/^(?:clone|rolled-back)$/))
+      expect(alarm).toMatchObject({ statements: [expect.any(String), expect.any(String)] })
+    }
+    await Promise.all(twins.map((twin) => twin.until('being told', about(/^(?:clone|rolled-back)$/))))
+    const barred = (each: string) => async () => (await statusOf(each)).barred.map(({ peerId }) => peerId)
+    for (const each of [first, second]) await eventually(barred(each)).toEqual([peer])
+    // Anybody can check it, without a cluster.
+    const { statements } = (await statusOf(first)).barred[0]!
+    const file = join(yard.path, 'proof')
+    await writeFile(file, `${statements.join('\n')}\n`)
+    const inspected = await run('inspect', file, '--json')
+    expect(inspected.code).toBe(0)
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ type: 'boot-statements', verified: 'yes' })
+    // Two voters of three are left, and both are needed.
+    await ask(first, 'config', 'set', '{"limit":3}')
+    await Promise.all(twins.map((twin) => twin.kill()))
+    await loseDisk(name)
+    await yard.start(name).ready()
+    await ask(name, 'replace', peer)
+    expect((await statusOf(name)).role).toMatch(VOTES)
+    expect(await barred(first)()).toEqual([peer])
   })
 })
 

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
 import { decodeCbor, encodeCbor, type CborValue } from '../../src/core/cbor.ts'
 import { addressSequence, makeAddressRecord } from '../../src/identity/address-record.ts'
+import { type BootStatementInit, makeBootStatement } from '../../src/identity/boot-statement.ts'
 import { clusterIdOf } from '../../src/identity/certificate.ts'
 import { signMany } from '../../src/identity/cose.ts'
 import { InvalidDocumentError } from '../../src/identity/document.ts'
@@ -53,6 +54,7 @@ let seats: VerifiedGenesis
 let roster: VerifiedGenesis
 let seat1: ParsedToken
 let claim1: Uint8Array
+let boot1: Uint8Array
 let clusterId: Uint8Array
 let holders: AdmissionContext['seats']
 
@@ -61,6 +63,7 @@ beforeAll(async () => {
   roster = await rosterGenesis()
   seat1 = await seatToken(seats, 1)
   claim1 = await claimBy(alpha, seat1)
+  boot1 = await bootOf(alpha)
   const certificate = await found(seats)
   clusterId = clusterIdOf(certificate, seats)
   holders = new Map(certificate.set.claims.map((claim) => [claim.seat, claim]))
@@ -71,8 +74,7 @@ const hello = (change: Partial<Hello> = {}): Hello => ({
   domainId: seats.domainId,
   generation: 1,
   claim: claim1,
-  boot: 1,
-  bootNonce: bytes16('boot'),
+  boot: boot1,
   clusterId: undefined,
   addressRecord: undefined,
   wallMs: NOW + 5000,
@@ -109,6 +111,22 @@ const joinToken = (uses: number, name = 'join'): Promise<ParsedToken> =>
 
 const dated = async (name: string, dates: { notBeforeMs?: number; expiresMs?: number }): Promise<Uint8Array> =>
   claimBy(alpha, await tokenFor(seats, name, { kind: 'founding', seat: 1 }, dates))
+
+const bootOf = (node: LocalKey, change: Partial<BootStatementInit> = {}, store = 'store'): Promise<Uint8Array> =>
+  makeBootStatement(node.signer, {
+    domainId: seats.domainId,
+    generation: 1,
+    storeId: bytes16(`${store} of ${node.signer.peerId}`),
+    boot: 1,
+    bootNonce: bytes16('boot'),
+    sequence: 0,
+    term: 0,
+    votedFor: undefined,
+    lastIndex: 0,
+    commitIndex: 0,
+    seen: undefined,
+    ...change
+  })
 
 const sighting = (node: LocalKey, store: string, boot: number, nonce: string) => ({
   peerId: node.signer.peerId,
@@ -301,7 +319,7 @@ describe('refusals', () => {
     [
       'another life of the same boot',
       'clone',
-      /is alive twice in boot 1, as [0-9a-f]{32} and as [0-9a-f]{32}/,
+      /is alive twice, as boot 1 \(nonce [0-9a-f]{8}\) and as boot 1 \(nonce [0-9a-f]{8}\)/,
       () => ({
         hello: {},
         context: { live: [sighting(alpha, 'store', 1, 'another boot')] }
@@ -353,6 +371,36 @@ describe('refusals', () => {
       })
     ],
     [
+      'a boot statement of another peer',
+      'malformed',
+      /boot statement is of 12D3\S+#[0-9a-f]{32} of domain [0-9a-f]{64}, generation 1, and 12D3\S+ brings it/,
+      async () => ({ hello: { boot: await bootOf(delta) } })
+    ],
+    [
+      'a boot statement of another disk',
+      'malformed',
+      /boot statement is of/,
+      async () => ({ hello: { boot: await bootOf(alpha, {}, 'another store') } })
+    ],
+    [
+      'a boot statement of another domain',
+      'malformed',
+      /boot statement is of/,
+      async () => ({ hello: { boot: await bootOf(alpha, { domainId: roster.domainId }) } })
+    ],
+    [
+      'a boot statement that was altered',
+      'bad-signature',
+      /boot statement: its signature does not hold/,
+      () => ({ hello: { boot: altered(boot1) } })
+    ],
+    [
+      'a boot statement that is none',
+      'malformed',
+      /boot statement: not deterministic CBOR/,
+      () => ({ hello: { boot: Uint8Array.of(0x81) } })
+    ],
+    [
       'another version, whatever else it says',
       'version',
       /the peer speaks version 9 of the hello, and we speak 1/,
@@ -393,7 +441,8 @@ describe('who is let in', () => {
   it('a founder, with everything that it proved', async () => {
     const addresses = ['/ip4/192.0.2.1/tcp/4001']
     const addressRecord = await makeAddressRecord(alpha.signer, addresses, addressSequence(1, 0))
-    const admitted = meet({ hello: { addressRecord, clusterId, boot: 4 }, context: { clusterId, seats: holders } })
+    const boot = await bootOf(alpha, { boot: 4, term: 7, lastIndex: 9 })
+    const admitted = meet({ hello: { addressRecord, clusterId, boot }, context: { clusterId, seats: holders } })
     expect(admitted).toMatchObject({
       peerId: alpha.signer.peerId,
       incarnation: `${alpha.signer.peerId}#${toHex(bytes16(`store of ${alpha.signer.peerId}`))}`,
@@ -401,6 +450,7 @@ describe('who is let in', () => {
       role: 'voter',
       boot: 4,
       bootNonce: toHex(bytes16('boot')),
+      statement: { boot: 4, sequence: 0, term: 7, lastIndex: 9, bytes: boot },
       clusterId: toHex(clusterId),
       addresses: { addresses, sequence: 2 ** 20 },
       agent: 'quorate/0.1.0'
@@ -410,8 +460,11 @@ describe('who is let in', () => {
 
   it('before founding, both of two peers with copies of one token: formation names them and stops', async () => {
     const copy = await claimBy(delta, seat1)
+    const boot = await bootOf(delta)
     expect(meet({ hello: {} })).toMatchObject({ seat: 1 })
-    expect(meet({ hello: { claim: copy }, context: { remotePeerId: delta.signer.peerId } })).toMatchObject({ seat: 1 })
+    expect(meet({ hello: { claim: copy, boot }, context: { remotePeerId: delta.signer.peerId } })).toMatchObject({
+      seat: 1
+    })
   })
 
   it('a peer whose agent would move our cursor, made harmless', () => {
@@ -420,7 +473,10 @@ describe('who is let in', () => {
 
   it('a founder that has lost its disk, as a new incarnation, once the old one is gone', async () => {
     const again = await claimBy(alpha, seat1, 'new store')
-    const admitted = meet({ hello: { claim: again }, context: { clusterId, seats: holders } })
+    const admitted = meet({
+      hello: { claim: again, boot: await bootOf(alpha, {}, 'new store') },
+      context: { clusterId, seats: holders }
+    })
     expect(admitted).toMatchObject({ peerId: alpha.signer.peerId, seat: 1 })
     expect((admitted as Admitted).incarnation).not.toBe(holders!.get(1)!.incarnation)
   })
@@ -443,20 +499,25 @@ describe('who is let in', () => {
       remotePeerId: delta.signer.peerId,
       redeemedBy: () => redeemed.map(({ signer }) => signer.peerId)
     })
-    expect(meet({ hello: { claim }, context: users([]) })).toMatchObject({
+    const boot = await bootOf(delta)
+    expect(meet({ hello: { claim, boot }, context: users([]) })).toMatchObject({
       role: 'observer',
       seat: undefined,
       claim: undefined
     })
-    expect(meet({ hello: { claim }, context: users([alpha]) })).toMatchObject({ role: 'observer' })
-    expect(meet({ hello: { claim }, context: users([alpha, delta]) })).toMatchObject({ role: 'observer' })
+    expect(meet({ hello: { claim, boot }, context: users([alpha]) })).toMatchObject({ role: 'observer' })
+    expect(meet({ hello: { claim, boot }, context: users([alpha, delta]) })).toMatchObject({ role: 'observer' })
     expect(meet({ hello: { claim }, context: users([alpha, bravo]) })).toMatchObject({ code: 'token-already-used' })
   })
 
   it('a peer with a join token in roster mode', async () => {
     const token = await tokenFor(roster, 'r', { kind: 'join', role: 'voter' })
     const meeting = {
-      hello: { domainId: roster.domainId, claim: await claimBy(delta, token) },
+      hello: {
+        domainId: roster.domainId,
+        claim: await claimBy(delta, token),
+        boot: await bootOf(delta, { domainId: roster.domainId })
+      },
       context: { domainId: roster.domainId, genesis: roster, remotePeerId: delta.signer.peerId }
     }
     expect(meet(meeting)).toMatchObject({ role: 'voter', seat: undefined })
@@ -467,9 +528,10 @@ describe('who is let in', () => {
     expect(meet({ hello: { claim, wallMs: 0 }, context: { wallMs: 0 } })).toMatchObject({ seat: 1 })
   })
 
-  it('a peer that restarted before we saw its old session end', () => {
+  it('a peer that restarted before we saw its old session end', async () => {
+    const boot = await bootOf(alpha, { boot: 2, bootNonce: bytes16('next') })
     const live = [sighting(alpha, 'store', 1, 'boot'), sighting(bravo, 'store', 2, 'x')]
-    expect(meet({ hello: { boot: 2, bootNonce: bytes16('next') }, context: { live } })).toMatchObject({ boot: 2 })
+    expect(meet({ hello: { boot }, context: { live } })).toMatchObject({ boot: 2 })
     expect(meet({ hello: {}, context: { live } })).toMatchObject({ boot: 1 })
   })
 })
@@ -484,8 +546,7 @@ describe('hello and verdict', () => {
       domainId: bytes(32),
       generation: fc.integer({ min: 1 }),
       claim: optional(fc.uint8Array({ minLength: 1, maxLength: 99 })),
-      boot: fc.maxSafeNat().map((boot) => Math.max(1, boot)),
-      bootNonce: bytes(16),
+      boot: fc.uint8Array({ minLength: 1, maxLength: 99 }),
       clusterId: optional(bytes(32)),
       addressRecord: optional(fc.uint8Array({ minLength: 1, maxLength: 99 })),
       wallMs: fc.maxSafeInteger(),
@@ -539,7 +600,10 @@ describe('hello and verdict', () => {
           shown[at]! ^= mask
           const judgement = judgeHello(shown, context())
           // What is not signed may vary: it is for diagnostics, or describes the channel's own peer.
-          if (judgement.ok) expect(judgement.admitted.claim?.bytes).toEqual(claim1)
+          if (judgement.ok) {
+            expect(judgement.admitted.claim?.bytes).toEqual(claim1)
+            expect(judgement.admitted.statement.bytes).toEqual(boot1)
+          }
           const answer = verdict.slice()
           answer[place]! ^= mask
           try {

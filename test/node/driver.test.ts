@@ -276,7 +276,7 @@ describe('failures', () => {
   it('a signature that cannot be made is the end', async () => {
     const error = new Error('the key is gone')
     const { driver, fatal } = makeDriver({
-      start: { sign: [{ term: 3, payload: utf8('set') }] },
+      start: { sign: [{ purpose: { type: 'acceptance', term: 3 }, payload: utf8('set') }] },
       sign: () => Promise.reject(error)
     })
     driver.start()
@@ -333,10 +333,11 @@ describe('one step at a time', () => {
 
   it('signs and comes back with the signature', async () => {
     const payload = utf8('set')
-    const { driver, steps } = makeDriver({ start: { sign: [{ term: 3, payload }] } })
+    const purpose = { type: 'acceptance', term: 3 } as const
+    const { driver, steps } = makeDriver({ start: { sign: [{ purpose, payload }] } })
     driver.start()
     await settled()
-    expect(steps).toEqual([{ type: 'signed', term: 3, payload, signature: utf8('signature') }])
+    expect(steps).toEqual([{ type: 'signed', purpose, payload, signature: utf8('signature') }])
   })
 })
 

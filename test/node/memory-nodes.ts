@@ -1,8 +1,10 @@
 /** Whole nodes in one process: the shipped node around a memory network and memory disks, with real documents and signatures. */
+import { createPrivateKey, sign } from 'node:crypto'
 import { type Clock, systemClock, type Timer } from '../../src/core/clock.ts'
 import { toHex } from '../../src/core/bytes.ts'
 import { secureBytes, seededRandom } from '../../src/core/random.ts'
 import type { Discovery } from '../../src/discovery/port.ts'
+import { type BootStatementInit, bootStatementToSign, sealBootStatement } from '../../src/identity/boot-statement.ts'
 import { makeClaim } from '../../src/identity/claim.ts'
 import { readPinnedGenesis, type VerifiedGenesis } from '../../src/identity/genesis.ts'
 import type { LocalKey } from '../../src/identity/signer.ts'
@@ -12,6 +14,7 @@ import type { Home } from '../../src/node/home.ts'
 import { Node } from '../../src/node/node.ts'
 import type { NodeParts } from '../../src/node/node-parts.ts'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { decodeHardState, VOTE_CELL } from '../../src/replica/durable.ts'
 import { resolveSnapshots } from '../../src/replica/index.ts'
 import { createMemoryDisk, createMemoryStorage, type MemoryDisk, type MemoryStorage } from '../../src/storage/memory.ts'
 import type { StoreOwner } from '../../src/storage/port.ts'
@@ -183,6 +186,12 @@ async function makePlace(genesis: VerifiedGenesis, seat: number): Promise<Memory
 function homeOf(place: MemoryPlace, storage: MemoryStorage, clock: Clock, closed: string[]): Home {
   place.boot += 1
   const { owner, key, claim, boot, certificate } = place
+  const bootNonce = secureBytes(16)
+  const { domainId, storeId } = owner
+  const vote = decodeHardState(storage.recovered.cells.get(VOTE_CELL))
+  const lastIndex = storage.recovered.entries.at(-1)?.index ?? 0
+  const life = { domainId, generation: 1, storeId, boot, bootNonce, sequence: 0, seen: undefined }
+  const statement = { ...life, ...vote, lastIndex, commitIndex: 0 }
   return {
     path: `/memory/${toHex(owner.storeId)}`,
     startedAt: clock.now(),
@@ -195,7 +204,8 @@ function homeOf(place: MemoryPlace, storage: MemoryStorage, clock: Clock, closed
     storage,
     claim,
     boot,
-    bootNonce: secureBytes(16),
+    bootNonce,
+    bootStatement: signStatement(key, statement),
     certificate,
     pathOf: (file) => file,
     keepGenesis: (bytes) => {
@@ -211,4 +221,12 @@ function homeOf(place: MemoryPlace, storage: MemoryStorage, clock: Clock, closed
       await storage.close()
     }
   }
+}
+
+/** Without a promise: a home is made at once. */
+function signStatement({ signer, seed }: LocalKey, content: BootStatementInit): Uint8Array {
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed.reveal()])
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  const signature = new Uint8Array(sign(null, bootStatementToSign(signer.publicKey, content), key))
+  return sealBootStatement(signer.publicKey, content, signature)
 }

@@ -2,10 +2,11 @@
 import { describe, expect } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
 import { seededRandom } from '../../src/core/random.ts'
-import { bootAlarms, rememberBoot } from '../../src/membership/boots.ts'
+import { BootMemory } from '../../src/membership/boots.ts'
 import type { WriteBatch } from '../../src/storage/port.ts'
 import { segmentPath } from '../../src/storage/wal/directory.ts'
 import { World } from '../formation/world.ts'
+import { makeStatement } from '../replica/fake-statements.ts'
 import { VirtualCluster } from '../replica/virtual-cluster.ts'
 import { createSimulatedDisk, openOn, walDirectory } from '../storage/harness.ts'
 import { prefix, whole } from '../storage/simulated-disk.ts'
@@ -57,9 +58,13 @@ describe('membership and identity', () => {
   })
 
   hole(41, 'a second life of one disk is a clone while the first one lives', () => {
-    const life = { peerId: 'A', storeId: 's1', boot: 5 }
-    const memory = rememberBoot([], { ...life, bootNonce: 'n1' })
-    expect(bootAlarms(memory, { ...life, bootNonce: 'n2' }).map(({ code }) => code)).toEqual(['clone'])
+    const disk = { term: 3, votedFor: undefined, lastIndex: 9, commitIndex: 9, sequence: 0, seen: undefined }
+    const life = { peerId: 'A', storeId: 's1', boot: 5, ...disk }
+    const first = makeStatement({ ...life, bootNonce: 'n1' })
+    const memory = new BootMemory('B#s2')
+    expect(memory.note(first)).toBeUndefined()
+    expect(memory.note(makeStatement({ ...life, bootNonce: 'n2' }), { live: first })).toMatchObject({ code: 'clone' })
+    expect(memory.bar('A#s1')).toMatchObject({ proved: true })
   })
 
   hole(41, 'a node of another cluster at the address of a member changes nothing here', () => {

@@ -7,6 +7,7 @@ import { sha256 } from '../../src/core/hash.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
 import { encodeFoundingSet, initialFormationState, decodeFormationState } from '../../src/formation/index.ts'
 import type { Claim } from '../../src/formation/index.ts'
+import type { BootStatement } from '../../src/identity/boot-statement.ts'
 import type { VerifiedClaim } from '../../src/identity/claim.ts'
 import type { Admitted } from '../../src/membership/admission.ts'
 import { encodeCbor } from '../../src/core/cbor.ts'
@@ -24,6 +25,7 @@ import type { StoredSnapshot } from '../../src/replica/snapshot.ts'
 import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
 import { anyConfig } from '../../src/replicated-config/index.ts'
 import { fakeCrypto, fakeSign, makeClaim } from '../formation/fake-crypto.ts'
+import { fakeStatements, makeStatement } from './fake-statements.ts'
 
 export const CONFIG_TEXT = '{"limit":1}'
 const DOMAIN = sha256(utf8('test domain'))
@@ -38,6 +40,7 @@ const emptyDisk = (): Disk => ({ cells: new Map(), entries: [], snapshot: undefi
 
 interface Life {
   readonly replica: Replica
+  readonly own: BootStatement
   readonly events: ReplicaEvent[]
   readonly outcomes: ClientOutcome[]
   durable: number
@@ -163,6 +166,17 @@ export class VirtualCluster {
     this.#lives.set(name, (this.#lives.get(name) ?? 0) + 1)
     const { claim, disk } = node
     const state = disk.cells.get(FORMATION_CELL)
+    const { peerId } = claim
+    const life = { peerId, storeId: storeIdOf(claim), boot: node.boot, bootNonce: `${name}-${this.#lives.get(name)!}` }
+    const codec = fakeStatements(life)
+    const own = makeStatement({
+      ...life,
+      ...decodeHardState(disk.cells.get(VOTE_CELL)),
+      lastIndex: disk.entries.length,
+      commitIndex: 0,
+      sequence: 0,
+      seen: undefined
+    })
     const replica = new Replica({
       self: claim,
       domainId: DOMAIN,
@@ -175,7 +189,7 @@ export class VirtualCluster {
       entries: disk.entries.map(recoverEntry),
       snapshot: disk.snapshot,
       snapshots: { ...this.#options.snapshots, ...this.#options.snapshotsOf[name] },
-      boots: decodeBoots(disk.cells.get(BOOTS_CELL)),
+      boots: { own, codec, known: decodeBoots(disk.cells.get(BOOTS_CELL), codec.decode) },
       crypto: fakeCrypto,
       clusterIdOf: ({ set }) => sha256(encodeCbor(encodeFoundingSet(set))),
       certificateDocument: () => utf8('certificate'),
@@ -184,9 +198,8 @@ export class VirtualCluster {
       formationTiming: { rankStepMs: 100, campaignTimeoutMs: 500 },
       random: this.random.fork(`${name}/${node.boot}`)
     })
-    const life: Life = { replica, events: [], outcomes: [], durable: 0, waiting: [], deadline: undefined }
-    node.life = life
-    this.#carryOut(name, life, replica.start(this.now))
+    node.life = { replica, own, events: [], outcomes: [], durable: 0, waiting: [], deadline: undefined }
+    this.#carryOut(name, node.life, replica.start(this.now))
   }
 
   /** Writes that were not synced are lost, and so is everything on the wire to and from it. */
@@ -253,17 +266,18 @@ export class VirtualCluster {
   }
 
   #admitted(name: string): Admitted {
-    const { claim, boot, token } = this.nodes.get(name)!
+    const { claim, boot, token, life } = this.nodes.get(name)!
     return {
       peerId: claim.peerId,
-      storeId: claim.incarnation.split('#')[1]!,
+      storeId: storeIdOf(claim),
       incarnation: claim.incarnation,
       seat: claim.seat,
       role: token?.role ?? 'voter',
       claim: claim.seat === undefined ? undefined : claim,
       credential: (token === undefined ? {} : { token: { kind: 'join', ...token } }) as VerifiedClaim,
       boot,
-      bootNonce: `${name}-${this.#lives.get(name) ?? 0}`,
+      bootNonce: life!.own.bootNonce,
+      statement: life!.own,
       clusterId: undefined,
       addresses: undefined,
       addressRecord: utf8(`record ${name} ${boot}`),
@@ -298,9 +312,9 @@ export class VirtualCluster {
       this.bulkBytes += frame.byteLength
       this.#transmit(name, to, frame)
     }
-    for (const { term, payload } of effects.sign) {
-      const signature = fakeSign(this.nodes.get(name)!.claim as Claim, payload)
-      this.at(0.1, () => alive() && this.input(name, { type: 'signed', term, payload, signature }))
+    for (const request of effects.sign) {
+      const signature = fakeSign(this.nodes.get(name)!.claim as Claim, request.payload)
+      this.at(0.1, () => alive() && this.input(name, { type: 'signed', ...request, signature }))
     }
     if (effects.deadline !== undefined && effects.deadline !== life.deadline) {
       const { deadline } = effects
@@ -336,6 +350,8 @@ export class VirtualCluster {
     })
   }
 }
+
+const storeIdOf = ({ incarnation }: Claim | Joiner): string => incarnation.split('#')[1]!
 
 const link = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`)
 

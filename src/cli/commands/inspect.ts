@@ -20,7 +20,8 @@ export function define(command: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Shows a genesis, token, claim, founding certificate, address record or key file; never its secret part.
+Shows a genesis, token, claim, founding certificate, address record, boot statement or key file; never its secret part.
+Two boot statements, as an alarm brings them: whether they prove that a disk was set back or copied.
 Exit code 0 when it is verified, 3 when it is not. A key file has nothing to verify: 0.
 ${example('quorate inspect plant-7/genesis.cose')}`
     )
