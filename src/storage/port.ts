@@ -73,6 +73,7 @@ export interface StoreOwner {
 }
 
 export interface Storage {
+  /** What was found when the store was opened. Read it first: what later batches let go may be missing from it. */
   readonly recovered: Recovered
   write(batch: WriteBatch): Promise<void>
   /** Waits for what is queued. Idempotent. */

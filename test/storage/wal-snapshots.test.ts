@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { StorageModel, describeState } from '../../src/conformance/storage-model.ts'
 import { utf8 } from '../../src/core/bytes.ts'
+import type { QuorateError } from '../../src/core/errors.ts'
 import type { StoredEntry, WriteBatch } from '../../src/storage/port.ts'
 import { segmentPath, snapshotPath } from '../../src/storage/wal/directory.ts'
 import { createSimulatedDisk, openOn, owner, ownerOf, walDirectory } from './harness.ts'
@@ -79,16 +80,17 @@ describe('the way to disk', () => {
         const log = await openOn(disk, { segmentBytes: 1 << 20 })
         for (const batch of before) await log.write(batch)
         const install = { ...snapshotAt(20, 3), compactTo: 20, entries: [entry(21, 4)] }
-        let failed = false
+        let isDone = false
         disk.fault = (made, path) => {
-          if (made !== call || failed || (made === 'write' && path.endsWith('.wal'))) return undefined
-          failed = true
+          if (made !== call || isDone || (made === 'write' && path.endsWith('.wal'))) return undefined
+          isDone = true
           return { error: errno(code), keep: 30 }
         }
         const outcomes = await Promise.allSettled([log.write(install), log.write(vote)])
-        expect(outcomes.map((o) => o.status === 'rejected' && (o.reason as Error).name)).toEqual(
-          call === 'read' ? Array(2).fill('StorageFailedError') : [name, name]
-        )
+        const reasons = outcomes.map((o) => o.status === 'rejected' && (o.reason as QuorateError))
+        const details = { file: expect.stringMatching(call === 'remove' ? /1\.wal$/ : /3\.snapshot$/) as string }
+        const failed = { name: call === 'read' ? 'StorageFailedError' : name, details }
+        expect(reasons).toMatchObject([failed, failed])
         await expect(log.write(vote)).rejects.toThrow()
         await log.close()
         disk.fault = () => undefined
@@ -251,6 +253,17 @@ describe('what is kept, and what is read', () => {
     expect(before.length - after.length).toBeGreaterThan(4)
     await log.write({ compactTo: 120 })
     expect((await filesOn(disk)).filter((file) => file.endsWith('.wal'))).toHaveLength(1)
+  })
+
+  test('what was recovered stays in memory for as long as it is on disk', async () => {
+    const log = await openOn(await diskOf(joined))
+    const summary = (): unknown => [log.recovered.snapshot?.index, log.recovered.entries.map(({ index }) => index)]
+    await log.write({ ...vote, entries: [entry(9)] })
+    expect(summary()).toEqual([5, [3, 4, 5, 6, 7, 8]])
+    await log.write({ compactTo: 4 })
+    expect(summary()).toEqual([5, [5, 6, 7, 8]])
+    await log.write(snapshotAt(20, 3))
+    expect(summary()).toEqual([undefined, []])
   })
 
   test('every file that is opened is closed, also when a call fails', async () => {

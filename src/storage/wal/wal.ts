@@ -191,7 +191,19 @@ class WriteAheadLog implements WalStorage {
     for (const { cells } of group) for (const { name, value } of cells) this.#cells.set(name, value)
     const before = this.#durable
     this.#durable = group.at(-1)!.position
-    if (before.baseIndex !== this.#durable.baseIndex || snapshots.length > 0) await this.#removeUnneeded()
+    if (before.baseIndex !== this.#durable.baseIndex || snapshots.length > 0) await this.#letGo()
+  }
+
+  /** Of files, and of the memory that what was recovered takes. */
+  async #letGo(): Promise<void> {
+    await this.#removeUnneeded()
+    const { baseIndex, snapshots } = this.#durable
+    const { snapshot, entries, ...others } = this.recovered
+    this.#recovered = {
+      ...others,
+      snapshot: snapshot?.index === snapshots.at(-1)?.index ? snapshot : undefined,
+      entries: entries.filter(({ index }) => index > baseIndex)
+    }
   }
 
   async #append(kind: 'batch' | 'seal', body: readonly Uint8Array[]): Promise<void> {
