@@ -8,6 +8,7 @@ import { messageOf, QuorateError } from '../core/errors.ts'
 import type { DiscoveryAlarm } from '../discovery/port.ts'
 import type { Admitted, Refusal } from '../membership/admission.ts'
 import { Stages } from '../observability/stages.ts'
+import { Repeats } from '../replica/repeats.ts'
 import type { ReplicaEvent } from '../replica/types.ts'
 import type { Home } from './home.ts'
 import type { LeaderInfo, Logger, NodeEvent, ReadyInfo, StageName, StampedNodeEvent } from './types.ts'
@@ -41,6 +42,7 @@ export class Reporter {
   readonly #init: ReporterInit
   readonly #stages: Stages
   readonly #heardOf = new Set<string>()
+  readonly #repeats = new Repeats()
   readonly #refusals = new Map<string, Refusal & { readonly by: 'us' | 'them' }>()
   #clusterId: string | undefined
   #leader: LeaderInfo | undefined
@@ -182,9 +184,11 @@ export class Reporter {
       case 'alarm':
         this.alarm(event.code, event.detail, event.statements)
         return
-      case 'frame-refused':
-        this.#init.logger.warn({ peer: event.peerId, reason: event.reason }, 'refused a frame')
+      case 'frame-refused': {
+        const reason = this.#repeats.pass(event.peerId, event.reason, this.#init.clock.now())
+        if (reason !== undefined) this.#init.logger.warn({ peer: event.peerId, reason }, 'refused a frame')
         return
+      }
       case 'campaign':
       case 'founding-leader':
       case 'role':

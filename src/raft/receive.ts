@@ -8,6 +8,7 @@ import { invariant, unreachable } from '../core/invariant.ts'
 import type { Append, Commit, Heartbeat, PreVoteReply, RaftMessage, Transfer } from './messages.ts'
 import type { AppendAccepted, AppendRejected, HeartbeatReply, VoteReply } from './messages.ts'
 import type { RaftNode } from './node.ts'
+import { isCredible } from './term-jump.ts'
 import type { NodeId } from './types.ts'
 import { answerPreVote, answerVote } from './voting.ts'
 
@@ -56,7 +57,8 @@ function reply(node: RaftNode, from: NodeId, message: ReplyMessage, now: number)
 
 /** An answer from a later term; whoever is no member has no say in it (RAFT-HOLES 37). */
 function laterTerm(node: RaftNode, from: NodeId, term: number, now: number): void {
-  if (node.configurations.isMember(from)) node.becomeFollower(term, undefined, `${from} is in term ${term}`, now)
+  if (node.configurations.isMember(from) && isCredible(node, from, term))
+    node.becomeFollower(term, undefined, `${from} is in term ${term}`, now)
 }
 
 function fromLeader(node: RaftNode, from: NodeId, message: LeaderMessage, now: number): void {
@@ -76,6 +78,7 @@ export function followLeader(node: RaftNode, from: NodeId, term: number, now: nu
     node.anomaly(from, `claims to lead term ${term}, which ${node.termLeader} leads`)
     return false
   }
+  if (!isCredible(node, from, term)) return false
   if (term > node.term || node.leader !== from) {
     node.becomeFollower(term, from, `${from} leads term ${term}`, now)
   }

@@ -11,6 +11,7 @@
  */
 import type { PreVote, Vote } from './messages.ts'
 import type { RaftNode } from './node.ts'
+import { isCredible } from './term-jump.ts'
 import type { NodeId } from './types.ts'
 
 export function answerPreVote(node: RaftNode, from: NodeId, request: PreVote, now: number): void {
@@ -39,6 +40,7 @@ export function answerVote(node: RaftNode, from: NodeId, request: Vote, now: num
     return
   }
   if (node.settings.checkQuorum && !request.transfer && hasLiveLeader(node, from, now)) return
+  if (!isCredible(node, from, request.term)) return
   if (request.term > node.term)
     node.becomeFollower(request.term, undefined, `${from} campaigns in term ${request.term}`, now)
   const granted = voteIsFree(node, from) && node.log.isUpToDate(request.lastIndex, request.lastTerm)

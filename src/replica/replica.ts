@@ -30,6 +30,7 @@ import type { MembersInForce } from './member-changes.ts'
 import { Newcomers } from './newcomers.ts'
 import type { ReplicaInit, ReplicaStatus } from './init.ts'
 import { Outbox } from './outbox.ts'
+import { Repeats } from './repeats.ts'
 import { reportFormation } from './report-formation.ts'
 import { RequestDesk } from './requests.ts'
 import { Sessions } from './sessions.ts'
@@ -62,6 +63,7 @@ export class Replica {
   readonly #guests: Guests
   readonly #newcomers: Newcomers
   readonly #boots: BootWatch
+  readonly #repeats = new Repeats()
   /** Incarnations that formation and consensus were told to be connected. */
   readonly #heard = new Set<string>()
   /** Newest entry that has committed and is on our own disk. */
@@ -573,9 +575,12 @@ export class Replica {
       case 'membership':
         if (event.committed) this.#onMembers(event.membership, event.index, now)
         return
-      case 'anomaly':
-        this.#outbox.event({ type: 'alarm', code: 'anomaly', detail: `${peerIdOf(event.from)}: ${event.detail}` })
+      case 'anomaly': {
+        const peerId = peerIdOf(event.from)
+        const detail = this.#repeats.pass(peerId, `${peerId}: ${event.detail}`, now)
+        if (detail !== undefined) this.#outbox.event({ type: 'alarm', code: 'anomaly', detail })
         return
+      }
       case 'no-quorum':
         this.#outbox.event({ ...event, heardFrom: event.heardFrom.map(peerIdOf) })
         return
