@@ -182,7 +182,11 @@ export function drawPlots(directory: string, part: string): readonly string[] {
   const results = readResults(directory, part)
   if (content === undefined || results === undefined) return []
   const path = join(directory, `${part}.svg`)
-  writeFileSync(path, plotOf(content(results), results))
+  const whole = content(results)
+  // A run of some parts only leaves panels empty.
+  const panels = whole.panels.filter(({ curves }) => curves.length > 0)
+  if (panels.length === 0) return []
+  writeFileSync(path, plotOf({ ...whole, panels }, results))
   return [path]
 }
 

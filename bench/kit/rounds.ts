@@ -105,6 +105,25 @@ async function strike(old: Life, loss: Loss, cut: () => number): Promise<Strike>
   }
 }
 
+const SPEAKS_TRIES_MAX = 20
+
+/**
+ * What it sent while its packets were lost is repeated by TCP at growing intervals, for longer than they were lost: a node that
+ * hears again may still not be heard. A write that it forwards to the leader shows that it is.
+ */
+async function speaks(life: Life): Promise<void> {
+  for (let i = 0; i < SPEAKS_TRIES_MAX; i++) {
+    const isHeard = await controlClient(life.dataDir)
+      .setConfig({ back: life.name })
+      .then(
+        () => true,
+        () => false
+      )
+    if (isHeard) return
+  }
+  throw new Error(`${life.name} is not heard again`)
+}
+
 async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable: EventOf<'writable'>): Promise<void> {
   switch (loss) {
     case 'kill':
@@ -127,6 +146,9 @@ async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable
       await old.until('leader', knows(writable), mark)
       break
     case 'drop':
+      await old.until('leader', knows(writable), mark)
+      await speaks(old)
+      break
     case 'transfer':
       await old.until('leader', knows(writable), mark)
       break

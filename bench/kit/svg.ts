@@ -106,7 +106,8 @@ export function draw({ title, subtitle, warning, panels, share, footnotes = [] }
 
 function drawPanel({ title, axis, curves }: Panel, left: number, width: number, share: string): string {
   const values = curves.flatMap(({ points }) => points.map(([value]) => value)).filter((value) => value > 0)
-  const [low, high] = [niceBelow(Math.min(...values)), niceAbove(Math.max(...values))]
+  if (values.length === 0) throw new Error(`nothing to draw in "${title}"`)
+  const [low, high] = [niceBelow(Math.min(...values) * 0.98), niceAbove(Math.max(...values) * 1.02)]
   const [x0, x1] = [left + LEFT, left + width - RIGHT]
   const top = HEADER + 24
   const x = (value: number): number => x0 + (Math.log(Math.max(value, low) / low) / Math.log(high / low)) * (x1 - x0)

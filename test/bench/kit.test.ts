@@ -1,11 +1,12 @@
 /** The arithmetic of the benchmarks: quantiles, ratios, result files, the blocks of documents, curves. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fillBlocks, markdownTable } from '../../bench/kit/markdown.ts'
 import { chosenOf, options } from '../../bench/kit/options.ts'
+import { drawPlots } from '../../bench/kit/plots.ts'
 import { parseResults } from '../../bench/kit/results.ts'
 import { figure, percentiles, ratioOfMedians, summary } from '../../bench/kit/stats.ts'
 import { draw, stepsOf } from '../../bench/kit/svg.ts'
@@ -199,6 +200,35 @@ describe('blocks of documents', () => {
   it('have columns of one width', () => {
     const lines = markdownTable(TABLE).split('\n')
     expect(new Set(lines.map(({ length }) => length)).size).toBe(1)
+  })
+})
+
+describe('plots', () => {
+  let directory: string
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'quorate-bench-test-'))))
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  const plotted = (series: object): readonly string[] => {
+    const line = { record: 'series', size: 3, preset: 'lan', until: 'writable', n: 2, p50: 5, p99: 9, values: [5, 9] }
+    writeFileSync(join(directory, 'election.jsonl'), file({ ...RUN, bench: 'election' }, { ...line, ...series }, END))
+    return drawPlots(directory, 'election')
+  }
+
+  it('show what was measured, and leave out panels of what was not', () => {
+    expect(plotted({ loss: 'kill' })).toHaveLength(1)
+    expect(readFileSync(join(directory, 'election.svg'), 'utf8')).toContain('Killed by SIGKILL')
+    expect(plotted({ loss: 'pause' })).toHaveLength(1)
+    expect(readFileSync(join(directory, 'election.svg'), 'utf8')).not.toContain('Killed by SIGKILL')
+    expect(plotted({ loss: 'kill', until: 'missed' })).toEqual([])
+    expect(drawPlots(directory, 'paper')).toEqual([])
+  })
+
+  it('of a single value have an axis', () => {
+    const svg = draw({
+      ...{ title: 'T', subtitle: 's', share: '%' },
+      panels: [{ title: 'P', axis: 'ms', curves: [{ name: 'one', points: stepsOf([3]), note: '' }] }]
+    })
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/)
   })
 })
 
