@@ -104,6 +104,18 @@ describe('the way to disk', () => {
     }
   )
 
+  test('a batch that waits beside a large snapshot does not wait for it', async () => {
+    const disk = await createSimulatedDisk()
+    const log = await openOn(disk, { segmentBytes: 1 << 20 })
+    await log.write({ entries: entries(1, 5) })
+    const { frames } = log.stats()
+    const order: string[] = []
+    disk.fault = (call, path) => void (call === 'sync' && order.push(path.slice(-8)))
+    const large = { index: 4, term: 1, data: new Uint8Array(1 << 20) }
+    await Promise.all([log.write(vote), log.write({ snapshot: large })])
+    expect([log.stats().frames - frames, order]).toEqual([2, ['0001.wal', 'shot.tmp', '0001.wal']])
+  })
+
   test('a snapshot that reads back as something else is not named by any frame', async () => {
     const disk = await diskOf(joined.slice(0, 3))
     const log = await openOn(disk)
