@@ -6,6 +6,9 @@
  * the asynchronous shell around them (open, group commit by promises, rotation into further segments): here one segment is
  * written by a few synchronous lines with the same order of write and sync. The shell has tests of its own (test/storage).
  *
+ * Snapshots are files beside the segment, synced before the frame that names them is written; so a crash leaves a file that
+ * nothing names, or all of it. Old entries leave the log and not the segment, which never ends here.
+ *
  * A write first reaches the page cache, and the disk when it is synced. A killed process leaves the cache; a power cut takes
  * it, except for the sectors that happened to arrive.
  */
