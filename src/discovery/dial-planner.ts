@@ -60,6 +60,10 @@ class Planner implements DialPlanner {
   #alarms: DiscoveryAlarm[] = []
   #ownAddresses: ReadonlySet<string> = new Set()
   #prunedAt = -Infinity
+  /** By the last plan: mere hints are not dialled. */
+  #isCrowded = false
+  /** Of the last plan. */
+  #deadline: number | undefined
   /** Somebody has said whom this node needs. */
   #knowsWanted = false
 
@@ -74,10 +78,21 @@ class Planner implements DialPlanner {
     this.#alarms = []
     this.#apply(input, now)
     if (now - this.#prunedAt >= PRUNE_EVERY_MS) this.#prune(now)
-    return {
-      ...this.#queue.plan(this.#targets, { ownAddresses: this.#ownAddresses, knowsWanted: this.#knowsWanted }, now),
-      alarms: this.#alarms
-    }
+    if (this.#changesNothing(input, now)) return { dials: [], deadline: this.#deadline, alarms: this.#alarms }
+    const known = { ownAddresses: this.#ownAddresses, knowsWanted: this.#knowsWanted }
+    const { dials, deadline, isCrowded } = this.#queue.plan(this.#targets, known, now)
+    this.#isCrowded = isCrowded
+    this.#deadline = deadline
+    return { dials, deadline, alarms: this.#alarms }
+  }
+
+  /** A mere hint to somebody who has company enough: among a thousand machines nearly all inputs are of this kind. */
+  #changesNothing(input: DialPlannerInput, now: number): boolean {
+    if (input.type !== 'hint' || !this.#isCrowded || now >= (this.#deadline ?? Infinity)) return false
+    const { source, peerId } = input.hint
+    if (source === 'seed' || peerId === undefined) return false
+    const target = this.#targets.get(peerId)
+    return target === undefined || (!target.wanted && !target.said.has('seed'))
   }
 
   explain(now: number): readonly DialAttempts[] {

@@ -16,7 +16,12 @@ import { createTokenBucket } from './token-bucket.ts'
 
 export interface DialQueue {
   /** Marks the chosen targets as in flight. */
-  plan(targets: ReadonlyMap<string, Target>, known: Known, now: number): Pick<DialPlan, 'dials' | 'deadline'>
+  plan(targets: ReadonlyMap<string, Target>, known: Known, now: number): QueuePlan
+}
+
+export interface QueuePlan extends Pick<DialPlan, 'dials' | 'deadline'> {
+  /** There is company enough: until something ends, mere hints are not dialled. */
+  readonly isCrowded: boolean
 }
 
 /** What the planner was told beside its targets. */
@@ -48,6 +53,9 @@ interface Candidate {
   readonly target: Target
   readonly dueAt: number
 }
+
+/** Seeds are the operator's wish; anything else is a mere hint to somebody who has company enough. */
+const isSuperfluous = ({ wanted, said }: Target): boolean => !wanted && !said.has('seed')
 
 export function createDialQueue(policy: DialPolicy): DialQueue {
   const bucket = createTokenBucket(policy.burst, policy.perSecond)
@@ -95,10 +103,6 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
     return target.nextAt
   }
 
-  /** Seeds are the operator's wish; anything else is a mere hint to somebody who has company enough. */
-  const isSuperfluous = ({ wanted, said }: Target, { connected, inFlight }: Scene): boolean =>
-    connected + inFlight >= policy.meshMax && !wanted && !said.has('seed')
-
   const order = (a: Candidate, b: Candidate, now: number): number => {
     const overdue = (candidate: Candidate): number => Number(now - candidate.dueAt > policy.overdueMs)
     return (
@@ -120,19 +124,21 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
   return {
     plan(targets, { ownAddresses, knowsWanted }, now) {
       const scene = gather(targets, now)
+      const isCrowded = (): boolean => knowsWanted && scene.connected + scene.inFlight >= policy.meshMax
+      let crowded = isCrowded()
       const dials: DialTarget[] = []
       let deadline = Infinity
       const due: Candidate[] = []
       for (const target of targets.values()) {
         // While all slots are taken no time passes that helps: the next outcome wakes us.
-        if (scene.inFlight >= slotsOf(target) || (knowsWanted && isSuperfluous(target, scene))) continue
+        if (scene.inFlight >= slotsOf(target) || (crowded && isSuperfluous(target))) continue
         const at = dueAt(target, scene, ownAddresses, now)
         if (at === undefined) continue
         if (at <= now) due.push({ target, dueAt: at })
         else deadline = Math.min(deadline, target.wanted ? at : Math.max(at, bucket.readyAt(now)))
       }
       for (const { target } of due.toSorted((a, b) => order(a, b, now))) {
-        if (scene.inFlight >= slotsOf(target) || (knowsWanted && isSuperfluous(target, scene))) continue
+        if (scene.inFlight >= slotsOf(target) || (crowded && isSuperfluous(target))) continue
         // An earlier dial of this round may stand in the way by now.
         const again = dueAt(target, scene, ownAddresses, now)
         if (again === undefined) continue
@@ -146,10 +152,11 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
         }
         dials.push(dial(target, now))
         scene.inFlight += 1
+        crowded = isCrowded()
         if (target.peerId === undefined) scene.seedsInFlight.add(target.key)
         else for (const address of target.lastDialled) scene.claimed.add(address)
       }
-      return { dials, deadline: deadline === Infinity ? undefined : deadline }
+      return { dials, deadline: deadline === Infinity ? undefined : deadline, isCrowded: crowded }
     }
   }
 }

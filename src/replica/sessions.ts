@@ -30,7 +30,7 @@ export interface Introduction {
 }
 
 /** Of peers that nobody needs to find, so many are told of. */
-const UNSOUGHT_MAX = 8
+const UNSOUGHT_MAX = 4
 /** Peers whose newest record is remembered; beyond it the oldest is news again. */
 const RECORDS_REMEMBERED_MAX = 1_024
 /** Records that one peer may make us verify, at once and then a second. */

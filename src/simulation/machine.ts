@@ -55,6 +55,8 @@ export class Machine {
   /** The operating system runs and answers for closed ports. */
   hostUp = true
   lives = 0
+  /** Sent and heard, over all lives. */
+  frames = 0
   /** Local monotonic time: ms at `sinceUs`, and how fast it runs. */
   clockMs: number
   clockSinceUs = 0

@@ -1,11 +1,12 @@
 /**
- * Scenario files: one verb a line, `#` begins a comment; lines that are indented are answers. The answer of each verb is a few lines of text, so that a file with
- * its answers is a transcript that people can review, and a test can compare.
+ * Scenario files: one verb a line, `#` begins a comment; lines that are indented are answers. The answer of each verb is a few
+ * lines of text, so that a file with its answers is a transcript that people can review, and a test can compare.
  *
- *     nodes 3                    founding size; first line. `seed 7` may follow.
- *     add n1 n2 n3               starts machines (`add all`)
+ *     nodes 3                    founding size; first line. `seed 7` may follow,
+ *     joiners 20 [seeds 3]       and machines with a join token, numbered on; each is told of so many others (default: founders)
+ *     add n1 n2 n3               starts machines (`add all`, `add all within 1000`: spread over so many ms)
  *     run 500                    lets virtual milliseconds pass
- *     run until formed           … until formed, leader or agreed; at most 60 virtual seconds
+ *     run until formed           … until formed, leader, agreed or joined; at most 60 virtual seconds
  *     step 10                    the next 10 events
  *     crash n1 [power]           kills the process; `power` also loses what was not synced
  *     restart n1 · wipe n1 · clone n1 · pause n1 · resume n1
@@ -16,13 +17,15 @@
  *     transfer n1 [n2]           asks n1 to hand leadership over
  *     status                     one line a machine
  *     expect leader n2 · expect no leader · expect formed · expect config n1 2 · expect config all 2
+ *     expect joined · expect members n1 23 · expect standing n7 learner
  *     expect role n1 follower · expect down n1 · expect refused n1 · expect violation one-vote-a-term
  *
- * `agreed`: every request is answered, and every process that runs holds the same config. `leader` and `follower` stand for whoever is that at the moment.
+ * `agreed`: every request is answered, and every process that runs holds the same config. `joined`: every machine runs, is a
+ * member and holds the config. `leader` and `follower` stand for whoever is that at the moment.
  */
 import { QuorateError, messageOf } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
-import { createSimulation, type Simulation } from './simulation.ts'
+import { createSimulation, type Simulation, type SimulationInit } from './simulation.ts'
 
 export class ScenarioError extends QuorateError {
   constructor(line: number, text: string, reason: string) {
@@ -51,10 +54,10 @@ export async function runScenario({ text, record = false }: ScenarioInit): Promi
     .split('\n')
     .map((line, i) => ({ number: i + 1, raw: line, text: line.replace(/#.*/, '').trim() }))
     .filter(({ raw, text: verb }) => verb !== '' && !raw.startsWith('  '))
-  const { nodes, seed, rest } = header(lines)
-  const simulation = await createSimulation({ nodes, seed, record })
+  const { init, words, rest } = header(lines)
+  const simulation = await createSimulation({ ...init, record })
   const player = new Player(simulation)
-  const transcript: string[] = [`nodes ${nodes}`, ...(seed === 1 ? [] : [`seed ${seed}`])]
+  const transcript: string[] = [...words]
   let told = false
   for (const line of rest) {
     transcript.push(line.text)
@@ -73,21 +76,33 @@ interface Line {
   readonly text: string
 }
 
+/** What stands before the first verb. */
 function header(lines: readonly Line[]): {
-  readonly nodes: number
-  readonly seed: number
+  readonly init: SimulationInit
+  readonly words: readonly string[]
   readonly rest: readonly Line[]
 } {
-  const [first, second] = lines
+  const [first, ...others] = lines
   const nodes = /^nodes (\d)$/.exec(first?.text ?? '')
   if (nodes === null)
     throw new ScenarioError(first?.number ?? 1, first?.text ?? '', 'a scenario begins with `nodes N`, N from 1 to 9')
-  const seed = /^seed (\d+)$/.exec(second?.text ?? '')
-  return {
-    nodes: Number(nodes[1]),
-    seed: seed === null ? 1 : Number(seed[1]),
-    rest: lines.slice(seed === null ? 1 : 2)
+  let init: SimulationInit = { nodes: Number(nodes[1]) }
+  const words = [first!.text]
+  for (const { text } of others) {
+    const more = furtherInit(text)
+    if (more === undefined) break
+    init = { ...init, ...more }
+    words.push(text)
   }
+  return { init, words, rest: lines.slice(words.length) }
+}
+
+function furtherInit(text: string): Partial<SimulationInit> | undefined {
+  const seed = /^seed (\d+)$/.exec(text)
+  if (seed !== null) return { seed: Number(seed[1]) }
+  const joiners = /^joiners (\d+)(?: seeds (\d+))?$/.exec(text)
+  if (joiners === null) return undefined
+  return { joiners: Number(joiners[1]), ...(joiners[2] === undefined ? {} : { joinerSeeds: Number(joiners[2]) }) }
 }
 
 type Verb = (words: readonly string[], text: string) => readonly string[] | void
@@ -107,7 +122,7 @@ class Player {
         for (const name of names) act(name)
       }
     this.#verbs = {
-      add: each((name) => s.add(name)),
+      add: (words, text) => this.#add(words, text),
       restart: each((name) => s.restart(name)),
       wipe: each((name) => s.wipe(name)),
       clone: (words) => words.map((word) => `${this.#name(word)} has the clone ${s.clone(this.#name(word))}`),
@@ -137,6 +152,13 @@ class Player {
     } catch (error) {
       throw new ScenarioError(number, text, messageOf(error))
     }
+  }
+
+  #add(words: readonly string[], text: string): void {
+    const s = this.#simulation
+    const within = /^all within (\d+)$/.exec(text)
+    if (within !== null) s.addEverybody(Number(within[1]))
+    else for (const name of words[0] === 'all' ? s.names : words.map((word) => this.#name(word))) s.add(name)
   }
 
   #names(text: string): readonly string[] {
@@ -184,6 +206,12 @@ class Player {
     switch (what) {
       case 'formed':
         return s.isFormed
+      case 'joined':
+        return s.isJoined
+      case 'members':
+        return s.node(this.#name(name ?? '')).members === Number(number)
+      case 'standing':
+        return s.node(this.#name(name ?? '')).standing === number
       case 'no':
         return name === 'leader' ? s.leader === undefined : undefined
       case 'leader':
@@ -217,6 +245,7 @@ class Player {
 /** Names of what has to hold, for the message that lists them. */
 const CONDITIONS: Readonly<Record<string, (simulation: Simulation) => boolean>> = {
   formed: (s) => s.isFormed,
+  joined: (s) => s.isJoined,
   leader: (s) => s.leader !== undefined,
   agreed: (s) => {
     const versions = s

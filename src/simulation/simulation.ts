@@ -5,6 +5,8 @@
 import { InvalidOptionError } from '../core/errors.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
 import { encodeCommand } from '../replicated-config/index.ts'
+import { namedBy } from '../replica/incarnations.ts'
+import type { StandingType } from '../replica/standing.ts'
 import type { ClientOutcome } from '../replica/types.ts'
 import { castOf } from './cast.ts'
 import type { Machine, Process } from './machine.ts'
@@ -36,7 +38,29 @@ export interface NodeView {
   readonly commit: number
   /** 0: none yet. */
   readonly config: number
+  /** `newcomer` until the leader takes it in. */
+  readonly standing: StandingType | undefined
+  /** Members that it knows of, itself included; before founding 0. */
+  readonly members: number
   readonly sessions: readonly string[]
+}
+
+/** Counts of a run so far, as data. */
+export interface SimulationResults {
+  readonly nowMs: number
+  readonly events: number
+  readonly frames: number
+  readonly frameBytes: number
+  readonly elections: number
+  readonly termMax: number
+  /** Entries that have committed. */
+  readonly commits: number
+  /** What admission refused, by code. */
+  readonly refusals: Readonly<Record<string, number>>
+  readonly violations: readonly Violation[]
+  readonly nodes: readonly NodeView[]
+  /** Equal for equal runs. */
+  readonly traceHash: string
 }
 
 /** As many as a leader takes in. */
@@ -235,14 +259,49 @@ export class Simulation {
     return this.world.founders.every(({ process }) => process !== undefined && this.world.oracle.version(process) > 0)
   }
 
+  /** Every machine runs, is a member, and holds the config. */
+  get isJoined(): boolean {
+    const { machines, oracle } = this.world
+    const { leader } = this
+    const holds = ({ process }: Machine): boolean => process !== undefined && oracle.version(process) > 0
+    return leader !== undefined && this.node(leader).members === machines.length && machines.every(holds)
+  }
+
+  results(): SimulationResults {
+    const { events, frames, frameBytes, elections, oracle, refusals, traceHash } = this.world
+    return {
+      nowMs: this.nowMs,
+      events,
+      frames,
+      frameBytes,
+      elections,
+      termMax: oracle.termMax,
+      commits: oracle.committed,
+      refusals: { ...refusals },
+      violations: [...oracle.violations],
+      nodes: this.nodes(),
+      traceHash: traceHash.toString(16)
+    }
+  }
+
   node(name: string): NodeView {
     const machine = this.#machine(name)
     const { process } = machine
     if (process === undefined) {
       const state = machine.refusal === undefined ? 'down' : 'refused'
-      return { name, state, role: undefined, term: 0, commit: 0, config: 0, sessions: [] }
+      return {
+        name,
+        state,
+        role: undefined,
+        term: 0,
+        commit: 0,
+        config: 0,
+        standing: undefined,
+        members: 0,
+        sessions: []
+      }
     }
-    const { raft, sessions } = process.replica.status()
+    const { raft, sessions, standing } = process.replica.status()
     return {
       name,
       state: process.paused ? 'paused' : 'up',
@@ -250,6 +309,8 @@ export class Simulation {
       term: raft?.term ?? 0,
       commit: raft?.commitIndex ?? 0,
       config: this.world.oracle.version(process),
+      standing: standing.type,
+      members: raft === undefined ? 0 : namedBy(raft.membership).length,
       sessions: sessions.map(({ incarnation }) => this.world.nameOf(incarnation))
     }
   }

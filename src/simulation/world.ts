@@ -62,6 +62,7 @@ export class World {
   nowUs = 0
   events = 0
   frames = 0
+  frameBytes = 0
   elections = 0
   #trace = 0
   onOutcome: (process: Process, outcome: ClientOutcome) => void = () => undefined
@@ -325,6 +326,9 @@ export class World {
 
   delivered(from: Process, to: Process, frame: Uint8Array, sentUs: number): void {
     this.frames++
+    this.frameBytes += frame.byteLength
+    from.machine.frames++
+    to.machine.frames++
     this.#trace = crc32(frame, this.#trace >>> 0) ^ (to.machine.index << 8) ^ from.machine.index
     this.oracle.heard(from, to)
     this.recorder?.frame(from.machine, to.machine, frame, sentUs, this.nowUs)

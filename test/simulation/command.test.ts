@@ -29,6 +29,16 @@ describe('quorate simulate', () => {
     expect(again.json()[0]!['traceHash']).toBe(report!['traceHash'])
   })
 
+  it('lets machines join and measures it, for people and as JSON', async () => {
+    const words = ['simulate', '--nodes', '3', '--joiners', '5']
+    const { code, out: stdout } = await quorate(words)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/8 machines are members and hold the config after \d\.\d s/)
+    expect(stdout).toMatch(/virtual time +members +with config +connections/)
+    const { json } = await quorate([...words, '--json'])
+    expect(json()[0]).toMatchObject({ machines: 8, founders: 3, violations: [], heapBytes: expect.any(Number) })
+  })
+
   it('ends with 1 when an invariant breaks, names one command that replays it, and that command fails as well', async () => {
     // Disks that are set back and copied are beyond what is promised.
     const page = join(directory, 'bad.html')

@@ -5,6 +5,7 @@ import type {
   CampaignReport,
   Cast,
   FaultId,
+  JoinReport,
   Recorder,
   ReportRun,
   RunResult,
@@ -24,6 +25,7 @@ interface Options {
   readonly faults?: readonly string[]
   readonly keep?: readonly number[]
   readonly network?: number
+  readonly joiners?: number
   readonly scenario?: string
   readonly report?: string
   readonly shrink: boolean
@@ -34,6 +36,11 @@ export function define(command: Command, io: Io): void {
   command
     .option('--nodes <n>', 'founding size, 1 to 9', foundingSize, 5)
     .option('--seeds <range>', 'one seed, or A..B', seedRange, { from: 1, to: 100 })
+    .option(
+      '--joiners <n>',
+      'no faults: let so many machines with a join token come in, and measure it',
+      wholeNumber(1)
+    )
     .option('--seconds <n>', 'virtual seconds of faults in each run', wholeNumber(1), 60)
     .option('--faults <ids>', 'draw only these kinds, such as N5,P1 (docs/SIMULATION.md)', words)
     .option('--keep <places>', 'of the faults of a single seed keep only these', places)
@@ -46,9 +53,12 @@ export function define(command: Command, io: Io): void {
       `
 The shipped code runs in virtual time; disks, networks, clocks and processes fail as the seed says, and every invariant is
 checked after every event. Exit code 1 when one is broken, or when an expectation of a scenario does not hold.
-${example('quorate simulate --nodes 5 --seeds 1..100 --seconds 60\nquorate simulate --seeds 7 --report run.html')}`
+${example('quorate simulate --nodes 5 --seeds 1..100 --seconds 60\nquorate simulate --seeds 7 --report run.html\nquorate simulate --nodes 5 --joiners 95')}`
     )
-    .action((options: Options) => (options.scenario === undefined ? campaign(io, options) : scenario(io, options)))
+    .action((options: Options) => {
+      if (options.scenario !== undefined) return scenario(io, options)
+      return options.joiners === undefined ? campaign(io, options) : join(io, options, options.joiners)
+    })
 }
 
 // ── Seeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,6 +175,49 @@ function replayCommand({ nodes, seconds, faults }: Options, { seed, keep, networ
   if (keep !== undefined) parts.push(`--keep ${keep.length === 0 ? 'none' : keep.join(',')}`)
   if (networkSeed !== undefined && networkSeed !== seed) parts.push(`--network ${networkSeed}`)
   return parts.join(' ')
+}
+
+// ── Many machines ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function join(io: Io, options: Options, joiners: number): Promise<void> {
+  const { reportPage, runJoin } = await import('../../simulation/index.ts')
+  const { nodes: founders, seeds, report: file, json } = options
+  const { report, simulation } = await runJoin({ founders, joiners, seed: seeds.from, record: file !== undefined })
+  const heapBytes = process.memoryUsage().heapUsed
+  if (file !== undefined) {
+    const { recorder } = simulation.world
+    const again = `quorate simulate --nodes ${founders} --joiners ${joiners} --seeds ${seeds.from}`
+    const title = `${report.machines} machines come together`
+    await writeFile(file, reportPage({ title, recorder: recorder!, virtualMs: simulation.nowMs, replay: again }))
+  }
+  show(io, json, { ...report, heapBytes }, (style) => joinLines(report, heapBytes, style))
+  if (report.violations.length > 0 || report.joinedMs === undefined) throw new ExitWith(EXIT.bug)
+}
+
+const seconds = (ms: number | undefined): string => (ms === undefined ? 'never' : `${(ms / 1_000).toFixed(1)} s`)
+
+function joinLines(report: JoinReport, heapBytes: number, { bold, dim, green, red, symbols }: Style): string[] {
+  const { machines, founders, joinedMs, formedMs, timeline } = report
+  const every = Math.max(1, Math.ceil(timeline.length / 20))
+  const rows = timeline.filter((_, i) => i % every === every - 1 || i === timeline.length - 1)
+  return [
+    bold(
+      joinedMs === undefined
+        ? red(`${symbols.failed} not all of ${machines} machines joined`)
+        : green(`${symbols.done} ${machines} machines are members and hold the config after ${seconds(joinedMs)}`)
+    ),
+    `  ${founders} founders formed after ${seconds(formedMs)}`,
+    `  ${whole(report.connections)} connections: the median machine has ${report.connectionsMedian}, the busiest ${report.connectionsMost}`,
+    `  ${whole(report.frames)} frames, ${whole(report.frameBytes / 1_024)} KiB; the log takes ${whole(report.logBytes / 1_024)} KiB on each machine`,
+    `  in the quiet ${whole(report.framesPerSecond)} frames a second, ${whole(report.leaderFramesPerSecond)} of them at the leader`,
+    `  ${whole(heapBytes / machines / 1_024)} KiB of memory for each machine`,
+    dim('  virtual time   members   with config   connections'),
+    ...rows.map(({ atMs, members, configured, connections }) =>
+      dim(
+        `  ${seconds(atMs).padStart(12)} ${String(members).padStart(9)} ${String(configured).padStart(13)} ${String(connections).padStart(13)}`
+      )
+    )
+  ]
 }
 
 // ── A scenario ────────────────────────────────────────────────────────────────────────────────────────────────────────
