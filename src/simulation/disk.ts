@@ -63,6 +63,8 @@ export class SimulatedLog {
   #durable: LogPosition = startOfLog
   /** Bytes that were acknowledged are not what they were: whoever opens this must notice. */
   damaged = false
+  /** The snapshot that has a flipped bit. */
+  #rotten: number | undefined
 
   constructor(owner: StoreOwner) {
     this.#owner = owner
@@ -108,6 +110,9 @@ export class SimulatedLog {
     const nextSnapshot = Math.max(0, ...this.#files.keys()) + 1
     this.#intake = new Intake({ ...found, owner: this.#owner, entries, nextSnapshot })
     this.#removeUnneeded()
+    // A newer one, whose frame was not acknowledged and had arrived all the same, is what counts.
+    if (this.#rotten !== undefined && this.#rotten < (newestSnapshot(found.position)?.number ?? 0)) this.damaged = false
+    this.#rotten = undefined
     if (found.skipped !== undefined) this.#giveUp(found.skipped.number)
     const stored = cells.get(BOOT_CELL)
     const boot = (stored === undefined ? 0 : (decodeCbor(stored) as number)) + 1
@@ -197,6 +202,7 @@ export class SimulatedLog {
       const rotten = file.slice()
       rotten[at - this.#syncedEnd]! ^= 1 << bit
       this.#files.set(newest!.number, rotten)
+      this.#rotten = newest!.number
     }
     this.damaged = true
   }

@@ -171,13 +171,13 @@ export class Process {
     this.recovery = log.open()
     machine.lives++
     const bootNonce = sha256(utf8(`${machine.name}/${machine.lives}`)).slice(0, 16)
-    const { cells, entries, boot } = this.recovery
+    const { cells, entries, snapshot, boot } = this.recovery
     const vote = decodeHardState(cells.get(VOTE_CELL))
     const statements: StatementMaker = statementMaker(world.cast, actor, store, { boot, bootNonce })
     this.bootStatement = statements.make({
       ...vote,
-      lastIndex: entries.at(-1)?.index ?? 0,
-      commitIndex: 0,
+      lastIndex: entries.at(-1)?.index ?? snapshot?.index ?? 0,
+      commitIndex: snapshot?.index ?? 0,
       sequence: 0,
       seen: undefined
     })
@@ -195,6 +195,8 @@ export class Process {
       formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
       hardState: vote,
       entries: entries.map(recoverEntry),
+      snapshot,
+      snapshots: world.snapshots,
       boots: {
         own: statements.decode(this.bootStatement)!,
         codec: statements,
@@ -263,6 +265,7 @@ export class Process {
       if (after <= this.#durable) this.#send(to, frame)
       else this.#waiting.push({ after, to, frame })
     }
+    for (const { to, frame } of effects.bulk) this.#send(to, frame)
     for (const request of effects.sign) {
       const signature = this.machine.actor.sign(request.payload)
       this.world.after(SIGN_US, () => this.input({ type: 'signed', ...request, signature }))

@@ -7,13 +7,13 @@
  */
 import { messageOf } from '../core/errors.ts'
 import type { Membership } from '../raft/types.ts'
-import { decodeHardState, FORMATION_CELL, recoverEntry, VOTE_CELL } from '../replica/durable.ts'
+import { decodeHardState, FORMATION_CELL, VOTE_CELL } from '../replica/durable.ts'
 import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
 import type { Process } from './machine.ts'
 import { CallerOracle } from './oracle/callers.ts'
 import { DiskOracle } from './oracle/disk.ts'
 import { LogOracle } from './oracle/log.ts'
-import { chainOf, Memory, type View, type Violation } from './oracle/memory.ts'
+import { Memory, recoveredLog, type View, type Violation } from './oracle/memory.ts'
 import { MemberOracle } from './oracle/members.ts'
 import { OfficeOracle } from './oracle/offices.ts'
 import type { World } from './world.ts'
@@ -79,7 +79,9 @@ export class Oracle {
     const { recovery } = process
     const { incarnation } = process.machine
     const vote = decodeHardState(recovery.cells.get(VOTE_CELL))
-    const log = chainOf(recovery.entries.map(recoverEntry))
+    const clusterId = this.#memory.clusterOf.get(incarnation)
+    const { committed = [] } = (clusterId === undefined ? undefined : this.#memory.clusters.get(clusterId)) ?? {}
+    const log = recoveredLog(recovery, committed)
     this.#memory.incarnations.add(incarnation)
     this.#memory.views.set(process, {
       incarnation,
@@ -88,8 +90,9 @@ export class Oracle {
       commit: 0,
       role: 'follower',
       version: 0,
+      mayJump: recovery.snapshot !== undefined,
       hash: '',
-      clusterId: this.#memory.clusterOf.get(incarnation),
+      clusterId,
       leadsSinceUs: -Infinity,
       heardUs: new Map()
     })
@@ -109,12 +112,18 @@ export class Oracle {
 
   /** What a step asks for. */
   asked(process: Process, { writes }: ReplicaEffects): void {
-    for (const { batch } of writes) if (batch.entries !== undefined) this.#appended(process, batch)
+    for (const { batch } of writes) {
+      if (batch.snapshot !== undefined || batch.entries !== undefined) this.#handed(process, batch)
+    }
   }
 
-  #appended(process: Process, { entries }: DurableBatch): void {
+  #handed(process: Process, { snapshot, entries }: DurableBatch): void {
     const view = this.#memory.views.get(process)
-    if (view === undefined || entries?.[0] === undefined) return
+    if (view === undefined) return
+    if (snapshot !== undefined && this.#logs.replaced(process, view, snapshot)) {
+      this.#members.replaced(process, view, snapshot)
+    }
+    if (entries?.[0] === undefined) return
     this.#members.appended(process, view, entries)
     this.#logs.appended(process, view, entries)
   }
@@ -129,7 +138,8 @@ export class Oracle {
 
   /** A batch has reached the disk. */
   persisted(process: Process, batch: DurableBatch): void {
-    this.#disks.persisted(process, batch)
+    const isReplaced = this.#disks.persisted(process, batch)
+    if (isReplaced) this.#members.storedSnapshot(process, batch.snapshot!)
     if (batch.entries?.[0] !== undefined) this.#members.persisted(process, batch.entries)
   }
 
@@ -149,7 +159,10 @@ export class Oracle {
     if (event.type === 'founded') this.#offices.founded(process, view, event.clusterId)
     else if (event.type === 'role' && event.role === 'leader') this.#elected(process, view, event.term)
     else if (event.type === 'config') this.#callers.config(process, view, event.version, event.hash)
-    else if (event.type === 'alarm' && event.code === 'initial-config-differs') {
+    else if (event.type === 'snapshot' && event.action === 'restored') {
+      this.#memory.world.fired('D9')
+      view.mayJump = true
+    } else if (event.type === 'alarm' && event.code === 'initial-config-differs') {
       this.#memory.fail('initial-config', process, event.detail)
     }
   }

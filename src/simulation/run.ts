@@ -90,12 +90,14 @@ class Run {
       init.plan ??
       drawPlan({ seed, size: cast.actors.length, spanMs: seconds * 1_000, ...(only === undefined ? {} : { only }) })
     const few = this.#plan.find(({ id }) => id === 'N14')
+    const early = this.#plan.find(({ id }) => id === 'D9')
     this.#world = new World({
       cast,
       seed,
       ...(networkSeed === undefined ? {} : { networkSeed }),
       ...(recorder === undefined ? {} : { recorder }),
-      ...(few === undefined ? {} : { seedsKnown: few.value })
+      ...(few === undefined ? {} : { seedsKnown: few.value }),
+      ...(early === undefined ? {} : { snapshotEvery: early.value })
     })
     this.#world.oracle.valuesAreUnique = true
     this.#faults = new FaultDriver(this.#world, this.#plan, {

@@ -9,6 +9,7 @@ import { toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
 import { type Random, seededRandom } from '../core/random.ts'
 import type { DialTarget } from '../discovery/port.ts'
+import type { SnapshotPolicy } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest, ReplicaEvent } from '../replica/types.ts'
 import type { Actor, Cast } from './cast.ts'
 import { Coverage, type CoverageKind } from './coverage.ts'
@@ -30,6 +31,8 @@ export interface WorldInit {
   readonly recorder?: Recorder
   /** Founders that every founder is told of at its start. Default: all. */
   readonly seedsKnown?: number
+  /** Entries between two snapshots of a machine; a quarter of them stays in its log. Default: as shipped. */
+  readonly snapshotEvery?: number
   /** Machines of any kind, drawn by lot, that each joiner is told of at its start. Default: all founders. */
   readonly joinerSeeds?: number
 }
@@ -53,6 +56,7 @@ export class World {
   readonly #indexes = new Map<string, number>()
   #seedsKnown: number
   readonly #joinerSeeds: number | undefined
+  readonly snapshots: Partial<SnapshotPolicy>
   readonly #door: Door
   #isCorrected = false
   /** How often each fault did something, by its id in docs/SIMULATION.md. */
@@ -67,7 +71,7 @@ export class World {
   #trace = 0
   onOutcome: (process: Process, outcome: ClientOutcome) => void = () => undefined
 
-  constructor({ cast, seed, networkSeed, recorder, seedsKnown, joinerSeeds }: WorldInit) {
+  constructor({ cast, seed, networkSeed, recorder, seedsKnown, joinerSeeds, snapshotEvery }: WorldInit) {
     this.cast = cast
     this.seed = seed
     this.random = seededRandom(seed)
@@ -78,6 +82,8 @@ export class World {
     this.recorder = recorder
     this.#seedsKnown = seedsKnown ?? cast.actors.length
     this.#joinerSeeds = joinerSeeds
+    this.snapshots =
+      snapshotEvery === undefined ? {} : { entriesMax: snapshotEvery, trailingEntriesMax: Math.ceil(snapshotEvery / 4) }
     this.#door = new Door(this)
     for (const actor of actors) this.#addMachine(actor.name, actor, actor.address)
   }

@@ -8,7 +8,7 @@ import type { Random } from '../../core/random.ts'
 export const FAULT_IDS = [
   'N1', 'N2', 'N3', 'N4', 'N5', 'N6', 'N7', 'N8', 'N9', 'N10', 'N11', 'N12', 'N13', 'N14', 'N15',
   'P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9',
-  'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8',
+  'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9',
   'B1', 'B6', 'O11', 'O13',
   'M1', 'M2', 'M3'
 ] as const // prettier-ignore
@@ -217,6 +217,7 @@ export const FAULT_KINDS: readonly Kind[] = [
     text: 'power cut, young files lost',
     draw: (r, n) => ({ ...none, nodes: oneNode(r, n), forMs: ms(r, 50, 3_000) })
   },
+  { id: 'D9', text: 'logs are cut early', draw: (r) => ({ ...none, value: r.int(2, 12) }) },
   {
     id: 'B1',
     text: 'frames that no member would send',

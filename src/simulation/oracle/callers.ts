@@ -18,7 +18,8 @@ export class CallerOracle {
 
   config(process: Process, view: View, version: number, hash: string): void {
     const cluster = this.#memory.clusterFor(view)
-    if (version !== view.version + 1) {
+    const jumps = view.mayJump && version > view.version
+    if (version !== view.version + 1 && !jumps) {
       this.#memory.fail('config-order', process, `config ${version} follows ${view.version}`)
     }
     const known = cluster?.configs.get(version)
@@ -30,12 +31,13 @@ export class CallerOracle {
     // Several versions may have been applied in one step; history holds them in full, and the newest is most often meant.
     const record = process.replica.config?.history.findLast((one) => one.version === version)
     if (record !== undefined) {
-      if (version > 1 && view.hash !== '' && record.previousHash !== view.hash) {
+      if (version > 1 && view.hash !== '' && !jumps && record.previousHash !== view.hash) {
         this.#memory.fail('config-order', process, `config ${version} names another one before it than was here`)
       }
       if (this.valuesAreUnique && cluster !== undefined) this.#once(process, cluster, version, record.text)
     }
     view.version = version
+    view.mayJump = false
     view.hash = hash
   }
 

@@ -5,7 +5,7 @@ import { decodeFrame } from '../../replica/frames.ts'
 import type { DurableBatch } from '../../replica/types.ts'
 import type { Process } from '../machine.ts'
 import { flagIn, isFormationFrame, numberIn, raftTypeOf } from '../peek.ts'
-import { type Durable, extend, type Memory, type Place } from './memory.ts'
+import { type Durable, extend, type Memory, type Place, replacedBy } from './memory.ts'
 
 export class DiskOracle {
   readonly #memory: Memory
@@ -55,14 +55,18 @@ export class DiskOracle {
     }
   }
 
-  /** A batch is durable: (term, vote) is written once a term, and the latch once and for all (invariants 6, 13). */
-  persisted(process: Process, { cells, entries }: DurableBatch): void {
+  /** A batch is durable: (term, vote) is written once a term, and the latch once and for all (invariants 6, 13). True when its snapshot replaced the log. */
+  persisted(process: Process, { cells, snapshot, entries }: DurableBatch): boolean {
     const durable = this.#memory.durable.get(process.machine.incarnation)!
     for (const { name, value } of cells ?? []) {
       if (name === VOTE_CELL) this.#voted(process, durable, value)
       else if (name === FORMATION_CELL) this.#formed(process, durable, this.formation(value))
     }
+    const clusterId = this.#memory.clusterOf.get(process.machine.incarnation)
+    const committed = (clusterId === undefined ? undefined : this.#memory.clusters.get(clusterId))?.committed
+    const isReplaced = snapshot !== undefined && replacedBy(durable.log, snapshot, committed ?? []) === true
     if (entries !== undefined && entries.length > 0) extend(durable.log, entries)
+    return isReplaced
   }
 
   #voted(process: Process, durable: Durable, value: Uint8Array): void {

@@ -1,11 +1,11 @@
 /** Invariants 2, 3, 5, 6, 8 and 11: logs, the commit index, and whether a leader still may call itself one. */
 import type { ConsensusView } from '../../raft/types.ts'
 import type { ReplicaInput } from '../../replica/types.ts'
-import type { StoredEntry } from '../../storage/port.ts'
+import type { StoredEntry, StoredSnapshot } from '../../storage/port.ts'
 import { type Process, TIMING } from '../machine.ts'
 import { raftTypeOf } from '../peek.ts'
 import type { Cluster, Memory, Place, View } from './memory.ts'
-import { link } from './memory.ts'
+import { link, replacedBy } from './memory.ts'
 
 export class LogOracle {
   readonly #memory: Memory
@@ -13,6 +13,20 @@ export class LogOracle {
 
   constructor(memory: Memory) {
     this.#memory = memory
+  }
+
+  /** A snapshot was handed to storage. True when it takes the place of the log. */
+  replaced(process: Process, view: View, snapshot: Pick<StoredSnapshot, 'index' | 'term'>): boolean {
+    const { index, term } = snapshot
+    // Its own, of what it has committed in this very step: that is judged when the step is over.
+    const commitIndex = process.replica.consensus()?.commitIndex ?? 0
+    if (index > view.commit && index <= commitIndex && view.log[index - 1]?.term === term) return false
+    const isReplaced = replacedBy(view.log, snapshot, this.#memory.clusterFor(view)?.committed ?? [])
+    if (isReplaced === undefined) {
+      const detail = `it saves the state after entry ${index} of term ${term}, which nobody has committed`
+      this.#memory.fail('snapshot-is-committed', process, detail)
+    }
+    return isReplaced ?? false
   }
 
   /** Entries were handed to storage. */

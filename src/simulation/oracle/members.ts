@@ -1,7 +1,8 @@
 /** Invariants 9 and 10: configurations follow each other one at a time and never decide apart, and only voters lead. */
 import { decodeMembership, entryTypeOf } from '../../raft/messages.ts'
 import type { ConsensusView, Membership } from '../../raft/types.ts'
-import type { StoredEntry } from '../../storage/port.ts'
+import { decodeSnapshot } from '../../replica/snapshot.ts'
+import type { Recovered, StoredEntry } from '../../storage/port.ts'
 import type { Process } from '../machine.ts'
 import type { Memory, View } from './memory.ts'
 
@@ -24,7 +25,12 @@ export class MemberOracle {
   }
 
   recovered(process: Process): void {
-    this.#stored.set(process.machine.incarnation, process.recovery.entries.filter(isMembership).map(versionOf))
+    this.#stored.set(process.machine.incarnation, recoveredVersions(process.recovery))
+  }
+
+  /** A snapshot has taken the place of the log on disk. */
+  storedSnapshot(process: Process, snapshot: { readonly data: Uint8Array }): void {
+    this.#stored.set(process.machine.incarnation, snapshotVersion(snapshot))
   }
 
   persisted(process: Process, entries: readonly StoredEntry[]): void {
@@ -51,6 +57,12 @@ export class MemberOracle {
     this.#history.delete(view)
   }
 
+  /** A snapshot has taken the place of the view's log. */
+  replaced(process: Process, view: View, snapshot: { readonly data: Uint8Array }): void {
+    const [founding] = this.#history.get(view) ?? this.#begin(process, view)
+    this.#history.set(view, [founding!, ...snapshotVersion(snapshot)])
+  }
+
   /** Before the entries reach the view's log. */
   appended(process: Process, view: View, entries: readonly StoredEntry[]): void {
     const first = entries[0]!.index
@@ -68,8 +80,7 @@ export class MemberOracle {
       .founders.map(({ incarnation }) => incarnation)
       .toSorted()
     const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
-    const history = [{ index: 0, membership: founding as Membership }]
-    for (const entry of process.recovery.entries) if (isMembership(entry)) history.push(versionOf(entry))
+    const history = [{ index: 0, membership: founding as Membership }, ...recoveredVersions(process.recovery)]
     this.#history.set(view, history)
     return history
   }
@@ -118,6 +129,18 @@ export class MemberOracle {
 const isMembership = ({ type }: StoredEntry): boolean => entryTypeOf(type) === 'membership'
 
 const versionOf = ({ index, data }: StoredEntry): Version => ({ index, membership: decodeMembership(data) })
+
+/** The configuration that a snapshot stands for; none when it is still that of founding. */
+function snapshotVersion({ data }: { readonly data: Uint8Array }): Version[] {
+  const { membership, membershipIndex } = decodeSnapshot(data)
+  return membershipIndex === 0 ? [] : [{ index: membershipIndex, membership }]
+}
+
+function recoveredVersions({ snapshot, entries }: Recovered): Version[] {
+  const known = snapshot === undefined ? [] : snapshotVersion(snapshot)
+  const from = known[0]?.index ?? 0
+  return [...known, ...entries.filter((entry) => isMembership(entry) && entry.index > from).map(versionOf)]
+}
 
 const groupsOf = ({ voters, outgoing }: Membership): readonly string[] => [voters.join(), outgoing.join()]
 

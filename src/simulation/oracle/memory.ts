@@ -4,9 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { FormationState } from '../../formation/index.ts'
-import type { Entry } from '../../raft/types.ts'
-import { storeEntry } from '../../replica/durable.ts'
-import type { StoredEntry } from '../../storage/port.ts'
+import type { Recovered, StoredEntry, StoredSnapshot } from '../../storage/port.ts'
 import type { Process } from '../machine.ts'
 import type { World } from '../world.ts'
 
@@ -33,6 +31,8 @@ export interface View {
   commit: number
   role: string
   version: number
+  /** A snapshot has taken the place of what it had applied: the next config need not follow the last one. */
+  mayJump: boolean
   /** Hash of the config version that it holds. */
   hash: string
   clusterId: string | undefined
@@ -118,8 +118,27 @@ export function extend(log: Place[], entries: readonly StoredEntry[]): void {
   for (const entry of entries) log.push({ term: entry.term, chain: link(log.at(-1)?.chain ?? 0, entry) })
 }
 
-export function chainOf(entries: readonly Entry[]): Place[] {
-  const places: Place[] = []
-  if (entries.length > 0) extend(places, entries.map(storeEntry))
+/** The log of a store whose beginning is gone: what the cluster has committed stands for that, since nothing else may go. */
+export function recoveredLog({ snapshot, entries }: Recovered, committed: readonly Place[]): Place[] {
+  const first = entries[0]?.index ?? (snapshot?.index ?? 0) + 1
+  const places = committed.slice(0, first - 1)
+  if (entries.length > 0) extend(places, entries)
   return places
+}
+
+/**
+ * The same for a snapshot that takes the place of a log: false when the log holds its last entry, and goes on; undefined when
+ * nobody has committed that entry.
+ */
+export function replacedBy(
+  log: Place[],
+  { index, term }: Pick<StoredSnapshot, 'index' | 'term'>,
+  committed: readonly Place[]
+): boolean | undefined {
+  const place = committed[index - 1]
+  if (place?.term !== term) return undefined
+  if (log[index - 1]?.chain === place.chain) return false
+  log.length = 0
+  for (let i = 0; i < index; i++) log.push(committed[i]!)
+  return true
 }
