@@ -269,7 +269,7 @@ export interface RaftStatus {
   readonly lastIndex: number
   /** What the newest durable snapshot covers; 0: there is none. */
   readonly snapshotIndex: number
-  /** What is on our own disk for certain; undefined while a term or vote is on its way there. */
+  /** What is on our own disk for certain; undefined while a term, a vote or a snapshot is on its way there. */
   readonly durable:
     { readonly term: number; readonly votedFor: NodeId | undefined; readonly lastIndex: number } | undefined
   readonly membership: Membership

@@ -13,9 +13,11 @@ export function statusOf(node: RaftNode): RaftStatus {
     commitIndex: log.commit,
     firstIndex: log.base.index + 1,
     lastIndex: log.lastIndex,
-    durable: node.disk.hardStateDurable
-      ? { term: node.term, votedFor: node.votedFor, lastIndex: log.stable }
-      : undefined,
+    // While a snapshot that replaces the log is on its way, the disk holds more than the log says of it.
+    durable:
+      node.disk.hardStateDurable && log.stable >= log.base.index
+        ? { term: node.term, votedFor: node.votedFor, lastIndex: log.stable }
+        : undefined,
     snapshotIndex: node.snapshot.index,
     membership: node.membership,
     membershipIndex: node.configurations.index,

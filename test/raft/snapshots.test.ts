@@ -68,10 +68,12 @@ describe('a snapshot that replaces the log', () => {
     expect(taken.write).toEqual({ id: 3, snapshot: { index: 4, term: 2 } })
     expect([taken.send, taken.sendAfter, taken.sendAfterWrite]).toEqual([[], [accepted(4)], 3])
     expect(raft.status()).toMatchObject({ firstIndex: 5, lastIndex: 4, commitIndex: 4, snapshotIndex: 0 })
+    // What its disk holds is not what its log says: nothing can be said of it.
+    expect(raft.status().durable).toBeUndefined()
     // Entries 1 to 6 as they were: none of them is what the log says now.
     for (const write of [1, 2]) expect(persisted(raft, write)).toMatchObject({ restored: undefined, committed: [] })
     expect(persisted(raft, 3)).toMatchObject({ restored: snapshotAt(4, 2), committed: [] })
-    expect(raft.status().snapshotIndex).toBe(4)
+    expect(raft.status()).toMatchObject({ snapshotIndex: 4, durable: { lastIndex: 4 } })
   })
 
   test('lets the entries behind it out after it, though their own writes are confirmed together', () => {

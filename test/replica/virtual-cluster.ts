@@ -172,8 +172,8 @@ export class VirtualCluster {
     const own = makeStatement({
       ...life,
       ...decodeHardState(disk.cells.get(VOTE_CELL)),
-      lastIndex: disk.entries.length,
-      commitIndex: 0,
+      lastIndex: disk.entries.at(-1)?.index ?? disk.snapshot?.index ?? 0,
+      commitIndex: disk.snapshot?.index ?? 0,
       sequence: 0,
       seen: undefined
     })
