@@ -95,8 +95,8 @@ async function neededSegments(init: LoadInit, segments: readonly number[]): Prom
   let base: number | undefined
   for (let i = segments.length - 1; i >= 0; i--) {
     const position = await positionAtHead(init, segments[i]!)
-    // Whatever is wrong with this head, reading everything says it best.
-    if (position === undefined) return segments
+    // Whatever is wrong with this head, reading the segment says it.
+    if (position === undefined) return segments.slice(i)
     base ??= position.baseIndex
     if (position.lastIndex <= base) return segments.slice(i)
   }
