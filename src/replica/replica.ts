@@ -258,6 +258,7 @@ export class Replica {
     this.#boots.opened(peer, now)
     this.#fences.tell(peer, now)
     this.#hear(peer, now)
+    this.#requests.sessionOpened(peer.peerId, now)
   }
 
   #closeSession(peerId: string, now: number): void {

@@ -3,27 +3,24 @@
  *
  * A request is tried where it can succeed: by our own consensus core when we lead, by the leader when somebody else does,
  * later when nobody does. It keeps one id for its whole life, by which the state machine knows a repeat, among the last
- * thousand or so; a command is therefore not repeated while its first copy may be on its way here. A command is finished when
+ * `ANSWERS_MAX`; a command is therefore not repeated while its first copy may be on its way here. A command is finished when
  * this node has applied it, wherever it was proposed; a read when this node has applied what the leader confirmed (ReadIndex,
  * dissertation section 6.4); the other requests when the leader says so.
  *
  * Refused for good is only what would be refused again: an unknown voter, a change that loses the quorum. Everything else
  * (no leader, a leader that lost its office, a full log) is tried until the caller gives up, because silence is never absence.
  */
-import { fromHex, toHex } from '../core/bytes.ts'
-import { invariant } from '../core/invariant.ts'
-import type { Outcome, Proposal, RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
-import { decodeRedeem } from '../membership/redemptions.ts'
+import { toHex } from '../core/bytes.ts'
+import type { Outcome, Proposal, RaftInput } from '../raft/types.ts'
 import type { ApplyResult } from '../replicated-config/index.ts'
+import { type AnswerCode, CoreRequests, type CoreSurroundings, isFinal } from './core-requests.ts'
+import { type Forwarded, forwardFrame, Forwards, operationOf } from './forwards.ts'
 import { type ForwardedOperation, type Frame, operationProblem } from './frames.ts'
 import { namedBy, peerIdOf } from './incarnations.ts'
-import { type MemberOperation, type MemberRefusalCode, type MembersInForce, planMembers } from './member-changes.ts'
 import type { ClientOutcome, ClientRequest, RequestCode } from './types.ts'
 
 /** Requests of this node that wait for an outcome. Beyond it callers are told `busy`. */
 export const PENDING_MAX = 4_096
-/** Requests of one kind that peers have in our core at one time. */
-export const FORWARDED_MAX = 16_384
 /** An answer that has not come after this long is presumed lost. */
 export const RETRY_MS = 1_000
 /** After a leader said that it could not take it. */
@@ -53,32 +50,17 @@ export interface AnswerMemory {
   readonly isWhole: boolean
 }
 
-/** What a peer asked us to do. */
-interface Forwarded {
-  readonly name: string
-  readonly peerId: string
-  readonly requestId: Uint8Array
-  readonly op: string
-}
-
 /** What the desk needs of the replica around it. */
-export interface RequestSurroundings {
+export interface RequestSurroundings extends CoreSurroundings {
   readonly selfPeerId: string
   /** PeerId and term of the leader, when known. */
   leader(): { readonly peerId: string | undefined; readonly term: number }
-  raftStatus(): RaftStatus | undefined
   toRaft(input: RaftInput, now: number): void
   send(peerId: string, frame: Frame): void
   /** The incarnation behind a peer's session, or our own. */
   incarnationOf(peerId: string): string | undefined
-  /** The incarnation of a voter, by PeerId. */
-  voterOf(peerId: string): string | undefined
-  /** What plans of changes go by. */
-  members(status: RaftStatus): MembersInForce
   /** Why nobody will take a request of this node any more; undefined while it belongs to the cluster. */
   outcast(): string | undefined
-  /** Names a request to our core; rising. */
-  nextRef(): number
   outcome(outcome: ClientOutcome): void
 }
 
@@ -87,16 +69,15 @@ export class RequestDesk {
   /** In the callers' order on this node: nothing that the network can shuffle. */
   readonly #pending = new Map<string, Pending>()
   readonly #byRef = new Map<number, Pending>()
-  /** What peers asked us to do, by our core's ref. */
-  readonly #forwarded = new Map<number, Forwarded>()
-  /** The same by peer and request, to know a repeat. */
-  readonly #underWork = new Set<string>()
+  readonly #forwards = new Forwards()
+  readonly #core: CoreRequests
   #appliedIndex = 0
   /** Of the newest entry that is applied here. */
   #appliedTerm = 0
 
   constructor(around: RequestSurroundings) {
     this.#around = around
+    this.#core = new CoreRequests(around)
   }
 
   get size(): number {
@@ -247,21 +228,32 @@ export class RequestDesk {
   /** A peer asks us, whom it believes to lead. */
   forward(peerId: string, requestId: Uint8Array, operation: ForwardedOperation, now: number): void {
     const { peerId: leader } = this.#around.leader()
-    if (leader !== this.#around.selfPeerId || this.#forwarded.size >= FORWARDED_MAX) {
-      this.#answer(peerId, requestId, 'retry', leader, leader === this.#around.selfPeerId ? 'busy' : 'not-leader', '')
+    const isLeader = leader === this.#around.selfPeerId
+    if (!isLeader || this.#forwards.isFullFor(peerId, this.#memberCount())) {
+      this.#answer(peerId, requestId, 'retry', leader, isLeader ? 'busy' : 'not-leader', '')
       return
     }
     // A repeat of what our core still works on: the first one's outcome answers both.
-    const name = `${peerId} ${toHex(requestId)}`
-    if (this.#underWork.has(name)) return
-    const input = this.#inputOf(operation, this.#around.incarnationOf(peerId))
+    if (this.#forwards.has(peerId, requestId)) return
+    const input = this.#core.inputOf(operation, this.#around.incarnationOf(peerId))
     if (!('ref' in input)) {
       this.#answer(peerId, requestId, input.status, leader, input.code, input.detail)
       return
     }
-    this.#underWork.add(name)
-    this.#forwarded.set(input.ref, { name, peerId, requestId, op: operation.op })
+    this.#forwards.add(input.ref, { peerId, requestId, op: operation.op })
     this.#around.toRaft(input, now)
+  }
+
+  #memberCount(): number {
+    const status = this.#around.raftStatus()
+    return status === undefined ? 1 : namedBy(status.membership).length
+  }
+
+  /** A new session with a peer: what we asked it, and what it answered, may have been lost with the one before. */
+  sessionOpened(peerId: string, now: number): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.asked === peerId && pending.ref === undefined) pending.retryAt = Math.min(pending.retryAt, now)
+    }
   }
 
   /** The leader answers what we forwarded. */
@@ -297,11 +289,8 @@ export class RequestDesk {
       this.#settledOwn(own, outcome, now)
       return
     }
-    const forwarded = this.#forwarded.get(outcome.ref)
-    if (forwarded === undefined) return
-    this.#forwarded.delete(outcome.ref)
-    this.#underWork.delete(forwarded.name)
-    this.#settledForward(forwarded, outcome)
+    const forwarded = this.#forwards.take(outcome.ref)
+    if (forwarded !== undefined) this.#settledForward(forwarded, outcome)
   }
 
   #settledOwn(pending: Pending, outcome: Outcome, now: number): void {
@@ -372,7 +361,8 @@ export class RequestDesk {
 
   #propose(pending: Pending, now: number): void {
     const { requestId } = pending.request
-    const input = this.#inputOf(operationOf(pending.request), this.#around.incarnationOf(this.#around.selfPeerId))
+    const self = this.#around.incarnationOf(this.#around.selfPeerId)
+    const input = this.#core.inputOf(operationOf(pending.request), self)
     if ('ref' in input) {
       this.#refer(pending, input.ref)
       this.#around.toRaft(input, now)
@@ -382,72 +372,6 @@ export class RequestDesk {
       this.#remove(requestId)
       this.#around.outcome({ type: 'refused', requestId, code: input.code, detail: input.detail })
     }
-  }
-
-  /** What our core is told, or the answer that needs no core. `subject` is the incarnation that asks. */
-  #inputOf(operation: ForwardedOperation, subject: string | undefined): CoreRequest | Answer {
-    switch (operation.op) {
-      case 'command':
-        // Only the leader redeems tokens, and only those that it has verified.
-        if (decodeRedeem(operation.data) !== undefined)
-          return refused('invalid-change', 'a token is redeemed by admission')
-        return this.#noSay(subject) ?? { type: 'propose', ref: this.#around.nextRef(), data: operation.data }
-      case 'transfer': {
-        const noSay = this.#noSay(subject)
-        if (noSay !== undefined) return noSay
-        const ref = this.#around.nextRef()
-        if (operation.to === undefined) return { type: 'transfer', ref }
-        const to = this.#around.voterOf(operation.to)
-        return to === undefined
-          ? refused('invalid-change', `${operation.to} is not a voter of this cluster`)
-          : { type: 'transfer', ref, to }
-      }
-      case 'read':
-        return { type: 'read', ref: this.#around.nextRef() }
-      case 'leave':
-        return this.#changeMembers({ op: 'remove', member: subject ?? '' }, subject)
-      case 'promote':
-      case 'demote':
-      case 'remove':
-      case 'replace':
-        return this.#changeMembers(operation, subject)
-    }
-  }
-
-  #changeMembers(operation: MemberOperation, subject: string | undefined): CoreRequest | Answer {
-    const status = this.#around.raftStatus()
-    invariant(status !== undefined, 'who is asked to lead a change has a consensus core')
-    const plan = planMembers(operation, this.#around.members(status))
-    switch (plan.type) {
-      case 'later':
-        return { status: 'retry', code: 'change-in-progress', detail: '' }
-      case 'done':
-        return { status: 'done', code: '', detail: '' }
-      case 'refused':
-        return refused(plan.code, plan.detail)
-      case 'change':
-        return (
-          this.#noSay(subject, operation) ?? {
-            type: 'change-membership',
-            ref: this.#around.nextRef(),
-            change: plan.change
-          }
-        )
-    }
-  }
-
-  /** Whoever is no member, or only an observer, has no say in what the cluster does; anybody may go. */
-  #noSay(subject: string | undefined, operation?: MemberOperation): Answer | undefined {
-    const status = this.#around.raftStatus()
-    invariant(status !== undefined, 'who is asked to decide has a consensus core')
-    if (subject === undefined || !namedBy(status.membership).includes(subject)) {
-      const who = subject ?? 'the node that asks'
-      return refused('not-a-member', `${who} is no member of this cluster; ask on one that is`)
-    }
-    if (operation?.op === 'remove' && operation.member === subject) return undefined
-    return this.#around.members(status).isObserver(peerIdOf(subject))
-      ? refused('observer', `${peerIdOf(subject)} came with the token of an observer; ask on a voter or learner`)
-      : undefined
   }
 
   #finish(requestId: string, leader: string | undefined): void {
@@ -475,20 +399,6 @@ export class RequestDesk {
   }
 }
 
-type CoreRequest = Extract<RaftInput, { ref: number }>
-
-/** As in an `answer` frame. */
-interface Answer {
-  readonly status: 'done' | 'retry' | 'refused'
-  readonly code: AnswerCode
-  readonly detail: string
-}
-
-/** Empty: there is nothing to say. */
-type AnswerCode = RequestCode | RefusalCode | MemberRefusalCode | ''
-
-const refused = (code: Exclude<AnswerCode, ''>, detail: string): Answer => ({ status: 'refused', code, detail })
-
 /**
  * Leadership has moved as asked, whether or not the old leader lived to say so. Asking the new one as well would move it on,
  * and again, for as long as answers are late.
@@ -496,28 +406,4 @@ const refused = (code: Exclude<AnswerCode, ''>, detail: string): Answer => ({ st
 function isHandedOver({ request, asked }: Pending, leader: string): boolean {
   if (request.type !== 'transfer') return false
   return request.to === undefined ? asked !== undefined && asked !== leader : request.to === leader
-}
-
-const FINAL: ReadonlySet<RefusalCode> = new Set(['would-lose-quorum', 'invalid-change', 'transfer-failed', 'too-large'])
-
-const isFinal = (code: RefusalCode): boolean => FINAL.has(code)
-
-function operationOf(request: ClientRequest): ForwardedOperation {
-  switch (request.type) {
-    case 'command':
-      return { op: 'command', data: request.data }
-    case 'transfer':
-      return { op: 'transfer', to: request.to }
-    case 'leave':
-    case 'read':
-      return { op: request.type }
-    case 'members':
-      return request.operation
-  }
-}
-
-function forwardFrame(request: ClientRequest): Frame {
-  const requestId = fromHex(request.requestId)
-  invariant(requestId !== undefined, () => `request id ${request.requestId} is not hex`)
-  return { kind: 'forward', requestId, operation: operationOf(request) }
 }

@@ -138,7 +138,7 @@ class Callers {
     }
     const requestId = id.toString(16).padStart(32, '0')
     caller.asked = { id, requestId, life, givesUpAt: this.#cluster.now + GIVES_UP_MS }
-    this.#cluster.input(caller.name, { type: 'request', request: requestOf(command, requestId) })
+    this.#cluster.input(caller.name, { type: 'request', request: requestOf(command, requestId, caller.name) })
   }
 
   #command({ version }: Caller, id: number): RegisterCommand {
@@ -257,12 +257,12 @@ class Callers {
   }
 }
 
-function requestOf(command: RegisterCommand, requestId: string): ClientRequest {
+function requestOf(command: RegisterCommand, requestId: string, author: string): ClientRequest {
   if (command.type === 'read') return { type: 'read', requestId }
   const data = encodeCommand({
     kind: 'config-set',
     requestId,
-    author: 'caller',
+    author,
     at: 0,
     reason: '',
     text: `{"limit":${command.value}}`,

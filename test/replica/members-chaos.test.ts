@@ -127,8 +127,9 @@ class Chaos {
   #change(): void {
     const requestId = this.#newId()
     const text = `{"limit":${this.#requests}}`
-    const data = encodeCommand({ kind: 'config-set', requestId, author: 'p1', at: 0, reason: '', text })
-    this.cluster.input(this.#pick(this.#up), { type: 'request', request: { type: 'command', requestId, data } })
+    const author = this.#pick(this.#up)
+    const data = encodeCommand({ kind: 'config-set', requestId, author, at: 0, reason: '', text })
+    this.cluster.input(author, { type: 'request', request: { type: 'command', requestId, data } })
   }
 
   #newId(): string {

@@ -45,7 +45,7 @@ function ask(cluster: VirtualCluster, on: string, operation: MemberOperation, li
 function set(cluster: VirtualCluster, on: string, limit: number): void {
   const requestId = id(0x9000 + ++lastRequest)
   const text = `{"limit":${limit}}`
-  const data = encodeCommand({ kind: 'config-set', requestId, author: 'p1', at: 0, reason: '', text })
+  const data = encodeCommand({ kind: 'config-set', requestId, author: on, at: 0, reason: '', text })
   const { outcomes } = cluster.life(on)
   cluster.input(on, { type: 'request', request: { type: 'command', requestId, data } })
   cluster.runUntil(() => outcomes.some((outcome) => outcome.requestId === requestId), 5_000)

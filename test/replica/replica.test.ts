@@ -17,11 +17,11 @@ function form(size: number, seed = 1): VirtualCluster {
   return cluster
 }
 
-const command = (id: string, limit: number, ifVersion?: number): Uint8Array =>
+const command = (id: string, author: string, limit: number, ifVersion?: number): Uint8Array =>
   encodeCommand({
     kind: 'config-set',
     requestId: id,
-    author: 'p1',
+    author,
     at: 0,
     reason: '',
     text: `{"limit":${limit}}`,
@@ -66,7 +66,7 @@ describe('a cluster in virtual time', () => {
     const follower = cluster.names.find((name) => name !== leader)!
     cluster.input(follower, {
       type: 'request',
-      request: { type: 'command', requestId: id(7), data: command(id(7), 2, 1) }
+      request: { type: 'command', requestId: id(7), data: command(id(7), follower, 2, 1) }
     })
     cluster.runUntil(() => cluster.life(follower).outcomes.length > 0)
     expect(cluster.life(follower).outcomes).toMatchObject([
@@ -82,7 +82,7 @@ describe('a cluster in virtual time', () => {
     const leader = leaderOf(cluster)!
     const [survivor] = cluster.names.filter((name) => name !== leader)
     cluster.crash(leader)
-    const request = { type: 'command', requestId: id(9), data: command(id(9), 3) } as const
+    const request = { type: 'command', requestId: id(9), data: command(id(9), survivor!, 3) } as const
     cluster.input(survivor!, { type: 'request', request })
     cluster.runUntil(() => cluster.life(survivor!).outcomes.length > 0, 5_000)
     expect(cluster.life(survivor!).outcomes[0]).toMatchObject({ type: 'applied', result: { type: 'set', version: 2 } })
@@ -95,7 +95,7 @@ describe('a cluster in virtual time', () => {
     const cluster = form(3)
     const follower = cluster.names.find((name) => name !== leaderOf(cluster))!
     const other = cluster.names.find((name) => name !== leaderOf(cluster) && name !== follower)!
-    const request = { type: 'command', requestId: id(5), data: command(id(5), 5) } as const
+    const request = { type: 'command', requestId: id(5), data: command(id(5), other, 5) } as const
     cluster.input(other, { type: 'request', request })
     cluster.runUntil(() => cluster.life(other).outcomes.length > 0)
     cluster.input(follower, { type: 'request', request: { type: 'read', requestId: id(6) } })

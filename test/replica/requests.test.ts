@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { fromHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/hash.ts'
+import { Forwards, FORWARDED_MAX } from '../../src/replica/forwards.ts'
 import { encodeFrame, type FrameScope } from '../../src/replica/index.ts'
-import { PENDING_MAX } from '../../src/replica/requests.ts'
+import { PENDING_MAX, RETRY_MS } from '../../src/replica/requests.ts'
 import { ANSWERS_MAX } from '../../src/replicated-config/limits.ts'
 import { encodeCommand } from '../../src/replicated-config/index.ts'
 import { readClaim } from '../formation/fake-crypto.ts'
@@ -11,10 +12,10 @@ import { VirtualCluster } from './virtual-cluster.ts'
 
 const id = (n: number): string => n.toString(16).padStart(32, '0')
 
-const command = (n: number) => {
+const command = (n: number, author = 'p1') => {
   const requestId = id(n)
   const text = `{"limit":${n}}`
-  const data = encodeCommand({ kind: 'config-set', requestId, author: 'p1', at: 0, reason: '', text })
+  const data = encodeCommand({ kind: 'config-set', requestId, author, at: 0, reason: '', text })
   return { type: 'command', requestId, data } as const
 }
 
@@ -37,7 +38,7 @@ describe('commands and a leader that dies', () => {
   for (const crashAfterMs of [3, 5, 7]) {
     it(`are applied once each, ${many} at a time, ${crashAfterMs} ms after they were asked for`, () => {
       const { cluster, leader, follower } = form(crashAfterMs)
-      for (let n = 1; n <= many; n++) cluster.input(follower, { type: 'request', request: command(n) })
+      for (let n = 1; n <= many; n++) cluster.input(follower, { type: 'request', request: command(n, follower) })
       cluster.run(crashAfterMs)
       cluster.crash(leader)
       const { outcomes, replica } = cluster.life(follower)
@@ -53,7 +54,7 @@ describe('commands and a leader that dies', () => {
     const slow = 'p3'
     const { cluster, leader } = form(2, { [slow]: 1_500 })
     expect(leader).not.toBe(slow)
-    for (let n = 1; n <= many; n++) cluster.input(slow, { type: 'request', request: command(n) })
+    for (let n = 1; n <= many; n++) cluster.input(slow, { type: 'request', request: command(n, slow) })
     cluster.runUntil(() => cluster.life(slow).outcomes.length === many, 60_000)
     cluster.run(5_000)
     expect(cluster.life(leader).replica.status().config?.current.version).toBe(many + 1)
@@ -62,7 +63,8 @@ describe('commands and a leader that dies', () => {
   it('are applied once each when leadership moves on under them, again and again', () => {
     const { cluster, follower } = form(11)
     for (let round = 0; round < 6; round++) {
-      for (let n = 1; n <= 50; n++) cluster.input(follower, { type: 'request', request: command(round * 50 + n) })
+      for (let n = 1; n <= 50; n++)
+        cluster.input(follower, { type: 'request', request: command(round * 50 + n, follower) })
       cluster.input(follower, {
         type: 'request',
         request: { type: 'transfer', requestId: id(9_000 + round), to: undefined }
@@ -79,7 +81,7 @@ describe('commands and a leader that dies', () => {
   it('that nobody waits for any more are not asked for again', () => {
     const { cluster, leader, follower } = form(5)
     for (const name of cluster.names) if (name !== follower) cluster.disconnect(follower, name)
-    cluster.input(follower, { type: 'request', request: command(1) })
+    cluster.input(follower, { type: 'request', request: command(1, follower) })
     cluster.run(1_000)
     cluster.input(follower, { type: 'cancel', requestId: id(1) })
     cluster.connectAll()
@@ -124,7 +126,7 @@ describe('requests in bad weather', () => {
         ids.add(requestId)
         if (dice < 0.25) cluster.input(name, { type: 'request', request: { type: 'transfer', requestId, to: other } })
         else if (dice < 0.35) cluster.input(name, { type: 'request', request: { type: 'read', requestId } })
-        else cluster.input(name, { type: 'request', request: command(n) })
+        else cluster.input(name, { type: 'request', request: command(n, name) })
         if (dice > 0.9) {
           cluster.run(random.next() * 5)
           if (askedOf(name).ids === ids) cluster.input(name, { type: 'cancel', requestId })
@@ -174,7 +176,7 @@ describe('what peers ask through us', () => {
       generation: 1,
       readClaim
     }
-    const operation = { op: 'command', data: command(1).data } as const
+    const operation = { op: 'command', data: command(1, follower).data } as const
     const frame = encodeFrame({ kind: 'forward', requestId: fromHex(id(1))!, operation }, scope)
     const { lastIndex } = replica.status().raft!
     for (let i = 0; i < 100; i++) cluster.input(leader, { type: 'frame', from: follower, frame })
@@ -184,6 +186,68 @@ describe('what peers ask through us', () => {
     expect(replica.status().raft!.lastIndex).toBe(lastIndex + 2)
     cluster.run(100)
     expect(replica.status().config?.current.version).toBe(2)
+  })
+})
+
+describe('who speaks for whom', () => {
+  it('a member writes in its own name only, whoever forged the other one', () => {
+    const { cluster, leader, follower } = form(3)
+    const other = cluster.names.find((name) => name !== leader && name !== follower)!
+    cluster.input(follower, { type: 'request', request: command(1, other) })
+    const { outcomes } = cluster.life(follower)
+    cluster.runUntil(() => outcomes.length > 0)
+    expect(outcomes).toMatchObject([{ type: 'refused', code: 'invalid-change' }])
+    expect((outcomes[0] as { detail: string }).detail).toBe(`${follower} cannot write in the name of ${other}`)
+    cluster.input(follower, { type: 'request', request: command(2, follower) })
+    cluster.runUntil(() => outcomes.length > 1)
+    expect(outcomes[1]).toMatchObject({ type: 'applied', result: { version: 2 } })
+    expect(cluster.life(leader).replica.status().config?.current.author).toBe(follower)
+  })
+})
+
+describe('a request that was lost with its session', () => {
+  it('is asked again when the next one opens, and not a second later', () => {
+    const { cluster, leader, follower } = form(3)
+    cluster.loses = (from, to) => from === follower && to === leader
+    cluster.input(follower, { type: 'request', request: command(1, follower) })
+    cluster.run(5)
+    cluster.disconnect(follower, leader)
+    cluster.loses = () => false
+    cluster.connect(follower, leader)
+    const { outcomes } = cluster.life(follower)
+    const askedAt = cluster.now
+    cluster.runUntil(() => outcomes.length > 0)
+    expect(outcomes).toMatchObject([{ type: 'applied', result: { version: 2 } }])
+    expect(cluster.now - askedAt).toBeLessThan(RETRY_MS / 4)
+  })
+})
+
+describe('the book of what peers have asked', () => {
+  const requestId = (n: number): Uint8Array => fromHex(id(n))!
+
+  it('gives each member an equal share, so that one that asks without end leaves the others theirs', () => {
+    const book = new Forwards()
+    const share = Math.floor(FORWARDED_MAX / 3)
+    for (let n = 0; n < share; n++) {
+      expect(book.isFullFor('greedy', 3)).toBe(false)
+      book.add(n, { peerId: 'greedy', requestId: requestId(n), op: 'read' })
+    }
+    expect(book.isFullFor('greedy', 3)).toBe(true)
+    expect(book.isFullFor('modest', 3)).toBe(false)
+    expect(book.take(7)).toMatchObject({ peerId: 'greedy', requestId: requestId(7) })
+    expect(book.take(7)).toBeUndefined()
+    expect(book.isFullFor('greedy', 3)).toBe(false)
+  })
+
+  it('has a bound for all of them together, and knows a repeat by peer and id until it is taken', () => {
+    const book = new Forwards()
+    for (let n = 0; n < FORWARDED_MAX; n++) book.add(n, { peerId: `p${n % 8}`, requestId: requestId(n), op: 'read' })
+    expect(book.isFullFor('newcomer', 8)).toBe(true)
+    expect(book.has('p1', requestId(1))).toBe(true)
+    expect(book.has('p2', requestId(1))).toBe(false)
+    book.take(1)
+    expect(book.has('p1', requestId(1))).toBe(false)
+    expect(book.isFullFor('newcomer', 8)).toBe(false)
   })
 })
 

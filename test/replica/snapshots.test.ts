@@ -15,10 +15,10 @@ const OFTEN: SnapshotPolicy = { entriesMax: 12, bytesMax: 2 ** 30, trailingEntri
 
 const id = (n: number): string => n.toString(16).padStart(32, '0')
 
-const command = (n: number, filler = '') => {
+const command = (n: number, filler = '', author = 'p1') => {
   const requestId = id(n)
   const text = `{"limit":${n},"x":"${filler}"}`
-  const data = encodeCommand({ kind: 'config-set', requestId, author: 'p1', at: 0, reason: '', text })
+  const data = encodeCommand({ kind: 'config-set', requestId, author, at: 0, reason: '', text })
   return { type: 'command', requestId, data } as const
 }
 
@@ -189,7 +189,7 @@ describe('who asked before a snapshot took the place of its log', () => {
   it('is answered from what the snapshot remembers', () => {
     const cluster = form()
     const away = cluster.names.find((name) => name !== leaderOf(cluster))!
-    const request = command(++last)
+    const request = command(++last, '', away)
     cluster.input(away, { type: 'request', request })
     cluster.run(1.2)
     cluster.loses = (_from, to) => to === away
