@@ -165,3 +165,71 @@ export function dial(
 ): Promise<{ readonly peerId: string }> {
   return within(node.transport.dial(target, { signal: new AbortController().signal }), 'a dial')
 }
+
+/** The error, which must be of this class. */
+export async function rejection<E extends Error>(
+  promise: Promise<unknown>,
+  // eslint-disable-next-line typescript/no-explicit-any -- constructors differ
+  type: abstract new (...args: any[]) => E
+): Promise<E> {
+  const error: unknown = await promise.then(
+    () => assert.fail(`resolved instead of rejecting with ${type.name}`),
+    (reason: unknown) => reason
+  )
+  assert.ok(error instanceof type, `${type.name} expected, not ${messageOf(error)}`)
+  return error
+}
+
+export async function pair(harness: TransportHarness): Promise<{ readonly a: StartedNode; readonly b: StartedNode }> {
+  const [a, b] = [await startNode(harness, 'a'), await startNode(harness, 'b')]
+  return { a, b }
+}
+
+export async function connected(
+  harness: TransportHarness
+): Promise<{ readonly a: StartedNode; readonly b: StartedNode }> {
+  const { a, b } = await pair(harness)
+  await a.dial(b)
+  await haveSession(a, b)
+  return { a, b }
+}
+
+export async function haveSession(a: StartedNode, b: StartedNode): Promise<void> {
+  await a.log.until('a session with b', () => a.log.sessions.has(b.peerId))
+  await b.log.until('a session with a', () => b.log.sessions.has(a.peerId))
+}
+
+export async function talk(from: StartedNode, to: StartedNode, text: string): Promise<void> {
+  assert.ok(from.transport.send(to.peerId, utf8(text)), `sending ${text}`)
+  await to.log.until(`the frame ${text}`, () => to.log.texts(from.peerId).includes(text))
+}
+
+export const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff)
+
+export const refusal = (code: Refusal['code'], detail: string): Refusal => ({ code, detail })
+
+/** Lets pending input and timers run. */
+export async function nextTurn(): Promise<void> {
+  const turn = Promise.withResolvers<void>()
+  systemClock.setTimer(0, () => turn.resolve())
+  await turn.promise
+}
+
+export interface TransportConformanceCase {
+  readonly name: string
+  readonly run: (createHarness: () => Promise<TransportHarness>) => Promise<void>
+}
+
+export const define = (name: string, body: (harness: TransportHarness) => Promise<void>): TransportConformanceCase => ({
+  name,
+  async run(createHarness) {
+    const harness = await createHarness()
+    try {
+      await body(harness)
+    } finally {
+      await harness.dispose()
+    }
+  }
+})
+
+/** Bytes that tell when one of them is missing or elsewhere. */

@@ -8,73 +8,28 @@
  */
 import assert from 'node:assert/strict'
 import { fromUtf8, utf8 } from '../core/bytes.ts'
-import { systemClock } from '../core/clock.ts'
-import { messageOf } from '../core/errors.ts'
 import { sha256 } from '../core/hash.ts'
 import { AdmissionRefusedError, DialFailedError, TransportStoppedError } from '../transport/errors.ts'
-import type { Refusal } from '../transport/gate.ts'
-import { dial, startNode, toyGate, within, type StartedNode, type TransportHarness } from './transport-kit.ts'
+import {
+  connected,
+  define,
+  dial,
+  haveSession,
+  nextTurn,
+  pair,
+  pattern,
+  refusal,
+  rejection,
+  startNode,
+  talk,
+  toyGate,
+  within,
+  type StartedNode,
+  type TransportConformanceCase
+} from './transport-kit.ts'
 
 export { EventLog, toyGate, within } from './transport-kit.ts'
-export type { ToyGateInit, TransportHarness, TransportHarnessNode } from './transport-kit.ts'
-
-export interface TransportConformanceCase {
-  readonly name: string
-  readonly run: (createHarness: () => Promise<TransportHarness>) => Promise<void>
-}
-
-/** The error, which must be of this class. */
-async function rejection<E extends Error>(
-  promise: Promise<unknown>,
-  // eslint-disable-next-line typescript/no-explicit-any -- constructors differ
-  type: abstract new (...args: any[]) => E
-): Promise<E> {
-  const error: unknown = await promise.then(
-    () => assert.fail(`resolved instead of rejecting with ${type.name}`),
-    (reason: unknown) => reason
-  )
-  assert.ok(error instanceof type, `${type.name} expected, not ${messageOf(error)}`)
-  return error
-}
-
-async function pair(harness: TransportHarness): Promise<{ readonly a: StartedNode; readonly b: StartedNode }> {
-  const [a, b] = [await startNode(harness, 'a'), await startNode(harness, 'b')]
-  return { a, b }
-}
-
-async function connected(harness: TransportHarness): Promise<{ readonly a: StartedNode; readonly b: StartedNode }> {
-  const { a, b } = await pair(harness)
-  await a.dial(b)
-  await haveSession(a, b)
-  return { a, b }
-}
-
-async function haveSession(a: StartedNode, b: StartedNode): Promise<void> {
-  await a.log.until('a session with b', () => a.log.sessions.has(b.peerId))
-  await b.log.until('a session with a', () => b.log.sessions.has(a.peerId))
-}
-
-async function talk(from: StartedNode, to: StartedNode, text: string): Promise<void> {
-  assert.ok(from.transport.send(to.peerId, utf8(text)), `sending ${text}`)
-  await to.log.until(`the frame ${text}`, () => to.log.texts(from.peerId).includes(text))
-}
-
-const define = (name: string, body: (harness: TransportHarness) => Promise<void>): TransportConformanceCase => ({
-  name,
-  async run(createHarness) {
-    const harness = await createHarness()
-    try {
-      await body(harness)
-    } finally {
-      await harness.dispose()
-    }
-  }
-})
-
-/** Bytes that tell when one of them is missing or elsewhere. */
-const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff)
-
-const refusal = (code: Refusal['code'], detail: string): Refusal => ({ code, detail })
+export type { ToyGateInit, TransportConformanceCase, TransportHarness, TransportHarnessNode } from './transport-kit.ts'
 
 export const transportConformance: readonly TransportConformanceCase[] = [
   define('a dial opens one session on both sides', async (harness) => {
@@ -429,10 +384,3 @@ export const transportConformance: readonly TransportConformanceCase[] = [
     }
   })
 ]
-
-/** Lets pending input and timers run. */
-async function nextTurn(): Promise<void> {
-  const turn = Promise.withResolvers<void>()
-  systemClock.setTimer(0, () => turn.resolve())
-  await turn.promise
-}

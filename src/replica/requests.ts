@@ -2,15 +2,15 @@
  * What callers asked of this node, and what peers asked through it, until each is answered once.
  *
  * A request is tried where it can succeed: by our own consensus core when we lead, by the leader when somebody else does,
- * later when nobody does. It keeps one id for its whole life, by which the state machine knows a repeat, among the last
- * `ANSWERS_MAX`; a command is therefore not repeated while its first copy may be on its way here. A command is finished when
+ * later when nobody does. It keeps one id for its whole life, by which the state machine knows a repeat among the last
+ * `ANSWERS_MAX`. A command is not repeated while its first copy may be in a log: its leader is asked what became of it. A command is finished when
  * this node has applied it, wherever it was proposed; a read when this node has applied what the leader confirmed (ReadIndex,
  * dissertation section 6.4); the other requests when the leader says so.
  *
  * Refused for good is only what would be refused again: an unknown voter, a change that loses the quorum. Everything else
  * (no leader, a leader that lost its office, a full log) is tried until the caller gives up, because silence is never absence.
  */
-import { toHex } from '../core/bytes.ts'
+import { fromHex, toHex } from '../core/bytes.ts'
 import type { Outcome, Proposal, RaftInput } from '../raft/types.ts'
 import type { ApplyResult } from '../replicated-config/index.ts'
 import { type AnswerCode, CoreRequests, type CoreSurroundings, isFinal } from './core-requests.ts'
@@ -39,8 +39,10 @@ interface Pending {
   readIndex: number | undefined
   /** A copy of it may be in the log of some leader up to `askedTerm`. */
   mayBeLogged: boolean
-  /** A command that the leader has seen commit: answered when this much is applied here. 0: not yet. */
+  /** A command of which the leader knows that it stands up to here or nowhere: decided when this much is applied here. 0: not yet. */
   committedIndex: number
+  /** What was sent last only asks what became of it. */
+  isQuestion: boolean
 }
 
 /** The answers that a snapshot remembers. */
@@ -101,7 +103,8 @@ export class RequestDesk {
       retryAt: now,
       readIndex: undefined,
       mayBeLogged: false,
-      committedIndex: 0
+      committedIndex: 0,
+      isQuestion: false
     })
   }
 
@@ -166,10 +169,16 @@ export class RequestDesk {
       }
       const asked = pending.asked === leader && pending.askedTerm === term
       if ((asked && now < pending.retryAt) || this.#isHeld(pending, term)) continue
+      pending.retryAt = now + RETRY_MS
+      if (asked && pending.mayBeLogged && pending.committedIndex === 0 && leader !== this.#around.selfPeerId) {
+        this.#askWhatBecameOf(pending, leader)
+        continue
+      }
       pending.asked = leader
       pending.askedTerm = term
       pending.mayBeLogged = pending.request.type === 'command'
-      pending.retryAt = now + RETRY_MS
+      pending.committedIndex = 0
+      pending.isQuestion = false
       if (leader !== this.#around.selfPeerId) this.#around.send(leader, forwardFrame(pending.request))
       else if (pending.request.type === 'command')
         proposals.push({ ref: this.#refer(pending), data: pending.request.data })
@@ -179,6 +188,18 @@ export class RequestDesk {
       }
     }
     this.#proposeAll(proposals, now)
+  }
+
+  /**
+   * The leader may have logged it, and its answer is lost. So it is not told the command again but asked for a read under the same id:
+   * while its core works on the command, that is a repeat; else its answer names an index up to which the command stands in
+   * the log or will never stand there. When that much is applied here, the command is done or may safely be asked for again,
+   * however many others came between.
+   */
+  #askWhatBecameOf(pending: Pending, leader: string): void {
+    pending.isQuestion = true
+    const requestId = fromHex(pending.request.requestId)!
+    this.#around.send(leader, { kind: 'forward', requestId, operation: { op: 'read' } })
   }
 
   /** Commands that wait at the same time share one append and one write. */
@@ -264,7 +285,11 @@ export class RequestDesk {
     if (pending === undefined || pending.asked !== peerId || pending.ref !== undefined) return
     switch (frame.status) {
       case 'done':
-        if (pending.request.type === 'command') return void (pending.committedIndex = frame.index)
+        if (pending.request.type === 'command') {
+          pending.committedIndex = frame.index
+          pending.retryAt = now
+          return
+        }
         if (pending.request.type === 'read') return this.#confirmed(pending, frame.index)
         this.#remove(requestId)
         this.#around.outcome({ type: 'done', requestId, leader: frame.leader })
@@ -274,7 +299,8 @@ export class RequestDesk {
         this.#around.outcome({ type: 'refused', requestId, code: frame.code, detail: frame.detail })
         return
       case 'retry':
-        if (frame.code !== 'unknown') pending.mayBeLogged = false
+        // That a question could not be answered says nothing of the command.
+        if (frame.code !== 'unknown' && !pending.isQuestion) pending.mayBeLogged = false
         pending.retryAt = now + RETRY_SOON_MS
         return
     }

@@ -44,6 +44,7 @@ export interface Transport {
   send(peerId: string, frame: Uint8Array, lane?: Lane): boolean
   /** Cuts the session, if any. */
   disconnect(peerId: string, reason: string): Promise<void>
+  /** Idempotent; resolves within seconds whatever the network does. */
   stop(): Promise<void>
 }
 

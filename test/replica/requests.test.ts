@@ -4,8 +4,9 @@ import { fromHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/hash.ts'
 import { Forwards, FORWARDED_MAX } from '../../src/replica/forwards.ts'
 import { encodeFrame, type FrameScope } from '../../src/replica/index.ts'
-import { PENDING_MAX, RETRY_MS } from '../../src/replica/requests.ts'
+import { PENDING_MAX, RequestDesk, RETRY_MS, RETRY_SOON_MS } from '../../src/replica/requests.ts'
 import { ANSWERS_MAX } from '../../src/replicated-config/limits.ts'
+import type { ClientOutcome } from '../../src/replica/types.ts'
 import { encodeCommand } from '../../src/replicated-config/index.ts'
 import { readClaim } from '../formation/fake-crypto.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
@@ -219,6 +220,78 @@ describe('a request that was lost with its session', () => {
     cluster.runUntil(() => outcomes.length > 0)
     expect(outcomes).toMatchObject([{ type: 'applied', result: { version: 2 } }])
     expect(cluster.now - askedAt).toBeLessThan(RETRY_MS / 4)
+  })
+})
+
+describe('a command whose answer is lost', () => {
+  function desk() {
+    const sent: string[] = []
+    const outcomes: ClientOutcome[] = []
+    const made = new RequestDesk({
+      selfPeerId: 'p1',
+      leader: () => ({ peerId: 'p2', term: 3 }),
+      raftStatus: () => undefined,
+      toRaft: () => {},
+      send: (to, frame) => sent.push(frame.kind === 'forward' ? `${frame.operation.op} to ${to}` : frame.kind),
+      incarnationOf: () => undefined,
+      voterOf: () => undefined,
+      members: () => ({}) as never,
+      outcast: () => undefined,
+      nextRef: () => 1,
+      outcome: (outcome) => outcomes.push(outcome)
+    })
+    made.appliedUpTo(10, 3)
+    made.accept(command(1), 0)
+    made.pump(0)
+    return { desk: made, sent, outcomes }
+  }
+  const answer = { kind: 'answer', requestId: fromHex(id(1))!, leader: 'p2', detail: '' } as const
+  const done = (index: number) => ({ ...answer, status: 'done', index, code: '' }) as const
+  const retry = (code: string) => ({ ...answer, status: 'retry', index: 0, code }) as const
+
+  it('is not told again before it is certain that it stands in no log: its leader is asked first', () => {
+    const { desk: one, sent } = desk()
+    one.pump(RETRY_MS - 1)
+    expect(sent.splice(0)).toEqual(['command to p2'])
+    one.pump(RETRY_MS)
+    one.sessionOpened('p3', RETRY_MS + 1)
+    one.pump(RETRY_MS + 1)
+    expect(sent.splice(0)).toEqual(['read to p2'])
+    one.sessionOpened('p2', RETRY_MS + 2)
+    one.pump(RETRY_MS + 2)
+    expect(sent.splice(0)).toEqual(['read to p2'])
+    one.answered('p2', done(50), RETRY_MS + 3)
+    one.appliedUpTo(49, 3)
+    one.pump(RETRY_MS * 9)
+    expect(sent).toEqual([])
+    expect(one.deadline()).toBeUndefined()
+    one.appliedUpTo(50, 3)
+    expect(one.deadline()).toBe(RETRY_MS + 3)
+    one.pump(RETRY_MS * 9)
+    expect(sent.splice(0)).toEqual(['command to p2'])
+    one.pump(RETRY_MS * 10)
+    expect(sent).toEqual(['read to p2'])
+  })
+
+  it('is done when it is applied meanwhile', () => {
+    const { desk: one, sent } = desk()
+    one.pump(RETRY_MS)
+    one.answered('p2', done(50), RETRY_MS)
+    expect(one.applied(id(1))).toBe(true)
+    one.appliedUpTo(50, 3)
+    one.pump(RETRY_MS * 9)
+    expect(sent).toEqual(['command to p2', 'read to p2'])
+  })
+
+  it('is told again at once when the leader says that it entered no log, but not when only the question found no answer', () => {
+    const { desk: one, sent } = desk()
+    one.answered('p2', retry('busy'), 1)
+    one.pump(1 + RETRY_SOON_MS)
+    expect(sent.splice(0)).toEqual(['command to p2', 'command to p2'])
+    one.pump(2 * RETRY_MS)
+    one.answered('p2', retry('busy'), 2 * RETRY_MS)
+    one.pump(2 * RETRY_MS + RETRY_SOON_MS)
+    expect(sent).toEqual(['read to p2', 'read to p2'])
   })
 })
 

@@ -20,6 +20,7 @@ import {
 import { TransportCore } from '../transport-core.ts'
 import { Admissions, type AdmissionRecord } from './admissions.ts'
 import type { Connector } from './connector.ts'
+import { raceAbort, withDeadline } from './deadline.ts'
 import { EncrypterConnector } from './encrypter-connector.ts'
 import { FRAMES_PROTOCOL, FRAMES_STREAMS_MAX, FramesLink } from './frames-link.ts'
 import { HelloConnector } from './hello-connector.ts'
@@ -28,6 +29,7 @@ import type { HelloTransportInit, TransportComponents } from './types.ts'
 /** Tag of connected members in libp2p's peer store: the connection pruner leaves them alone. */
 const SESSION_TAG = 'quorate-session'
 const SESSION_TAG_VALUE = 100
+const STOP_MS_MAX = 5_000
 
 export interface Libp2pTransportInit {
   readonly components: TransportComponents
@@ -95,9 +97,9 @@ export class Libp2pTransport implements MeasuredTransport {
     await Promise.all(links.map((link) => link.ended))
   }
 
-  /** Frames that were sent before still leave, unless the peer does not take them within half a second. */
+  /** Frames that were sent before still leave, unless the peer does not take them within half a second. Takes no longer than `STOP_MS_MAX`. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stopOnce()
+    this.#stopping ??= this.#bounded(this.#stopOnce())
     return this.#stopping
   }
 
@@ -121,6 +123,19 @@ export class Libp2pTransport implements MeasuredTransport {
     } catch (error) {
       await this.#shutDown()
       throw error
+    }
+  }
+
+  /** Whoever stops wants to end: what libp2p has not let go of by then ends with the process. */
+  async #bounded(stopping: Promise<void>): Promise<void> {
+    const deadline = withDeadline(this.#init.clock, STOP_MS_MAX)
+    try {
+      await raceAbort(stopping, deadline.signal)
+    } catch (error) {
+      if (error !== deadline.signal.reason) throw error
+      this.core.report(error, 'stopping')
+    } finally {
+      deadline.cancel()
     }
   }
 
