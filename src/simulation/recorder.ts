@@ -2,7 +2,7 @@
 import type { ReplicaEvent } from '../replica/types.ts'
 import type { Machine } from './machine.ts'
 import type { Violation } from './oracle.ts'
-import { numberIn, raftTypeOf } from './peek.ts'
+import { flagIn, numberIn, raftTypeOf } from './peek.ts'
 
 /** One frame on its way; `arriveMs` is undefined when it was lost. */
 export interface RecordedFrame {
@@ -156,7 +156,7 @@ export class Recorder {
     }
     const type = raftTypeOf(frame)
     this.frames.push({
-      kind: type ?? 'other',
+      kind: kindOf(type, frame),
       from: from.index,
       to: to.index,
       sentMs: sentUs / 1_000,
@@ -172,6 +172,12 @@ export class Recorder {
   violation(violation: Violation): void {
     this.violations.push(violation)
   }
+}
+
+/** Of an answer to a candidate it matters which one it is: votes are counted by it. */
+function kindOf(type: string | undefined, frame: Uint8Array): string {
+  if (type === 'vote-reply') return flagIn(frame, 1) ? 'vote-granted' : 'vote-refused'
+  return type ?? 'other'
 }
 
 const nowMs = (machine: Machine): number => machine.world.nowUs / 1_000

@@ -63,8 +63,9 @@ ${verdict(violation, (text) => recorder.named(text))}
   </section>
   <aside>
     <section class="card"><h2>At this moment</h2>
-      <table><thead><tr><th>machine</th><th>role</th><th>term</th><th>config</th></tr></thead><tbody id="now"></tbody></table>
+      <div class="scroll"><table><thead><tr><th>machine</th><th>role</th><th>term</th><th>config</th></tr></thead><tbody id="now"></tbody></table></div>
     </section>
+    <section class="card" id="ballots" hidden><h2>Votes</h2><div id="ballot" aria-live="polite"></div></section>
     <section class="card"><h2>What happens</h2><ol id="story" aria-label="Events around this moment"></ol></section>
     <section class="card"><h2>How to read it</h2>${LEGEND}</section>
   </aside>
@@ -106,6 +107,7 @@ const LEGEND = `<div class="legend">${ROLES.map(
 ).join('')}
 <span><i style="--c:linear-gradient(90deg, hsl(277 60% 55%), hsl(344 60% 55%), hsl(51 60% 55%))"></i><span><b>line below</b> another colour for each term</span></span>
 <span><span style="text-align:center">◆</span><span><b>diamond</b> a config version is applied</span></span>
+<span><span style="text-align:center;color:var(--vote)">━</span><span><b>thick arrow</b> a vote that is granted; dashed: refused</span></span>
 <span><span style="text-align:center;color:var(--fault)">×</span><span><b>cross</b> the network lost this frame</span></span>
 <div>Drag to move through time, wheel to zoom. <kbd>Space</kbd> play, <kbd>←</kbd> <kbd>→</kbd> events, <kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom, <kbd>M</kbd> messages, <kbd>V</kbd> violation, <kbd>T</kbd> light or dark.</div>
 </div>`

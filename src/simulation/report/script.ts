@@ -9,14 +9,16 @@ const $ = (id) => document.getElementById(id)
 const { names, kinds, frames, faults, marks, violations } = data
 const endMs = Math.max(1, data.virtualMs)
 const KIND_GROUP = kinds.map((k) => k.includes('vote') || k === 'transfer' ? 'vote' : k.startsWith('heartbeat') ? 'heartbeat' : k === 'other' ? 'formation' : 'append')
-const GROUPS = [['vote', 'votes'], ['append', 'log'], ['heartbeat', 'heartbeats'], ['formation', 'founding']]
+const GROUPS = [['vote', 'votes'], ['append', 'log'], ['heartbeat', 'heartbeats'], ['formation', 'founding and other']]
 const shown = { vote: true, append: true, heartbeat: false, formation: true }
 const laneHidden = new Set()
 let view = { from: 0, to: endMs }
 let now = 0
 let playing = false
 let speed = 0.1
-let showFrames = true
+// Of a hundred machines the messages are a fog: they come when asked for.
+const MANY = 16
+let showFrames = names.length <= MANY
 
 // ── Lanes as segments ──
 const segments = names.map(() => [])
@@ -68,7 +70,7 @@ const splits = []
 for (const [term, list] of candidates) {
   const who = [...new Set(list.map((m) => names[m.node]))]
   if (who.length < 2 || led.has(term)) continue
-  splits.push(list[1].atMs)
+  splits.push({ atMs: list[1].atMs, term })
   say(list[1].atMs + 1e-4, 'Split vote: ' + who.slice(0, -1).join(', ') + ' and ' + who.at(-1) + ' all ask for votes in term ' + term + '. Each has voted for itself, the other votes are divided, and nobody has a majority: the term ends without a leader', 'split')
 }
 for (const f of faults) say(f.fromMs, f.text, 'fault')
@@ -103,11 +105,21 @@ const faultRows = []
   }
 }
 const rowCount = faultRows.length === 0 ? 0 : Math.max(...faultRows) + 1
-const visible = () => names.map((_, i) => i).filter((i) => !laneHidden.has(i))
-const laneHeight = () => Math.max(42, Math.min(84, 430 / Math.max(1, visible().length)))
+let shownLanes = names.map((_, i) => i)
+const laneOf = new Map()
+const lanesChanged = () => {
+  shownLanes = names.map((_, i) => i).filter((i) => !laneHidden.has(i))
+  laneOf.clear()
+  shownLanes.forEach((node, i) => laneOf.set(node, i))
+}
+lanesChanged()
+const visible = () => shownLanes
+// Few lanes have room for words and arrows; a hundred are threads that fit on one screen.
+const laneHeight = () => shownLanes.length <= MANY ? Math.max(42, Math.min(84, 430 / Math.max(1, shownLanes.length))) : Math.max(6, 640 / shownLanes.length)
+const barHeight = () => { const h = laneHeight(); return h >= 42 ? h - 20 : h >= 24 ? h - 8 : h - 1 }
 const lanesTop = () => TOP + rowCount * FAULT_H + (rowCount ? 12 : 0)
-const height = () => lanesTop() + visible().length * laneHeight() + 14
-const laneY = (node) => { const i = visible().indexOf(node); return i === -1 ? undefined : lanesTop() + i * laneHeight() }
+const height = () => lanesTop() + shownLanes.length * laneHeight() + 14
+const laneY = (node) => lanesTop() + laneOf.get(node) * laneHeight()
 
 const canvas = $('lanes'), map = $('map')
 let width = 800
@@ -163,8 +175,9 @@ const paintLanes = () => {
   })
   g.font = '12px system-ui, sans-serif'
   for (const node of visible()) {
-    const y = laneY(node) + 6, bar = h - 20
-    g.fillStyle = palette.ink; g.font = '600 13px system-ui, sans-serif'; g.fillText(names[node], 14, y + bar / 2); g.font = '12px system-ui, sans-serif'
+    const y = laneY(node) + (h >= 42 ? 6 : 0), bar = barHeight(), roomy = bar >= 14
+    const named = roomy || laneOf.get(node) % Math.ceil(13 / h) === 0
+    if (named) { g.fillStyle = palette.ink; g.font = (roomy ? '600 13px' : '11px') + ' system-ui, sans-serif'; g.fillText(names[node], 14, y + bar / 2); g.font = '12px system-ui, sans-serif' }
     for (let i = Math.max(0, lowerBound(segments[node], view.from, (s) => s.to)); i < segments[node].length; i++) {
       const s = segments[node][i]
       if (s.from > view.to) break
@@ -173,10 +186,10 @@ const paintLanes = () => {
       g.fillStyle = palette[s.role] || palette.follower
       g.fillRect(a, y, w, bar)
       if (s.paused) hatch(g, a, y, w, bar, palette.card)
-      if (s.term > 0) { g.fillStyle = termHue(s.term); g.fillRect(a, y + bar, w, 4) }
+      if (s.term > 0 && h >= 24) { g.fillStyle = termHue(s.term); g.fillRect(a, y + bar, w, 4) }
       const words = s.paused ? 'stands still' : s.role === 'forming' ? 'forming' : s.role + (s.term ? ' · term ' + s.term : '')
       const space = b - a - 12
-      if (space > 26) {
+      if (space > 26 && roomy) {
         g.fillStyle = s.role === 'leader' ? palette.card : s.role.endsWith('candidate') ? '#1d1f24' : palette.ink
         const short = space > g.measureText(words).width ? words : s.term ? 't' + s.term : ''
         if (short && space > g.measureText(short).width) g.fillText(short, a + 7, y + bar / 2)
@@ -185,12 +198,18 @@ const paintLanes = () => {
     for (const m of configs[node]) {
       if (m.atMs < view.from || m.atMs > view.to) continue
       const px = x(m.atMs)
-      g.fillStyle = palette.ink; g.beginPath(); g.moveTo(px, y - 5); g.lineTo(px + 4, y - 1); g.lineTo(px, y + 3); g.lineTo(px - 4, y - 1); g.fill()
+      g.fillStyle = palette.ink
+      if (!roomy) { g.fillRect(px - 1, y, 2, bar); continue }
+      g.beginPath(); g.moveTo(px, y - 5); g.lineTo(px + 4, y - 1); g.lineTo(px, y + 3); g.lineTo(px - 4, y - 1); g.fill()
     }
     g.fillStyle = palette.fault
     for (const m of notes[node]) if (m.atMs >= view.from && m.atMs <= view.to && /alarm|refused|conflict/.test(m.text)) { g.beginPath(); g.arc(x(m.atMs), y + bar / 2, 2.4, 0, 7); g.fill() }
   }
-  if (showFrames) paintFrames(g)
+  if (showFrames) {
+    g.save(); g.beginPath(); g.rect(LEFT, lanesTop() - 8, right - LEFT, height()); g.clip()
+    paintFrames(g)
+    g.restore()
+  }
   for (const v of violations.slice(0, 1)) {
     if (v.atMs < view.from || v.atMs > view.to) continue
     const px = x(v.atMs)
@@ -207,7 +226,7 @@ const paintLanes = () => {
 }
 const FRAMES_DRAWN = 4000
 const paintFrames = (g) => {
-  const h = laneHeight(), mid = h / 2 - 4
+  const mid = barHeight() / 2 + (laneHeight() >= 42 ? 0 : -6)
   const first = lowerBound(frames, view.from - longest, (f) => f[3]), last = lowerBound(frames, view.to, (f) => f[3])
   const wanted = []
   for (let i = first; i < last; i++) { const f = frames[i]; if (shown[KIND_GROUP[f[0]]] && !laneHidden.has(f[1]) && !laneHidden.has(f[2])) wanted.push(f) }
@@ -219,14 +238,17 @@ const paintFrames = (g) => {
     const f = wanted[i], lost = f[4] === null, a = x(f[3]), b = lost ? a + Math.min(14, 1 * pxPerMs + 3) : x(f[4])
     if (b < LEFT) continue
     const ya = laneY(f[1]) + 6 + mid, yb = laneY(f[2]) + 6 + mid, yEnd = lost ? ya + (yb - ya) * 0.35 : yb
+    const ballot = kinds[f[0]] === 'vote-granted', refused = kinds[f[0]] === 'vote-refused'
     g.strokeStyle = g.fillStyle = lost ? palette.fault : palette[KIND_GROUP[f[0]]]
-    g.globalAlpha = dense ? 0.22 : 0.75
+    g.globalAlpha = dense ? 0.22 : ballot ? 1 : 0.7
+    g.lineWidth = ballot && !dense ? 2.4 : 1
+    g.setLineDash(refused && !dense ? [4, 4] : [])
     g.beginPath(); g.moveTo(Math.max(LEFT, a), ya); g.lineTo(b, yEnd); g.stroke()
     if (dense) continue
     if (lost) { g.beginPath(); g.moveTo(b - 3, yEnd - 3); g.lineTo(b + 3, yEnd + 3); g.moveTo(b + 3, yEnd - 3); g.lineTo(b - 3, yEnd + 3); g.stroke() }
     else { const angle = Math.atan2(yEnd - ya, b - a); g.beginPath(); g.moveTo(b, yEnd); g.lineTo(b - 7 * Math.cos(angle - 0.4), yEnd - 7 * Math.sin(angle - 0.4)); g.lineTo(b - 7 * Math.cos(angle + 0.4), yEnd - 7 * Math.sin(angle + 0.4)); g.fill() }
   }
-  g.globalAlpha = 1
+  g.globalAlpha = 1; g.lineWidth = 1; g.setLineDash([])
   // What is on its way at this very moment.
   for (let i = lowerBound(frames, now - longest, (f) => f[3]); i < frames.length && frames[i][3] <= now; i++) {
     const f = frames[i]
@@ -256,17 +278,21 @@ const paintMap = () => {
 }
 
 // ── The panel beside it ──
-const stateAt = (node) => segments[node][Math.max(0, Math.min(segments[node].length - 1, lowerBound(segments[node], now, (s) => s.to + 1e-9)))]
-let tableText = '', storyAt = -1
+const stateAt = (node) => segments[node][Math.max(0, Math.min(segments[node].length - 1, lowerBound(segments[node], now + 1e-6, (s) => s.to)))]
+const RANK = { leader: 0, candidate: 1, 'pre-candidate': 2, follower: 3, forming: 4, down: 5 }
+let tableText = '', storyAt = -1, ballotText = ''
 const panel = () => {
   $('clock').textContent = (now / 1000).toFixed(4) + ' s'
   if (document.activeElement !== $('scrub')) $('scrub').value = String(Math.round((now / endMs) * 10000))
-  const rows = names.map((name, node) => {
-    const s = stateAt(node), version = configs[node].filter((m) => m.atMs <= now).length ? configs[node].filter((m) => m.atMs <= now).at(-1).version : '–'
+  const order = names.length <= MANY ? names.map((_, i) => i) : shownLanes.toSorted((a, b) => RANK[stateAt(a).role] - RANK[stateAt(b).role] || a - b)
+  const rows = order.map((node) => {
+    const name = names[node], s = stateAt(node), version = configs[node].filter((m) => m.atMs <= now).length ? configs[node].filter((m) => m.atMs <= now).at(-1).version : '–'
     const role = s.role === 'down' ? 'down' : s.paused ? 'stands still' : s.role
     return '<tr><td><span class="dot" style="--c:var(--' + s.role + ')"></span>' + name + '</td><td>' + role + '</td><td>' + (s.term || '–') + '</td><td>' + version + '</td></tr>'
   }).join('')
   if (rows !== tableText) { $('now').innerHTML = rows; tableText = rows }
+  const votes = ballot()
+  if (votes !== ballotText) { $('ballot').innerHTML = votes; $('ballots').hidden = votes === ''; ballotText = votes }
   const at = lowerBound(story, now + 1e-6, (e) => e.atMs) - 1
   if (at === storyAt) return
   storyAt = at
@@ -281,6 +307,29 @@ const panel = () => {
   }
   const current = list.querySelector('.now')
   if (current) list.scrollTop = Math.max(0, current.offsetTop - list.offsetTop - 150)
+}
+
+// ── Who voted for whom, as far as it is known at this moment ──
+const granted = frames.filter((f) => kinds[f[0]] === 'vote-granted')
+const campaigns = marks.filter((m) => m.type === 'role' && m.role === 'candidate').sort((a, b) => a.atMs - b.atMs)
+const crowned = new Map(marks.filter((m) => m.type === 'role' && m.role === 'leader').map((m) => [m.term, m]))
+const ballot = () => {
+  const begun = campaigns.slice(0, lowerBound(campaigns, now + 1e-6, (m) => m.atMs))
+  if (begun.length === 0) return ''
+  const term = begun.reduce((most, m) => Math.max(most, m.term), 0)
+  const winner = crowned.get(term), won = winner && winner.atMs <= now + 1e-6
+  const who = [...new Set(begun.filter((m) => m.term === term).map((m) => m.node))]
+  const lines = who.map((node) => {
+    const mine = granted.filter((f) => f[2] === node && f[5] === term && f[3] <= now + 1e-6)
+    const came = [...new Set(mine.filter((f) => f[4] !== null && f[4] <= now + 1e-6).map((f) => f[1]))]
+    const away = [...new Set(mine.filter((f) => f[4] !== null && f[4] > now + 1e-6).map((f) => f[1]))].filter((v) => !came.includes(v))
+    const lost = [...new Set(mine.filter((f) => f[4] === null).map((f) => f[1]))].filter((v) => !came.includes(v) && !away.includes(v))
+    const mark = (kind, title) => (v) => '<i class="' + kind + '" title="' + names[v] + title + '">' + names[v] + '</i>'
+    const all = mark('own', ' voted for itself')(node) + came.filter((v) => v !== node).map(mark('came', ' voted for it')).join('') + away.map(mark('away', ': its vote is on the way')).join('') + lost.map(mark('lost', ': its vote was lost')).join('')
+    return '<div class="race"><b>' + names[node] + '</b><span>' + all + '</span><em>' + (1 + came.filter((v) => v !== node).length) + '</em></div>'
+  })
+  const end = won ? names[winner.node] + ' has more than half of all votes and leads term ' + term + '.' : crowned.has(term) ? 'Nobody has more than half of all votes yet.' : 'Nobody gets more than half of all votes. A machine votes once in a term, so the next attempt is another term.'
+  return '<p>Term ' + term + '</p>' + lines.join('') + '<p class="end">' + end + '</p>'
 }
 
 // ── Moving ──
@@ -323,6 +372,7 @@ const play = (on) => {
 }
 const toggleFrames = () => { showFrames = !showFrames; $('frames').setAttribute('aria-pressed', String(showFrames)); draw() }
 
+$('frames').setAttribute('aria-pressed', String(showFrames))
 $('play').onclick = () => play(!playing)
 $('back').onclick = () => step(-1)
 $('next').onclick = () => step(1)
@@ -345,12 +395,26 @@ for (const [key, label] of GROUPS) {
   chip.onclick = () => { shown[key] = !shown[key]; chip.setAttribute('aria-pressed', String(shown[key])); draw() }
   $('chips').append(chip)
 }
-names.forEach((name, node) => {
+if (names.length <= MANY) names.forEach((name, node) => {
   const chip = document.createElement('button')
   chip.className = 'chip'; chip.setAttribute('aria-pressed', 'true'); chip.textContent = name
-  chip.onclick = () => { laneHidden.has(node) ? laneHidden.delete(node) : laneHidden.add(node); chip.setAttribute('aria-pressed', String(!laneHidden.has(node))); draw() }
+  chip.onclick = () => { laneHidden.has(node) ? laneHidden.delete(node) : laneHidden.add(node); chip.setAttribute('aria-pressed', String(!laneHidden.has(node))); lanesChanged(); draw() }
   $('nodes').append(chip)
 })
+// Many machines are chosen by name: n1 n5, n20-n40, or a part of a name.
+if (names.length > MANY) {
+  const which = document.createElement('input')
+  which.type = 'search'; which.id = 'which'; which.placeholder = 'machines: n1 n5 n20-n40'; which.setAttribute('aria-label', 'Machines to show')
+  which.oninput = () => {
+    const words = which.value.split(/[\s,]+/).filter(Boolean)
+    laneHidden.clear()
+    const fits = (name) => words.some((w) => { const range = /^n?(\d+)-n?(\d+)$/.exec(w), n = Number(name.replace(/\D/g, '')); return range ? n >= Number(range[1]) && n <= Number(range[2]) : name === w })
+    if (words.length) names.forEach((name, node) => { if (!fits(name)) laneHidden.add(node) })
+    if (laneHidden.size === names.length) laneHidden.clear()
+    lanesChanged(); draw()
+  }
+  $('nodes').append(which)
+}
 if ($('jump')) $('jump').onclick = () => focusOn(violations[0].atMs, Math.min(endMs, 60))
 
 const dragOn = (element, during) => {
@@ -381,7 +445,7 @@ canvas.addEventListener('pointermove', (e) => {
   let words = ''
   for (const node of visible()) {
     const y = laneY(node)
-    if (e.offsetY < y || e.offsetY > y + laneHeight()) continue
+    if (e.offsetY < y || e.offsetY >= y + laneHeight()) continue
     const s = segments[node].find((one) => one.from <= t && t <= one.to)
     const near = configs[node].concat(notes[node]).find((m) => Math.abs(x(m.atMs) - e.offsetX) < 5)
     if (near) words = sentence(near)
@@ -393,7 +457,7 @@ canvas.addEventListener('pointermove', (e) => {
 })
 canvas.addEventListener('pointerleave', () => { $('tip').style.opacity = '0' })
 addEventListener('keydown', (e) => {
-  if (e.target.tagName === 'SELECT' || e.ctrlKey || e.metaKey || e.altKey) return
+  if (e.target.tagName === 'SELECT' || e.target.type === 'search' || e.ctrlKey || e.metaKey || e.altKey) return
   if (e.target.tagName === 'BUTTON' && (e.key === ' ' || e.key === 'Enter')) return
   const span = view.to - view.from
   const keys = {
@@ -407,9 +471,13 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { re
 new ResizeObserver(draw).observe(canvas.parentElement)
 readPalette()
 // Begin where something happens: at the broken invariant, or at the first election.
-const opening = violations[0] ? violations[0].atMs : splits.length ? splits[0] : (marks.find((m) => m.type === 'role' && m.role === 'leader') || { atMs: 0 }).atMs
+const opening = violations[0] ? violations[0].atMs : splits.length ? splits[0].atMs : (marks.find((m) => m.type === 'role' && m.role === 'leader') || { atMs: 0 }).atMs
 if (violations[0]) focusOn(opening, Math.min(endMs, 80))
-else if (splits.length) { setView(opening - 18, opening + 22); go(opening + 1e-3) }
+else if (splits.length) {
+  // When the answers are in.
+  const answers = frames.filter((f) => kinds[f[0]].startsWith('vote-') && f[5] === splits[0].term && f[4] !== null && f[4] < opening + 20).map((f) => f[4])
+  setView(opening - 18, opening + 22); go(Math.max(opening + 1e-3, ...answers))
+}
 else { setView(Math.max(0, opening - 60), Math.min(endMs, opening + 40)); go(opening) }
 window.reportReady = { events: story.length, frames: frames.length }
 `

@@ -45,6 +45,7 @@ button[aria-pressed='true'] { background: var(--ink); color: var(--card); border
 button.main { background: var(--accent); border-color: var(--accent); color: var(--card); min-width: 74px; font-weight: 600; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 #clock { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 108px; text-align: right; }
+[hidden] { display: none !important; }
 input[type='range'] { flex: 1 1 160px; accent-color: var(--accent); min-width: 120px; }
 .chips { display: flex; gap: 6px; flex-wrap: wrap; }
 .chip { padding: 3px 10px; border-radius: 999px; font-size: 12.5px; display: inline-flex; gap: 6px; align-items: center; }
@@ -61,6 +62,14 @@ td .dot { display: inline-block; width: 9px; height: 9px; border-radius: 3px; ma
 #story li time { color: var(--faint); font-variant-numeric: tabular-nums; margin-right: 8px; font-size: 12px; }
 #story li.now { border-color: var(--accent); color: var(--ink); background: color-mix(in srgb, var(--accent) 8%, transparent); border-radius: 0 6px 6px 0; }
 #story li.split { border-color: var(--candidate); color: var(--ink); } #story li.fault { border-color: var(--fault); } #story li.bad { border-color: var(--bad); color: var(--bad); font-weight: 600; }
+.scroll { max-height: 300px; overflow: auto; }
+#ballot p { margin: 0 0 6px; color: var(--soft); } #ballot .end { margin: 8px 0 0; }
+.race { display: grid; grid-template-columns: 34px 1fr auto; gap: 8px; align-items: center; padding: 3px 0; }
+.race span { display: flex; flex-wrap: wrap; gap: 4px; } .race em { font-style: normal; font-weight: 650; font-variant-numeric: tabular-nums; }
+.race i { font-style: normal; font-size: 12px; padding: 1px 8px; border-radius: 999px; border: 1.5px solid var(--vote); color: var(--ink); }
+.race i.own, .race i.came { background: var(--vote); color: var(--card); }
+.race i.away { border-style: dashed; } .race i.lost { border-color: var(--fault); color: var(--fault); text-decoration: line-through; }
+#which { font: inherit; font-size: 12.5px; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 999px; padding: 3px 12px; width: 220px; min-width: 0; flex: none; }
 .legend { display: grid; gap: 6px; color: var(--soft); font-size: 13px; }
 .legend > span { display: grid; grid-template-columns: 18px 1fr; gap: 8px; align-items: start; }
 .legend i { width: 14px; height: 14px; border-radius: 4px; background: var(--c); margin-top: 3px; border: 1px solid color-mix(in srgb, var(--ink) 15%, transparent); }
