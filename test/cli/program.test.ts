@@ -124,6 +124,7 @@ describe('exit codes', () => {
     'FrameError',
     'FramingError',
     'InvalidConfigStateError',
+    'LocalClusterTimeoutError',
     'RaftMessageError',
     'SnapshotError',
     'TransportStoppedError',

@@ -47,8 +47,9 @@ it.runIf(isLinux)('a file says that it syncs its writes if, and only if, the ker
       ['synced', { syncedWrites: true }]
     ] as const) {
       const path = join(directory, name)
-      for (const open of [nodeFileSystem.create(path, 0o600, options), nodeFileSystem.open(path, options)]) {
-        const file = await open
+      const ways = [() => nodeFileSystem.create(path, 0o600, options), () => nodeFileSystem.open(path, options)]
+      for (const open of ways) {
+        const file = await open()
         expect((flagsOf(path) & O_DSYNC) !== 0, name).toBe(file.syncsWrites)
         if (isKnown) expect(file.syncsWrites, name).toBe(name === 'synced')
         await file.close()
