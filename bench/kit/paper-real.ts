@@ -7,7 +7,6 @@ import { controlClient } from '../../src/admin/index.ts'
 import type { Random } from '../../src/core/random.ts'
 import { delayedYard, hookPath } from './delayed-yard.ts'
 import { LAGGING_MARK } from './lagging-mark.ts'
-import type { Loss } from './losses.ts'
 import { leaderOf, loseLeader, type Round } from './rounds.ts'
 import { type Life, TooLateError, type Yard } from './yard.ts'
 
@@ -17,12 +16,7 @@ const ONE_WAY_MS = 7
 const TRIES_MAX = 50
 
 /** `range`: of the election timeout, `low-high` in ms; undefined: our defaults. */
-export async function realTrials(
-  range: string | undefined,
-  loss: Loss,
-  trials: number,
-  random: Random
-): Promise<Round[]> {
+export async function realTrials(range: string | undefined, trials: number, random: Random): Promise<Round[]> {
   const { yard, close } = await delayedYard(
     {
       ...{ size: SIZE, discovery: 'seeds', hooks: [hookPath('classic-hook.ts')] },
@@ -36,7 +30,7 @@ export async function realTrials(
     await yard.startAll()
     for (let i = 0; i < trials; i++) {
       if (!(await readyToCrash(yard, heartbeatMs, random))) break
-      found.push(await loseLeader(yard, loss))
+      found.push(await loseLeader(yard, 'kill'))
     }
   } catch (error) {
     // On a busy machine the shortest timeouts may find no leader that lasts: the trials that ended are what there is.

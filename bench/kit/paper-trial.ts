@@ -19,6 +19,8 @@ const END_MS = 600_000
 export interface Setup {
   readonly init: Pick<RaftInit, 'timing' | 'mode' | 'preVote' | 'checkQuorum'>
   readonly random: (random: Random) => Random
+  /** Heartbeats before the last one: what a member has to learn punctuality from. */
+  readonly history: number
   /** The crash closes the leader's connections, which the others see one delay later. */
   readonly closes: boolean
 }
@@ -35,6 +37,11 @@ interface Due {
   readonly run: () => void
 }
 
+const heartbeat = (rank: number): RaftInput & { readonly type: 'message' } => ({
+  ...{ type: 'message', from: LEADER },
+  message: { type: 'heartbeat', term: 1, commit: 0, seq: 1, rank }
+})
+
 /** One crash, one election. */
 export class Trial {
   #now: number
@@ -44,8 +51,9 @@ export class Trial {
 
   constructor(setup: Setup, random: Random) {
     this.#random = random
-    const beatAt = -random.next() * setup.init.timing.heartbeatMs
-    this.#now = beatAt
+    const { heartbeatMs } = setup.init.timing
+    const beatAt = -random.next() * heartbeatMs
+    this.#now = beatAt - setup.history * heartbeatMs
     const entries: Entry[] = [1, 2, 3].map((index) => ({ index, term: 1, type: 'command', data: new Uint8Array(8) }))
     this.#members = VOTERS.filter((id) => id !== LEADER).map((id, i) => ({
       id,
@@ -64,10 +72,17 @@ export class Trial {
     for (const member of this.#members) {
       for (const peer of VOTERS) if (peer !== member.id) this.#step(member, { type: 'connected', peer })
     }
+    for (let beat = setup.history; beat > 0; beat--) {
+      const arrivals = this.#members.map((member, rank) => ({ member, rank, delayMs: this.#delay() }))
+      for (const { member, rank, delayMs } of arrivals.toSorted((a, b) => a.delayMs - b.delayMs)) {
+        this.#now = beatAt - beat * heartbeatMs + delayMs
+        this.#step(member, heartbeat(rank))
+      }
+    }
+    this.#now = beatAt
     for (const [rank, member] of this.#members.entries()) {
-      const message = { type: 'heartbeat', term: 1, commit: 0, seq: 1, rank } as const
       const heardAt = beatAt + this.#delay()
-      this.#at(heardAt, () => this.#step(member, { type: 'message', from: LEADER, message }))
+      this.#at(heardAt, () => this.#step(member, heartbeat(rank)))
       if (!setup.closes) continue
       // What was sent on a connection comes before its end.
       const closedAt = Math.max(heardAt, this.#delay())
@@ -138,13 +153,18 @@ export function classic(range: string): Setup {
   return {
     init: { timing, mode: 'classic', preVote: false, checkQuorum: false },
     random: (random) => ({ ...random, next: () => (random.next() * (high - low)) / low }),
+    history: 0,
     closes: false
   }
 }
+
+/** What a member remembers of a stall is a sixteenth after so many (src/raft/suspicion.ts). */
+const CALM_HEARTBEATS = 4 * 128
 
 /** Our defaults. */
 export const ours = (closes: boolean): Setup => ({
   init: { timing: timingPresets.lan.raft },
   random: (random) => random,
+  history: CALM_HEARTBEATS,
   closes
 })

@@ -42,7 +42,7 @@ export class Report {
   readonly #series: Series[] = []
   readonly #began: number
   readonly #busy: BusyMeter
-  #lap: BusyMeter
+  #lap: BusyMeter | undefined
   #worst = 0
   #tables = 0
 
@@ -69,8 +69,9 @@ export class Report {
     this.#text.push(line)
   }
 
-  /** At once, to standard error: what is under way. */
+  /** At once, to standard error: what is done. Whatever others did until then is judged as a part of the run. */
   progress(line: string): void {
+    this.#others()
     process.stderr.write(`${this.#name}: ${line}\n`)
   }
 
@@ -137,7 +138,7 @@ export class Report {
 
   /** The share that others took since the last time it was asked, when that is long enough ago to tell. */
   #others(): number | undefined {
-    if (this.#lap.ageMs < LAP_MS_MIN) return undefined
+    if (this.#lap === undefined || this.#lap.ageMs < LAP_MS_MIN) return undefined
     const { others } = this.#lap.read()
     this.#lap = new BusyMeter()
     this.#worst = Math.max(this.#worst, others ?? 0)
