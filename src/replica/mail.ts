@@ -1,0 +1,101 @@
+/**
+ * Frames on their way out and in: which scope they have, whom they may go to, and what waits for the founding certificate.
+ *
+ * A peer has a session, and beyond that it may be *heard*: formation and consensus speak only with whom they were told to be connected
+ * (`Replica.#hear`), so whoever is barred is sent nothing of theirs and nothing of it counts.
+ */
+import { invariant } from '../core/invariant.ts'
+import type { RaftMessage } from '../raft/index.ts'
+import { decodeFrame, EarlyFrameError, encodeFrame, type Frame, FrameError, type FrameScope } from './frames.ts'
+import { peerIdOf } from './incarnations.ts'
+import type { ReplicaInit } from './init.ts'
+import type { Outbox } from './outbox.ts'
+import type { Sessions } from './sessions.ts'
+import type { ReplicaSend } from './types.ts'
+
+/** Frames of consensus that arrive between a certificate and its latch; more are lost, as on any network. */
+const EARLY_FRAMES_MAX = 64
+const EARLY_BYTES_MAX = 1024 * 1024
+
+export interface EarlyFrame {
+  readonly from: string
+  readonly frame: Uint8Array
+}
+
+export class Mail {
+  readonly #init: ReplicaInit
+  readonly #outbox: Outbox
+  readonly #sessions: Sessions
+  /** Incarnations that formation and consensus were told to be connected. */
+  readonly heard = new Set<string>()
+  /** Set when the cluster is founded. */
+  clusterId: Uint8Array | undefined
+  #early: EarlyFrame[] = []
+  #encoded: { readonly message: RaftMessage; readonly bytes: Uint8Array } | undefined
+
+  constructor(init: ReplicaInit, outbox: Outbox, sessions: Sessions) {
+    this.#init = init
+    this.#outbox = outbox
+    this.#sessions = sessions
+  }
+
+  #scope(): FrameScope {
+    const { domainId, generation, crypto } = this.#init
+    return { domainId, generation, clusterId: this.clusterId, readClaim: crypto.readClaim }
+  }
+
+  /** To whoever has a session. */
+  send(peerId: string, frame: Frame, after = 0): void {
+    if (this.#sessions.get(peerId) !== undefined) this.#outbox.send(peerId, encodeFrame(frame, this.#scope()), after)
+  }
+
+  sendHeard(incarnation: string, frame: Frame, after: number): void {
+    if (this.heard.has(incarnation)) this.send(peerIdOf(incarnation), frame, after)
+  }
+
+  /** A leader tells the same to several: such a message is one object, and becomes bytes once. */
+  sendRaft(incarnation: string, message: RaftMessage, after: number): void {
+    if (!this.heard.has(incarnation)) return
+    if (this.#encoded?.message !== message) {
+      this.#encoded = { message, bytes: encodeFrame({ kind: 'raft', message }, this.#scope()) }
+    }
+    this.#outbox.send(peerIdOf(incarnation), this.#encoded.bytes, after, TELLS[message.type])
+  }
+
+  sendBulk(incarnation: string, frame: Frame): void {
+    if (this.heard.has(incarnation)) this.#outbox.sendBulk(peerIdOf(incarnation), encodeFrame(frame, this.#scope()))
+  }
+
+  /** Undefined for what is refused, and for what has to wait until the cluster is founded here. */
+  read(from: string, bytes: Uint8Array): Frame | undefined {
+    try {
+      return decodeFrame(bytes, this.#scope())
+    } catch (error) {
+      invariant(error instanceof FrameError, () => `decodeFrame threw ${String(error)}`)
+      if (error instanceof EarlyFrameError && this.#hasRoom(bytes)) this.#early.push({ from, frame: bytes })
+      else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: error.message })
+      return undefined
+    }
+  }
+
+  /** A founder that has latched a moment before us already speaks of the cluster; its frames wait for our own latch. */
+  #hasRoom(frame: Uint8Array): boolean {
+    let bytes = frame.byteLength
+    for (const early of this.#early) bytes += early.frame.byteLength
+    return this.#early.length < EARLY_FRAMES_MAX && bytes <= EARLY_BYTES_MAX
+  }
+
+  /** What waited counts for the incarnation that sent it; the next session may be another's. */
+  sessionClosed(peerId: string): void {
+    this.#early = this.#early.filter(({ from }) => from !== peerId)
+  }
+
+  takeEarly(): readonly EarlyFrame[] {
+    const early = this.#early
+    this.#early = []
+    return early
+  }
+}
+
+/** What speaks of the commit index, to whom the driver may leave it until the end of its turn. */
+const TELLS: Partial<Record<RaftMessage['type'], ReplicaSend['tells']>> = { commit: 'notice', append: 'append' }
