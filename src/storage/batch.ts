@@ -60,7 +60,7 @@ export class LogOutline {
     checkIndexes(entries, snapshotIndex, beginsAnew ? snapshotIndex : this.#lastIndex)
     this.#snapshotIndex = snapshotIndex
     if (beginsAnew) this.#beginAt(snapshotIndex)
-    this.#baseIndex = Math.max(this.#baseIndex, compactTo ?? 0)
+    this.#compact(compactTo ?? 0)
     this.#append(entries)
     return { beginsAnew }
   }
@@ -82,6 +82,12 @@ export class LogOutline {
   #beginAt(baseIndex: number): void {
     this.#baseIndex = this.#lastIndex = baseIndex
     this.#runs = []
+  }
+
+  #compact(index: number): void {
+    this.#baseIndex = Math.max(this.#baseIndex, index)
+    const firstNeeded = this.#runs.findLastIndex(({ from }) => from <= this.#baseIndex + 1)
+    if (firstNeeded > 0) this.#runs.splice(0, firstNeeded)
   }
 
   #append(entries: readonly StoredEntry[]): void {

@@ -118,6 +118,11 @@ describe('is refused', () => {
       says: /from 0 to 6/
     },
     {
+      what: 'another term of a snapshot',
+      segments: [two, [checkpoint({ ...position, snapshots: [ref(1, 3), { ...ref(2, 5), term: 2 }] })]],
+      says: /from 0 to 6/
+    },
+    {
       what: 'another number of a snapshot',
       segments: [two, [checkpoint({ ...position, snapshots: [ref(1, 3), ref(3, 5)] })]],
       says: /from 0 to 6/

@@ -155,15 +155,28 @@ describe('damage', () => {
   })
 
   test.each([
-    { what: 'is missing', change: (disk: SimulatedDisk) => disk.remove(second) },
-    { what: 'is cut short', change: async (disk: SimulatedDisk) => disk.edit(second, (bytes) => bytes.slice(0, -1)) },
-    { what: 'is longer', change: async (disk: SimulatedDisk) => disk.edit(second, (b) => Uint8Array.of(...b, 0)) },
-    { what: 'is empty', change: async (disk: SimulatedDisk) => disk.edit(second, () => new Uint8Array()) }
-  ])('a snapshot that $what is damage', async ({ change }) => {
+    { what: 'is missing', reason: 'it is missing', change: (disk: SimulatedDisk) => disk.remove(second) },
+    {
+      what: 'is cut short',
+      reason: 'it holds 9 bytes of 10',
+      change: async (disk: SimulatedDisk) => disk.edit(second, (bytes) => bytes.slice(0, -1))
+    },
+    {
+      what: 'is longer',
+      reason: 'it holds 11 bytes of 10',
+      change: async (disk: SimulatedDisk) => disk.edit(second, (b) => Uint8Array.of(...b, 0))
+    },
+    {
+      what: 'is empty',
+      reason: '0 bytes cannot hold the header of a snapshot',
+      change: async (disk: SimulatedDisk) => disk.edit(second, () => new Uint8Array())
+    }
+  ])('a snapshot that $what is damage', async ({ reason, change }) => {
     const [way, noWay] = [await diskOf(joined), await diskOf(compacted)]
     for (const disk of [way, noWay]) await change(disk)
     expect((await openOn(way)).recovered.snapshot?.index).toBe(3)
-    await expect(openOn(noWay)).rejects.toMatchObject({ name: 'StorageCorruptError', details: { file: second } })
+    const error = { name: 'StorageCorruptError', details: { file: second, reason } }
+    await expect(openOn(noWay)).rejects.toMatchObject(error)
   })
 
   test('a snapshot that was passed over is not looked at again, and a later one may lie before it', async () => {
