@@ -217,8 +217,13 @@ class Run {
     return (world.nowUs - healedUs) / 1_000
   }
 
+  /** Whoever is a member by what its leader acts on: a request to leave may have been under way when all was healed. */
   #agreed(core: readonly Machine[]): boolean {
-    const versions = core.map(({ process }) => (process === undefined ? -1 : this.#world.oracle.version(process)))
+    const consensus = core.map(({ process }) => process?.replica.consensus())
+    const membership = consensus.find((status) => status?.writable === true)?.membership
+    if (membership === undefined) return false
+    const members = core.filter(({ incarnation }) => namedBy(membership).includes(incarnation))
+    const versions = members.map(({ process }) => (process === undefined ? -1 : this.#world.oracle.version(process)))
     return versions.every((version) => version === versions[0] && version > 0)
   }
 
