@@ -12,8 +12,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { CommitOrder, CommitReport } from './kit/commit-child.ts'
+import type { CommitReport } from './kit/commit-child.ts'
 import { Etcd, etcdVersion } from './kit/etcd.ts'
+import { type CommitOrder, hammer, type Hammered } from './kit/hammer.ts'
 import { processCost } from './kit/machine.ts'
 import { portsFrom } from './kit/ports.ts'
 import { options, Report } from './kit/report.ts'
@@ -23,8 +24,8 @@ import { mintTokens } from './kit/tokens.ts'
 const SIZE = 3
 const BYTES = 1_024
 const ORDERS: readonly CommitOrder[] = [
-  { inFlight: 1, warmUpMs: 1_500, forMs: 3_000, bytes: BYTES },
-  { inFlight: 64, warmUpMs: 1_500, forMs: 3_000, bytes: BYTES }
+  { inFlight: 1, warmUpWrites: 4_000, warmUpMs: 8_000, forMs: 3_000, bytes: BYTES },
+  { inFlight: 64, warmUpWrites: 20_000, warmUpMs: 8_000, forMs: 3_000, bytes: BYTES }
 ]
 
 interface Measured {
@@ -53,12 +54,12 @@ async function withOurs<T>(use: (write: Write) => Promise<T>): Promise<T> {
     return await use(async (order) => {
       const leader = await leaderOf(children)
       const pids = children.map(({ pid }) => pid!)
-      const before = cpuMs(pids)
       leader.send(order)
+      if ((await answer(leader)).type !== 'counting') throw new Error('a node answered out of turn')
+      const before = cpuMs(pids)
       const report = await answer(leader)
       if (report.type !== 'done') throw new Error('a node answered out of turn')
-      const { latenciesMs, elapsedMs, writes } = report
-      return { latenciesMs, perSecond: (latenciesMs.length * 1000) / elapsedMs, cpuUs: perWrite(pids, before, writes) }
+      return measured(report, pids, before)
     })
   } finally {
     for (const child of children) child.kill('SIGKILL')
@@ -89,10 +90,18 @@ async function leaderOf(children: readonly ChildProcess[]): Promise<ChildProcess
 const cpuMs = (pids: readonly number[]): readonly number[] | undefined =>
   process.platform === 'linux' ? pids.map((pid) => processCost(pid).cpuMs) : undefined
 
-function perWrite(pids: readonly number[], before: ReturnType<typeof cpuMs>, writes: number): Measured['cpuUs'] {
+function measured(
+  { latenciesMs, elapsedMs, writes }: Hammered,
+  pids: readonly number[],
+  before: ReturnType<typeof cpuMs>
+): Measured {
   const after = cpuMs(pids)
-  if (before === undefined || after === undefined) return undefined
-  return after.map((ms, i) => ((ms - before[i]!) * 1000) / writes).toSorted((a, b) => b - a)
+  const spent = before === undefined ? undefined : after?.map((ms, i) => ((ms - before[i]!) * 1000) / writes)
+  return {
+    latenciesMs,
+    perSecond: (latenciesMs.length * 1000) / elapsedMs,
+    cpuUs: spent?.toSorted((a, b) => b - a)
+  }
 }
 
 async function withEtcd<T>(use: (write: Write) => Promise<T>): Promise<T> {
@@ -100,35 +109,20 @@ async function withEtcd<T>(use: (write: Write) => Promise<T>): Promise<T> {
   try {
     await etcd.startAll()
     const put = await etcd.leaderPut()
-    return await use((order) => hammer(order, etcd.pids(), () => put(new Uint8Array(order.bytes).fill(120))))
+    return await use(async (order) => {
+      const pids = etcd.pids()
+      let before: ReturnType<typeof cpuMs>
+      const value = new Uint8Array(order.bytes).fill(120)
+      const hammered = await hammer(
+        order,
+        () => put(value),
+        () => (before = cpuMs(pids))
+      )
+      return measured(hammered, pids, before)
+    })
   } finally {
     await etcd.close()
   }
-}
-
-/** The same loop as in the nodes, around any write. */
-async function hammer(
-  { inFlight, warmUpMs, forMs }: CommitOrder,
-  pids: readonly number[],
-  write: () => Promise<unknown>
-): Promise<Measured> {
-  const counted = performance.now() + warmUpMs
-  const end = counted + forMs
-  const before = cpuMs(pids)
-  const latenciesMs: number[] = []
-  let writes = 0
-  const writer = async (): Promise<void> => {
-    for (let now = performance.now(); now < end;) {
-      await write()
-      writes++
-      const after = performance.now()
-      if (now >= counted) latenciesMs.push(after - now)
-      now = after
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, writer))
-  const elapsedMs = performance.now() - counted
-  return { latenciesMs, perSecond: (latenciesMs.length * 1000) / elapsedMs, cpuUs: perWrite(pids, before, writes) }
 }
 
 const chosen = options({ rounds: 3 })
