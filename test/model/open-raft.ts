@@ -61,6 +61,8 @@ const TIMES = new Set([
   'roundTripMs',
   'deadline'
 ])
+/** The same where nobody beats: heartbeats are counted, and what was sent before one is compared with its answer. */
+const BEATS = ['seq', 'heartbeatMatch', 'heartbeatNext', 'ackedSeq']
 const NEUTRAL = new Set([
   'settings',
   'self',
@@ -71,20 +73,22 @@ const NEUTRAL = new Set([
   '$lastAppendBytes',
   '$sentAt',
   '$proposals',
-  'seq',
-  'heartbeatMatch',
-  'heartbeatNext',
-  'ackedSeq'
+  ...BEATS
 ])
 
 /** The whole state as text, equal for states that behave alike. Numbers of writes count from the last durable one. */
-export function stateText(raft: Raft): string {
-  return new Dump().of(raft)
+export function stateText(raft: Raft, beats = false): string {
+  return new Dump(beats).of(raft)
 }
 
 class Dump {
   readonly #seen = new Map<object, number>()
   #durable = 0
+  readonly #beats: boolean
+
+  constructor(beats: boolean) {
+    this.#beats = beats
+  }
 
   of(value: unknown): string {
     if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value)
@@ -114,8 +118,12 @@ class Dump {
     if (kind === 'PendingWrites') return this.#writes(object)
     if (kind === 'Inflight') return this.#inflight(object)
     if (kind === 'Durability') this.#durable = (object['writes'] as { persisted: number }).persisted
-    const fields = Object.keys(object).filter((key) => !NEUTRAL.has(key) && typeof object[key] !== 'function')
+    const fields = Object.keys(object).filter((key) => !this.#isNeutral(key) && typeof object[key] !== 'function')
     return `${kind}(${fields.map((key) => `${key}=${this.#field(key, object[key])}`).join()})`
+  }
+
+  #isNeutral(key: string): boolean {
+    return NEUTRAL.has(key) && !(this.#beats && BEATS.includes(key))
   }
 
   #field(key: string, value: unknown): string {

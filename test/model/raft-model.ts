@@ -44,6 +44,11 @@ export interface RaftModelInit {
   readonly refusals?: boolean
   /** A leader may hand over, once a term. */
   readonly transfers?: boolean
+  /**
+   * Whoever commits tells a client, who then asks any member that believes to lead: it must not be answered from before that
+   * commit. Each asks for its reads by heartbeats, and reads once for each commit index in a life.
+   */
+  readonly reads?: boolean
   /** Who votes at first. Default: all; the others learn. */
   readonly voters?: readonly number[]
   /** Who shall vote instead, as a leader may be asked at any time. */
@@ -66,7 +71,13 @@ type Record =
   /** What is wrong by itself. */
   | { readonly type: 'flaw'; readonly what: string }
 
-export type ModelMessage = RaftMessage | Record
+/** A client that has seen this much commit wants to read. */
+interface Asked {
+  readonly type: 'asked'
+  readonly index: number
+}
+
+export type ModelMessage = RaftMessage | Record | Asked
 
 interface Told {
   readonly input: RaftInput
@@ -86,6 +97,8 @@ export interface RaftLocal {
   readonly unwritten: readonly RaftWrite[]
   readonly held: readonly { readonly after: number; readonly sent: Sent<ModelMessage> }[]
   readonly role: string
+  /** Commit indexes for which it was asked to read in this life. */
+  readonly asked: readonly number[]
   /** The term in which it is a candidate. */
   readonly campaign: number | undefined
   readonly key: string
@@ -170,6 +183,10 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
 
   deliver(at: number, local: RaftLocal, from: number, message: ModelMessage): LocalResult<RaftLocal, ModelMessage> {
     const run = this.#replay(at, local)
+    if (message.type === 'asked') {
+      run.read(message.index)
+      return run.result()
+    }
     run.input({ type: 'message', from: NAMES[from]!, message: message as RaftMessage })
     return run.result()
   }
@@ -223,6 +240,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
         return this.#quiet && message.nextTerm < term
       case 'pre-vote-reply':
         return term >= this.#init.termMax
+      case 'asked':
       case 'led':
       case 'wrote':
       case 'applied':
@@ -274,6 +292,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       unwritten: [],
       held: [],
       role: '',
+      asked: [],
       campaign: undefined,
       key: ''
     })
@@ -314,6 +333,7 @@ class Run {
   #unwritten: readonly RaftWrite[]
   #held: RaftLocal['held']
   #deadline: number | undefined
+  #asked: readonly number[]
 
   constructor(raft: Raft, init: RaftModelInit, local: RaftLocal, deadline?: number) {
     this.raft = raft
@@ -323,6 +343,7 @@ class Run {
     this.#disk = local.disk
     this.#unwritten = local.unwritten
     this.#held = local.held
+    this.#asked = local.asked
     this.#deadline = deadline
   }
 
@@ -334,6 +355,13 @@ class Run {
     const { commitIndex, role } = this.raft.status()
     this.#inputs.push({ input, now })
     this.#take(this.raft.step(input, now), commitIndex, role)
+  }
+
+  /** Once for each index: a client that asks again learns no more. */
+  read(index: number): void {
+    if (this.raft.status().role !== 'leader' || this.#asked.includes(index)) return
+    this.#asked = [...this.#asked, index].toSorted((a, b) => a - b)
+    this.input({ type: 'read', ref: index })
   }
 
   /** The timer that it waits for, on time. */
@@ -364,7 +392,7 @@ class Run {
     const disk = `${this.#disk.hardState.term} ${this.#disk.hardState.votedFor} ${this.#disk.entries.map(textOf).join(';')}`
     const unwritten = this.#unwritten.map(({ hardState, entries }) => JSON.stringify([hardState, entries?.map(textOf)]))
     const held = this.#held.map(({ after, sent }) => `${after - base} ${JSON.stringify(sent)}`).toSorted()
-    const key = [stateText(raft), disk, unwritten.join(), held.join()].join('|')
+    const key = [stateText(raft, this.#init.reads), this.#asked.join(), disk, unwritten.join(), held.join()].join('|')
     const state = {
       born: this.#born,
       inputs: this.#inputs,
@@ -372,6 +400,7 @@ class Run {
       unwritten: this.#unwritten,
       held: this.#held,
       role,
+      asked: this.#asked,
       campaign: role === 'candidate' ? term : undefined,
       key
     }
@@ -409,6 +438,12 @@ class Run {
         this.#record({ type: 'committed', index, entry: textOf(log[index - 1]!), term })
       }
     }
+    if (this.#init.reads === true && role === 'leader' && commitIndex > commitBefore) this.#tellClients(commitIndex)
+    for (const outcome of effects.outcomes) {
+      if (outcome.type === 'readable' && outcome.index < outcome.ref) {
+        this.#flaw(`a read that was asked for after ${outcome.ref} had committed sees ${outcome.index}`)
+      }
+    }
     for (const entry of effects.committed) this.#record({ type: 'applied', index: entry.index, entry: textOf(entry) })
     if (effects.write !== undefined) this.#unwritten = [...this.#unwritten, effects.write]
     for (const { to, message } of effects.send) if (this.#isHeard(message)) this.#sent.push({ to: node(to), message })
@@ -416,6 +451,10 @@ class Run {
       if (this.#isHeard(message)) this.#hold({ after: effects.sendAfterWrite, sent: { to: node(to), message } })
     }
     if (this.#init.disk === 'synchronous') while (this.#unwritten.length > 0) this.persist()
+  }
+
+  #tellClients(index: number): void {
+    for (let to = 0; to < 3; to++) this.#sent.push({ to, message: { type: 'asked', index } })
   }
 
   /** The network is a set, so the earlier of two copies makes the later one redundant. */

@@ -4,8 +4,8 @@
  * Explored are loss, repetition, delay and reordering of every message, also over restarts; timers at any moment; crashes of
  * any member at any moment, which lose what is not durable. Checked are election safety, log matching, leader completeness and
  * state-machine safety (paper, figure 3) over all that ever happened. Unless a space says otherwise, refusals are always
- * lost (they only inform), pre-vote and CheckQuorum are off, and there are no heartbeats: what those add is covered by the
- * seeded world of test/raft.
+ * lost (they only inform), pre-vote and CheckQuorum are off, and leaders do not beat. Where clients read, they do, and a read must
+ * see whatever anybody had committed before it was asked for.
  *
  * The short run takes seconds. `QUORATE_MODEL=large npx vitest run --project unit test/model` adds the large spaces: several
  * minutes, up to 3 GB.
@@ -78,6 +78,18 @@ const BEHIND: Space = {
   candidates: [[], [0, 1]]
 }
 
+/** Clients read, so that leaders beat. */
+const READS: Space = {
+  ...QUIET,
+  name: '2 terms of n1 and n2, 1 entry, synchronous disk, reads by heartbeats, nobody crashes',
+  termMax: 2,
+  logMax: 1,
+  candidates: [[0], [1]],
+  crashing: [],
+  reads: true,
+  messagesMax: 192
+}
+
 const ONE_TERM: Space = {
   name: '1 term, 2 entries of 2 values',
   termMax: 1,
@@ -147,6 +159,7 @@ const SMALL: readonly Space[] = [
     candidates: [[0], [1], [2]],
     messagesMax: 256
   },
+  READS,
   FIGURE_8,
   LONG_AND_OLD,
   BEHIND,
@@ -156,6 +169,12 @@ const SMALL: readonly Space[] = [
 
 const BIG: readonly Space[] = [
   ONE_TERM,
+  {
+    ...READS,
+    name: '2 terms of n1 and n2, 1 entry, synchronous disk, reads by heartbeats, n1 crashes',
+    crashing: [0],
+    statesMax: 30_000_000
+  },
   THREE_TO_ONE,
   { ...CHANGE, name: 'voters n1 to n1 n2 n3', candidates: [[0], [0, 1]], voters: [0], changes: [[0, 1, 2]] },
   {
@@ -289,6 +308,30 @@ const PLANTED: readonly Planted[] = [
     space: FIGURE_8,
     plants: [{ file: 'leader.ts', replace: ' || log.termAt(index) !== node.term', by: '' }],
     reason: /the leader of term 5 lacks 2@2/
+  },
+  {
+    what: 'a read is answered without asking whether anybody else leads',
+    space: READS,
+    plants: [
+      {
+        file: 'leader.ts',
+        replace: 'jointValue(this.#node.membership, this.#replication.ackedSeqOf) < awaited',
+        by: 'false'
+      }
+    ],
+    reason: /a read that was asked for after \d had committed sees/
+  },
+  {
+    what: 'a read counts an answer to an earlier heartbeat',
+    space: READS,
+    plants: [
+      {
+        file: 'replication.ts',
+        replace: 'if (seq > peer.ackedSeq) peer.ackedSeq = seq',
+        by: 'peer.ackedSeq = this.seq'
+      }
+    ],
+    reason: /a read that was asked for after \d had committed sees/
   },
   {
     what: 'a shorter log is as good',
