@@ -73,9 +73,9 @@ export class LogOutline {
     invariant(Number.isSafeInteger(term) && term >= 0, () => `snapshot term ${term}`)
   }
 
-  /** Undefined for an entry that is not in the log. */
+  /** Undefined beyond the end; before the base nobody asks, since a snapshot lies beyond the one that the base rests on. */
   #termAt(index: number): number | undefined {
-    if (index <= this.#baseIndex || index > this.#lastIndex) return undefined
+    if (index > this.#lastIndex) return undefined
     return this.#runs.findLast(({ from }) => from <= index)?.term
   }
 
