@@ -5,8 +5,9 @@
 import type { Clock } from '../core/clock.ts'
 import { toHex, utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
-import { castOf } from './cast.ts'
-import { FAULT_KINDS, type FaultId } from './faults.ts'
+import { castOfSeed } from './cast.ts'
+import { type Gaps, gapsIn, notFired } from './coverage.ts'
+import type { FaultId } from './faults.ts'
 import { run, type RunResult } from './run.ts'
 
 export interface CampaignInit {
@@ -49,6 +50,10 @@ export interface CampaignReport {
   readonly beyondBudget: number
   /** Kinds of faults that never did anything: what this campaign says nothing about. */
   readonly notFired: readonly string[]
+  /** How often each code and transition was seen, by `kind: name`. */
+  readonly coverage: Readonly<Record<string, number>>
+  /** What was demanded and not seen, and what cannot happen and did. A small campaign misses something. */
+  readonly gaps: Gaps
   readonly traceHash: string
 }
 
@@ -57,11 +62,10 @@ const RUNS_PER_TURN = 8
 
 export async function runCampaign(init: CampaignInit): Promise<CampaignReport> {
   const { nodes, seeds, seconds, only, clock, signal, onRun } = init
-  const cast = await castOf(nodes)
   const tally = new Tally(nodes)
   const startedMs = clock.now()
   for (let seed = seeds.from; seed <= seeds.to; seed++) {
-    const result = run({ cast, seed, seconds, ...(only === undefined ? {} : { only }) })
+    const result = run({ cast: await castOfSeed(nodes, seed), seed, seconds, ...(only === undefined ? {} : { only }) })
     tally.add(result)
     onRun?.(result)
     if ((seed - seeds.from) % RUNS_PER_TURN === 0) {
@@ -84,6 +88,7 @@ class Tally {
   readonly #violations: CampaignViolation[] = []
   readonly #faults: Record<string, number> = {}
   readonly #refusals: Record<string, number> = {}
+  readonly #coverage: Record<string, number> = {}
   readonly #recoveryMs: number[] = []
   #trace = new Uint8Array()
 
@@ -101,6 +106,7 @@ class Tally {
     this.#commits += result.commits
     addAll(this.#faults, result.faults)
     addAll(this.#refusals, result.refusals)
+    addAll(this.#coverage, result.coverage)
     if (violation !== undefined) {
       const { invariant, atMs, node, detail } = violation
       this.#violations.push({ seed, invariant, atMs, detail: node === '' ? detail : `${node}: ${detail}` })
@@ -110,7 +116,6 @@ class Tally {
   }
 
   report(wallSeconds: number, only: readonly FaultId[] | undefined): CampaignReport {
-    const wanted = FAULT_KINDS.filter(({ id, beyond }) => (only === undefined ? beyond !== true : only.includes(id)))
     return {
       nodes: this.#nodes,
       seeds: this.#seeds,
@@ -125,7 +130,9 @@ class Tally {
       refusals: sorted(this.#refusals),
       recoveryMs: percentiles(this.#recoveryMs),
       beyondBudget: this.#beyondBudget,
-      notFired: wanted.map(({ id }) => id).filter((id) => this.#faults[id] === undefined),
+      notFired: notFired(this.#faults, only),
+      coverage: sorted(this.#coverage),
+      gaps: gapsIn(this.#coverage),
       traceHash: toHex(this.#trace)
     }
   }

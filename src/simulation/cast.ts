@@ -27,6 +27,8 @@ const STORES_MAX = 4
 /** The same for machines that join: there may be a thousand of them. */
 const JOINER_STORES_MAX = 2
 const LISTEN_PORT = 4001
+
+type LocalKey = ReturnType<typeof localKeyFromSeed>
 /** How often the address of a machine can change in a run. */
 const MOVES_MAX = 6
 
@@ -58,6 +60,11 @@ export interface Stranger {
   readonly peerId: string
   readonly claimBytes: Uint8Array | undefined
   readonly domainId: Uint8Array
+  readonly clusterId?: Uint8Array
+  /** Before that it is no stranger: a founding token is as good as the next. */
+  readonly comesAfterFounding?: boolean
+  /** Its token is not valid at the time of these runs. */
+  readonly isDated?: boolean
 }
 
 export interface Cast {
@@ -95,6 +102,10 @@ export function castOf(init: number | CastInit): Promise<Cast> {
   return made
 }
 
+/** Who takes part in the run of a seed: in a third of them one more machine comes with a join token. */
+export const castOfSeed = (size: number, seed: number): Promise<Cast> =>
+  castOf(seed % 3 === 0 ? { size, joiners: 1, joinRole: seed % 2 === 0 ? 'voter' : 'observer' } : size)
+
 const bytesOf = (length: number, name: string): Uint8Array =>
   sha256(utf8(`quorate simulation: ${name}`)).slice(0, length)
 
@@ -124,7 +135,7 @@ async function makeCast({ size, joiners: joining, joinRole }: Required<CastInit>
   for (let place = size + 1; place <= size + joining; place++) {
     joiners.push(await makeActor({ genesis, token: invitation, size, place, stores: JOINER_STORES_MAX }))
   }
-  const strangers = await makeStrangers(genesis, actors)
+  const strangers = await makeStrangers(genesis, issuer, actors)
   const byPeerId = new Map([...actors, ...joiners].map((actor) => [actor.peerId, actor]))
   return {
     genesis,
@@ -190,7 +201,11 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
 }
 
 /** One for each way of having no business here (FAULTS B4 to B6). */
-async function makeStrangers(genesis: VerifiedGenesis, actors: readonly Actor[]): Promise<readonly Stranger[]> {
+async function makeStrangers(
+  genesis: VerifiedGenesis,
+  issuer: LocalKey,
+  actors: readonly Actor[]
+): Promise<readonly Stranger[]> {
   const { peerId } = localKeyFromSeed(bytesOf(32, 'stranger')).signer
   const foreignIssuer = localKeyFromSeed(bytesOf(32, 'foreign issuer'))
   const foreign = await createGenesis(
@@ -201,12 +216,41 @@ async function makeStrangers(genesis: VerifiedGenesis, actors: readonly Actor[])
   const altered = stolen.slice()
   altered[altered.length - 1]! ^= 1
   const base = { peerId, domainId: genesis.domainId }
+  // What somebody writes who takes himself for an issuer.
+  const usurped = { ...genesis, genesis: { ...genesis.genesis, issuers: foreign.genesis.issuers } }
+  const claimWith = async (
+    init: Omit<TokenInit, 'tokenId' | 'seed'>,
+    name: string,
+    by = issuer
+  ): Promise<Uint8Array> => {
+    const token = await createToken(by === issuer ? genesis : usurped, [by.signer], {
+      ...init,
+      tokenId: bytesOf(16, name),
+      seed: bytesOf(32, name)
+    })
+    const node = localKeyFromSeed(bytesOf(32, 'stranger')).signer
+    const [storeId, nonce] = [bytesOf(16, `store of ${name}`), bytesOf(16, `nonce of ${name}`)]
+    return makeClaim({ node, storeId, nonce, by: { type: 'token', token: parseToken(token.text.revealText()) } })
+  }
+  const join = { grant: { kind: 'join', role: 'observer' } } as const
+  const dayMs = 86_400_000
+  const expired = await claimWith({ ...join, expiresMs: GENESIS_AT_MS + dayMs / 2 }, 'expired')
+  const early = await claimWith({ ...join, notBeforeMs: GENESIS_AT_MS + 400 * dayMs }, 'early')
+  const second = await claimWith({ grant: { kind: 'founding', seat: 1 } }, 'second for seat 1')
+  const selfMade = await claimWith(join, 'self-made', foreignIssuer)
+  const honest = { domainId: genesis.domainId, peerId: actors[0]!.peerId, claimBytes: stolen }
   return [
     { ...base, name: 'no-claim', claimBytes: undefined },
     { ...base, name: 'foreign-domain', domainId: foreign.domainId, claimBytes: undefined },
     { ...base, name: 'stolen-claim', claimBytes: stolen },
     { ...base, name: 'altered-claim', peerId: actors[0]!.peerId, claimBytes: altered },
-    { ...base, name: 'garbage', claimBytes: bytesOf(32, 'garbage') }
+    { ...base, name: 'garbage', claimBytes: bytesOf(32, 'garbage') },
+    { ...base, name: 'expired', claimBytes: expired, isDated: true },
+    { ...base, name: 'early', claimBytes: early, isDated: true },
+    { ...base, name: 'second for a seat', claimBytes: second, comesAfterFounding: true },
+    { ...base, name: 'self-made token', claimBytes: selfMade },
+    { ...honest, name: 'a clone' },
+    { ...honest, name: 'from another cluster', clusterId: bytesOf(32, 'another cluster'), comesAfterFounding: true }
   ]
 }
 

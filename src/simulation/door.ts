@@ -135,6 +135,7 @@ export class Door {
     if (sighting !== undefined) process.input({ type: 'sighting', statement: sighting })
     const { code } = refusal
     this.#world.refusals[code] = (this.#world.refusals[code] ?? 0) + 1
+    this.#world.covered('admission', code)
     this.#world.recorder?.note(process.machine, `refused ${code}`, refusal.detail)
     return undefined
   }
@@ -145,13 +146,18 @@ export class Door {
     if (process === undefined || process.paused) return
     const { strangers, genesis } = this.#world.cast
     const stranger = strangers[n % strangers.length]!
+    const isFounded = process.replica.status().clusterId !== undefined
+    if (stranger.comesAfterFounding === true && !isFounded) return
+    // Dates are judged by the clock of this machine.
+    if (stranger.isDated === true && machine.wallOffsetMs !== 0) return
+    if (stranger.peerId === machine.actor.peerId) return
     const hello = encodeHello({
-      version: n % 11 === 10 ? HELLO_VERSION + 1 : HELLO_VERSION,
+      version: n % 13 === 12 ? HELLO_VERSION + 1 : HELLO_VERSION,
       domainId: stranger.domainId,
       generation: n % 7 === 6 ? genesis.genesis.generation + 1 : genesis.genesis.generation,
       claim: stranger.claimBytes,
       boot: process.bootStatement,
-      clusterId: undefined,
+      clusterId: stranger.clusterId,
       addressRecord: undefined,
       wallMs: START_WALL_MS,
       agent: AGENT,

@@ -15,7 +15,7 @@
  */
 export { runCampaign } from './campaign.ts'
 export type { CampaignInit, CampaignReport, CampaignViolation } from './campaign.ts'
-export { castOf } from './cast.ts'
+export { castOf, castOfSeed } from './cast.ts'
 export type { Cast } from './cast.ts'
 export { drawPlan, FAULT_IDS, FAULT_KINDS, faultText } from './faults.ts'
 export type { Fault, FaultId } from './faults.ts'

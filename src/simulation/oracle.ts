@@ -5,10 +5,13 @@
  * The parts (`oracle/`) are by theme: logs and commits, disks, offices and elections, members, callers. The invariants are those
  * of docs/SIMULATION.md. One that fails stops the run: everything after it would be noise.
  */
+import { fromHex } from '../core/bytes.ts'
 import { messageOf } from '../core/errors.ts'
+import { decodeFrame } from '../replica/frames.ts'
 import type { Membership } from '../raft/types.ts'
 import { decodeHardState, FORMATION_CELL, VOTE_CELL } from '../replica/durable.ts'
 import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
+import { isRefusal } from './peek.ts'
 import type { Process } from './machine.ts'
 import { CallerOracle } from './oracle/callers.ts'
 import { DiskOracle } from './oracle/disk.ts'
@@ -16,6 +19,7 @@ import { LogOracle } from './oracle/log.ts'
 import { Memory, recoveredLog, type View, type Violation } from './oracle/memory.ts'
 import { MemberOracle } from './oracle/members.ts'
 import { OfficeOracle } from './oracle/offices.ts'
+import { SnapshotOracle } from './oracle/snapshots.ts'
 import type { World } from './world.ts'
 
 export type { Violation } from './oracle/memory.ts'
@@ -27,6 +31,7 @@ export class Oracle {
   readonly #memory: Memory
   readonly #logs: LogOracle
   readonly #disks: DiskOracle
+  readonly #snapshots: SnapshotOracle
   readonly #offices: OfficeOracle
   readonly #members: MemberOracle
   readonly #callers: CallerOracle
@@ -35,6 +40,7 @@ export class Oracle {
     this.#memory = new Memory(world)
     this.#logs = new LogOracle(this.#memory)
     this.#disks = new DiskOracle(this.#memory)
+    this.#snapshots = new SnapshotOracle(this.#memory)
     this.#offices = new OfficeOracle(this.#memory)
     this.#members = new MemberOracle(this.#memory)
     this.#callers = new CallerOracle(this.#memory)
@@ -89,6 +95,7 @@ export class Oracle {
       term: vote.term,
       commit: 0,
       role: 'follower',
+      reportedRole: 'follower',
       version: 0,
       mayJump: recovery.snapshot !== undefined,
       hash: '',
@@ -100,6 +107,7 @@ export class Oracle {
     const formation = cell === undefined ? undefined : this.#disks.formation(cell)
     this.#disks.recovered(process, { ...vote, log: [...log], formation })
     this.#members.recovered(process)
+    this.#snapshots.recovered(process)
   }
 
   ended(process: Process): void {
@@ -120,6 +128,7 @@ export class Oracle {
   #handed(process: Process, { snapshot, entries }: DurableBatch): void {
     const view = this.#memory.views.get(process)
     if (view === undefined) return
+    if (snapshot !== undefined) this.#snapshots.asked(process, view, snapshot)
     if (snapshot !== undefined && this.#logs.replaced(process, view, snapshot)) {
       this.#members.replaced(process, view, snapshot)
     }
@@ -131,20 +140,37 @@ export class Oracle {
   /** What a step has made of the replica. */
   stepped(process: Process, input: ReplicaInput | undefined): void {
     const status = process.replica.consensus()
-    if (status === undefined) return
+    if (status === undefined) return this.#forming(process)
     const view = this.#memory.views.get(process)
     if (view !== undefined) this.#logs.stepped(process, view, status, input)
+  }
+
+  #forming({ replica }: Process): void {
+    const { formation, standing } = replica.status()
+    this.#memory.world.covered('formation stage', formation.stage)
+    this.#memory.world.covered('standing', standing.type)
   }
 
   /** A batch has reached the disk. */
   persisted(process: Process, batch: DurableBatch): void {
     const isReplaced = this.#disks.persisted(process, batch)
+    this.#snapshots.persisted(process, batch)
     if (isReplaced) this.#members.storedSnapshot(process, batch.snapshot!)
     if (batch.entries?.[0] !== undefined) this.#members.persisted(process, batch.entries)
   }
 
   sends(process: Process, to: string, frame: Uint8Array): void {
     this.#disks.sends(process, to, frame)
+    if (isRefusal(frame)) this.#coverAnswer(process, frame)
+  }
+
+  #coverAnswer({ replica }: Process, bytes: Uint8Array): void {
+    const { genesis, crypto } = this.#memory.world.cast
+    const { domainId } = genesis
+    const clusterId = fromHex(replica.status().clusterId ?? '')
+    const { generation } = genesis.genesis
+    const frame = decodeFrame(bytes, { domainId, clusterId, generation, readClaim: crypto.readClaim })
+    if (frame.kind === 'answer') this.#memory.world.covered('request', frame.code)
   }
 
   heard(from: Process, to: Process): void {
@@ -156,15 +182,47 @@ export class Oracle {
   reported(process: Process, event: ReplicaEvent): void {
     const view = this.#memory.views.get(process)
     if (view === undefined) return
-    if (event.type === 'founded') this.#offices.founded(process, view, event.clusterId)
-    else if (event.type === 'role' && event.role === 'leader') this.#elected(process, view, event.term)
-    else if (event.type === 'config') this.#callers.config(process, view, event.version, event.hash)
-    else if (event.type === 'snapshot' && event.action === 'restored') {
-      this.#memory.world.fired('D9')
-      view.mayJump = true
-    } else if (event.type === 'alarm' && event.code === 'initial-config-differs') {
-      this.#memory.fail('initial-config', process, event.detail)
+    switch (event.type) {
+      case 'founded':
+        this.#offices.founded(process, view, event.clusterId)
+        this.#memory.world.covered('formation stage', 'formed')
+        return this.#coverStanding(process)
+      case 'role':
+        this.#memory.world.covered('role', `${view.reportedRole} > ${event.role}`)
+        view.reportedRole = event.role
+        if (event.role === 'leader') this.#elected(process, view, event.term)
+        return
+      case 'config':
+        return this.#callers.config(process, view, event.version, event.hash)
+      case 'snapshot':
+        this.#memory.world.covered('snapshot', event.action)
+        if (event.action !== 'restored') return
+        this.#memory.world.fired('D9')
+        view.mayJump = true
+        return
+      case 'member':
+        return this.#coverStanding(process)
+      case 'alarm':
+        this.#memory.world.covered('alarm', event.code)
+        this.#coverStanding(process)
+        if (event.code === 'initial-config-differs') this.#memory.fail('initial-config', process, event.detail)
+        return
+      case 'founder-seen':
+      case 'campaign':
+      case 'founding-leader':
+      case 'seat-conflict':
+      case 'leader':
+      case 'writable':
+      case 'no-quorum':
+      case 'hint':
+      case 'unwelcome':
+      case 'frame-refused':
+        return
     }
+  }
+
+  #coverStanding({ replica }: Process): void {
+    this.#memory.world.covered('standing', replica.status().standing.type)
   }
 
   #elected(process: Process, view: View, term: number): void {
@@ -178,6 +236,7 @@ export class Oracle {
   }
 
   settled(process: Process, outcome: ClientOutcome): void {
+    if (outcome.type === 'refused') this.#memory.world.covered('request', outcome.code)
     this.#callers.settled(process, outcome)
   }
 

@@ -30,6 +30,20 @@ const FORMATION = encodeFrame(
 /** It belongs to founding. */
 export const isFormationFrame = (frame: Uint8Array): boolean => frame[KIND_AT] === FORMATION
 
+const answer = (status: 'done' | 'retry'): Uint8Array =>
+  encodeFrame(
+    { kind: 'answer', requestId: ID.subarray(0, 16), status, leader: undefined, index: 0, code: '', detail: '' },
+    scope(1)
+  )
+
+const DONE = answer('done')
+const ANSWER = DONE[KIND_AT]!
+const STATUS_AT = answer('retry').findIndex((byte, at) => byte !== DONE[at])
+
+/** An answer that is no yes. */
+export const isRefusal = (frame: Uint8Array): boolean =>
+  frame[KIND_AT] === ANSWER && frame[STATUS_AT] !== DONE[STATUS_AT]
+
 const codeOf = (message: RaftMessage): number => sample(message)[TYPE_AT]!
 
 const CODES = new Map<number, RaftMessage['type']>(

@@ -47,6 +47,8 @@ export interface RunResult {
   readonly commits: number
   readonly faults: Readonly<Record<string, number>>
   readonly refusals: Readonly<Record<string, number>>
+  /** How often each thing that a campaign must see was seen (coverage.ts). */
+  readonly coverage: Readonly<Record<string, number>>
   /** From healing to progress; undefined when nothing could be demanded. */
   readonly recoveryMs: number | undefined
   readonly formed: boolean
@@ -112,6 +114,10 @@ class Run {
     for (const machine of world.founders) {
       world.at(random.int(0, 200_000), () => world.start(machine))
     }
+    // Whoever joins comes in the first half, into whatever is going on.
+    for (const machine of world.machines.slice(world.founders.length)) {
+      world.at(random.int(0, seconds * 500_000), () => world.start(machine))
+    }
     this.#workload(EVERY_MS[random.fork('requests').int(0, EVERY_MS.length - 1)]!)
     let recoveryMs: number | undefined
     world.run(seconds * 1_000_000)
@@ -129,6 +135,7 @@ class Run {
       commits: world.oracle.committed,
       faults: world.faults,
       refusals: world.refusals,
+      coverage: world.coverage.counts,
       recoveryMs,
       formed,
       traceHash: world.traceHash
@@ -238,12 +245,12 @@ class Run {
   #core(): readonly Machine[] | undefined {
     const world = this.#world
     const random = world.random.fork('core')
-    const sound = world.founders.filter(
+    const sound = world.machines.filter(
       ({ refusal, distrusted, log }) => refusal === undefined && !distrusted && !log.damaged
     )
     const holders = sound.filter(({ certificate }) => certificate !== undefined)
     if (holders.length === 0) {
-      const intact = sound.filter((machine) => !this.#faults.lost.has(machine))
+      const intact = sound.filter((machine) => world.founders.includes(machine) && !this.#faults.lost.has(machine))
       return intact.length === world.founders.length ? intact : undefined
     }
     const configurations = this.#configurations(sound)

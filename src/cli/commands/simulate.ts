@@ -64,11 +64,11 @@ ${example('quorate simulate --nodes 5 --seeds 1..100 --seconds 60\nquorate simul
 // ── Seeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function campaign(io: Io, options: Options): Promise<void> {
-  const { castOf, runCampaign } = await import('../../simulation/index.ts')
+  const { castOfSeed, runCampaign } = await import('../../simulation/index.ts')
   const { nodes, seeds, seconds, json } = options
   const only = await faultIds(options.faults)
-  const cast = await castOf(nodes)
-  if (options.keep !== undefined || options.network !== undefined) return replay(io, options, cast, only)
+  if (options.keep !== undefined || options.network !== undefined)
+    return replay(io, options, await castOfSeed(nodes, seeds.from), only)
   let first: RunResult | undefined
   const report = await runCampaign({
     nodes,
@@ -81,6 +81,7 @@ async function campaign(io: Io, options: Options): Promise<void> {
       if (result.violation !== undefined) first ??= result
     }
   })
+  const cast = await castOfSeed(nodes, first?.seed ?? seeds.from)
   const replayed = first === undefined ? undefined : await smallest(options, cast, first)
   if (options.report !== undefined) {
     await writeReport(options.report, options, cast, replayed ?? { seed: seeds.from, only })

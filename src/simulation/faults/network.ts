@@ -72,9 +72,9 @@ export class NetworkFaults {
   }
 
   #paintOne(fault: Fault): void {
-    const { network, founders } = this.#scene.world
+    const { network, machines } = this.#scene.world
     const { nodes, value } = fault
-    const others = founders.map(({ index }) => index).filter((index) => !nodes.includes(index))
+    const others = machines.map(({ index }) => index).filter((index) => !nodes.includes(index))
     switch (fault.id as string) {
       case 'N1':
         network.lossRate = Math.max(network.lossRate, value)

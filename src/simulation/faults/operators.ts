@@ -51,6 +51,8 @@ export class OperatorFaults {
         return this.#comeBackEmpty(subject, at, forMs)
       case 'replace':
         if (!this.#machines.wipe(subject, Math.min(forMs, 500))) return
+        // Two disks of one machine: whoever names the machine has not said which.
+        this.#scene.later(forMs + 1_000, () => this.#operate(at, { op: 'remove', member }))
         return this.#scene.later(forMs + 1_500, () => this.#operate(at, { op: 'replace', member, by: undefined }))
       case 'many':
         for (const { actor } of this.#scene.world.founders) this.#operate(at, { op: 'demote', member: actor.peerId })
@@ -66,6 +68,15 @@ export class OperatorFaults {
   #comeBackEmpty(machine: Machine, at: Machine, forMs: number): void {
     this.#scene.later(forMs, () => {
       if (!this.#machines.wipe(machine, 100)) return
+      // It asks for something as soon as it can, which is before it is a member again.
+      this.#scene.later(110, () => {
+        if (machine.process === undefined) return
+        this.#scene.world.request(machine.process, {
+          type: 'transfer',
+          requestId: this.#scene.requestId(),
+          to: undefined
+        })
+      })
       this.#scene.later(2_500, () => this.#operate(at, { op: 'promote', member: machine.actor.peerId }))
     })
   }

@@ -66,10 +66,7 @@ export class LogOracle {
     const cluster = this.#memory.clusterFor(view)
     if (cluster === undefined) return
     if (status.term !== view.term) this.#termMoved(process, view, status, input)
-    if (status.role !== view.role) {
-      this.#memory.world.covered('role', `${view.role} > ${status.role}`)
-      view.role = status.role
-    }
+    view.role = status.role
     if (status.commitIndex !== view.commit) this.#committed(process, view, cluster, status)
     if (status.lastIndex !== view.log.length) {
       const detail = `the log ends at ${status.lastIndex}, storage was handed ${view.log.length}`

@@ -3,6 +3,7 @@ import { decodeMembership, entryTypeOf } from '../../raft/messages.ts'
 import type { ConsensusView, Membership } from '../../raft/types.ts'
 import { decodeSnapshot } from '../../replica/snapshot.ts'
 import type { Recovered, StoredEntry } from '../../storage/port.ts'
+import type { MEMBERSHIP_STEPS } from '../coverage.ts'
 import type { Process } from '../machine.ts'
 import type { Memory, View } from './memory.ts'
 
@@ -88,7 +89,7 @@ export class MemberOracle {
   #changed(process: Process, view: View, history: Version[], entry: StoredEntry): void {
     const membership = decodeMembership(entry.data)
     const before = history.at(-1)!
-    this.#memory.world.covered('membership', kindOf(before.membership, membership))
+    this.#memory.world.covered('configuration', kindOf(before.membership, membership))
     const leads = view.role === 'leader' && entry.term === view.term
     const commit = process.replica.consensus()?.commitIndex ?? 0
     if (leads && before.index > commit) {
@@ -148,8 +149,6 @@ export function isQuorum({ voters, outgoing }: Membership, isIn: (id: string) =>
   const enough = (group: readonly string[]): boolean => group.filter((id) => isIn(id)).length * 2 > group.length
   return enough(voters) && (outgoing.length === 0 || enough(outgoing))
 }
-
-export const MEMBERSHIP_STEPS = ['learners change', 'joint begins', 'joint ends'] as const
 
 function kindOf(before: Membership, after: Membership): (typeof MEMBERSHIP_STEPS)[number] {
   if (after.outgoing.length > 0) return 'joint begins'

@@ -30,6 +30,8 @@ export interface View {
   term: number
   commit: number
   role: string
+  /** The same, as it was reported: several changes may happen in one step. */
+  reportedRole: string
   version: number
   /** A snapshot has taken the place of what it had applied: the next config need not follow the last one. */
   mayJump: boolean
