@@ -65,9 +65,9 @@ describe('beyond what is promised', () => {
   it('finds the split vote of a disk that was set back, and shrinks it to few faults', () => {
     // The known limit of an unfenced cluster (docs/SIMULATION.md): peers say so, and Raft has trusted the disk.
     for (let seed = 1; seed <= 400; seed++) {
-      const failing = run({ cast: three, seed, seconds: 20, only: ['P5', 'P6', 'P1', 'N5'] })
+      const failing = run({ cast: three, seed, seconds: 12, only: ['P5', 'P6', 'P1', 'N5'] })
       if (failing.violation === undefined) continue
-      const shrunk = shrink({ cast: three, failing, seconds: 20, reseeds: 5, runsMax: 120 })
+      const shrunk = shrink({ cast: three, failing, seconds: 12, reseeds: 5, runsMax: 60 })
       expect(shrunk.result.violation?.invariant).toBe(failing.violation.invariant)
       expect(shrunk.plan.length).toBeLessThanOrEqual(6)
       expect(shrunk.plan.some(({ id }) => id === 'P5' || id === 'P6')).toBe(true)
