@@ -2,6 +2,7 @@
  * What people are shown of a node: its events, stages and alarms, and what it waits for. Everything here is derived from what
  * the replica and the edges report; nothing in the protocol depends on it.
  */
+import { getEventListeners } from 'node:events'
 import { toBase64Url } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf, QuorateError } from '../core/errors.ts'
@@ -278,7 +279,9 @@ export class Reporter {
       attempt: home.boot
     }
     logger.debug(stamped, event.event)
-    for (const name of [event.event, '*']) this.#dispatch(new CustomEvent(name, { detail: stamped }))
+    for (const name of [event.event, '*']) {
+      if (isHeard(this.#init.events, name)) this.#dispatch(new CustomEvent(name, { detail: stamped }))
+    }
   }
 
   /** Node reports what a listener throws as an uncaught exception, later. Other EventTargets throw it here, into the protocol. */
@@ -289,6 +292,12 @@ export class Reporter {
       this.#init.logger.error({ event: event.type, reason: messageOf(error) }, 'a listener of an event threw')
     }
   }
+}
+
+/** Every write is an event. What nobody listens to need not be made; an EventTarget of another make may do more than tell listeners. */
+function isHeard(events: EventTarget, name: string): boolean {
+  const isPlain = events.dispatchEvent === EventTarget.prototype.dispatchEvent
+  return !isPlain || getEventListeners(events, name).length > 0
 }
 
 export function errorReport(error: unknown): ErrorReport {

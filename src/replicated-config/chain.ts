@@ -7,9 +7,9 @@
  * be checked. Author, reason and time are bound as well: history cannot be reworded. The place in the log is not, so that
  * version 1 has the same hash on every member before there is a log.
  */
-import { fromHex, toHex, utf8 } from '../core/bytes.ts'
+import { fromHex, toHex } from '../core/bytes.ts'
 import { encodeCbor } from '../core/cbor.ts'
-import { sha256 } from '../core/hash.ts'
+import { sha256, sha256Hex } from '../core/hash.ts'
 import { invariant } from '../core/invariant.ts'
 import type { ConfigHeader } from './types.ts'
 
@@ -20,7 +20,7 @@ export const NO_HASH = '0'.repeat(64)
 export type ChainedFields = Pick<ConfigHeader, 'version' | 'previousHash' | 'digest' | 'author' | 'reason' | 'at'>
 
 /** Hex of SHA-256 over the canonical text. What `quorate config diff` and GitOps pins compare. */
-export const configDigest = (text: string): string => toHex(sha256(utf8(text)))
+export const configDigest = (text: string): string => sha256Hex(text)
 
 export function chainHash(fields: ChainedFields): string {
   const previous = fromHex(fields.previousHash)
