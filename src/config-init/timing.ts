@@ -9,7 +9,7 @@ import { InvalidOptionError } from '../core/errors.ts'
 import type { RaftTiming } from '../raft/types.ts'
 
 /**
- * `fast`: one switch and machines that are never short of cores, for five times the idle work of `lan`. `lan`: one site, round trips
+ * `fast`: one switch and machines that are never short of cores, for many times the idle work of `lan`. `lan`: one site, round trips
  * below 5 ms. `wan`: sites, up to 300 ms. `edge`: radio or satellite, up to a second, with gaps.
  */
 export type TimingPreset = 'fast' | 'lan' | 'wan' | 'edge'
@@ -45,12 +45,12 @@ export interface TimingOverrides {
 export const timingPresets: Readonly<Record<TimingPreset, Timing>> = {
   fast: {
     raft: {
-      // 250 a second and follower: five times the idle work of `lan`.
+      // 250 a second and follower: many times the idle work of `lan`.
       heartbeatMs: 4,
       // A stall of this length is taken for an end. On a machine that stalls for longer (a collection of old garbage takes 10 to
       // 20 ms, a busy core 50) leaders change without need; nothing is lost, but `lan` is for those.
       electionTimeoutMs: 100,
-      // Three heartbeats and the millisecond or two by which timers fire late.
+      // Two heartbeats may be missing, and timers fire a millisecond or two late.
       electionTimeoutMinMs: 14,
       // A round trip and a write to a good disk, twice.
       rankStepMs: 8,
@@ -70,14 +70,15 @@ export const timingPresets: Readonly<Record<TimingPreset, Timing>> = {
   },
   lan: {
     raft: {
-      // 20 small frames a second and follower: nothing for a LAN, and four may be late before anybody doubts.
-      heartbeatMs: 50,
+      // 14 small frames a second and follower: nothing for a LAN, but each is a wake-up of two processes, and most of what an idle
+      // node costs.
+      heartbeatMs: 70,
       // Not a lower bound on failover: a killed leader closes its connections and is replaced at once. This is for leaders
       // that vanish without a word (power, cable), and must be longer than the stalls of a living one. Five processes on
       // two busy cores stall for 50 to 150 ms, twenty for longer.
       electionTimeoutMs: 500,
-      // Where heartbeats are not late: two of them may be missing, and the third by half.
-      electionTimeoutMinMs: 125,
+      // Where heartbeats are not late: one of them may be missing, and the next 15 ms late.
+      electionTimeoutMinMs: 155,
       // A round trip (below 5 ms) and a durable write (0.2 ms on NVMe, 10 ms on a poor disk): rank 1 starts when rank 0
       // should have won.
       rankStepMs: 20,

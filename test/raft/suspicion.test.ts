@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { timingPresets } from '../../src/config-init/index.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { createRaft } from '../../src/raft/index.ts'
 import type { Raft, RaftEffects } from '../../src/raft/index.ts'
@@ -57,7 +56,7 @@ describe('suspicion', () => {
 })
 
 describe('a follower', () => {
-  const { raft: timing } = timingPresets.lan
+  const timing = { ...TIMING, rankStepMs: 20, jitterMs: 5 }
 
   /** Follows n2 in term 1, whose heartbeats come with these gaps. */
   function follower(gaps: readonly number[], init: { mode?: 'classic'; rank?: number } = {}): Followed {
