@@ -33,6 +33,8 @@ export interface DriverInit {
   readonly clock: Clock
   readonly send: (peerId: string, frame: Uint8Array) => void
   /** The same beside the stream of consensus: what may be slow, and rests on no write. */
+  /** Writes what was sent now, instead of at the end of this turn. */
+  readonly flush?: () => void
   readonly sendBulk: (peerId: string, frame: Uint8Array) => void
   readonly sign: (payload: Uint8Array) => Promise<Uint8Array>
   readonly onEvent: (event: ReplicaEvent) => void
@@ -145,6 +147,8 @@ export class Driver {
   #carryOut(effects: ReplicaEffects): void {
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
     for (const send of effects.sends) this.#send(send)
+    // In the middle of an election nothing waits for reports, or for the rest of a connection to be taken down.
+    if (effects.events.some(isAboutLeading)) this.#init.flush?.()
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
     for (const request of effects.sign) this.#sign(request)
     for (const event of effects.events) this.#init.onEvent(event)
@@ -231,5 +235,7 @@ export class Driver {
     this.#init.onFatal(error)
   }
 }
+
+const isAboutLeading = ({ type }: ReplicaEvent): boolean => type === 'leader' || type === 'role' || type === 'writable'
 
 const comesInHeaps = ({ type }: ReplicaInput): boolean => type === 'frame' || type === 'request'

@@ -254,6 +254,7 @@ export class Node extends NodeFace {
       storage: home.storage,
       clock,
       send: (peerId, frame) => void this.#transport?.send(peerId, frame),
+      flush: () => this.#transport?.flush?.(),
       sendBulk: (peerId, frame) => void this.#transport?.send(peerId, frame, 'bulk'),
       sign: (payload) => home.key.signer.sign(payload),
       onEvent: (event) => this.#onReplicaEvent(event),

@@ -42,6 +42,8 @@ export interface Transport {
   ): Promise<{ readonly peerId: string }>
   /** False when there is no session or its buffer is full; the frame is then lost, as on any network. */
   send(peerId: string, frame: Uint8Array, lane?: Lane): boolean
+  /** Writes what was sent in this turn now instead of at its end: for whoever has slow things to do before that. */
+  flush?(): void
   /** Cuts the session, if any. */
   disconnect(peerId: string, reason: string): Promise<void>
   /** Idempotent; resolves within seconds whatever the network does. */

@@ -41,6 +41,8 @@ export interface Link {
   readonly bytesReceived: number
   /** False when the frame was dropped. */
   send(kind: FrameKind, body: Uint8Array, lane?: Lane): boolean
+  /** Writes what was sent now instead of at the end of the turn. */
+  flush?(): void
   /** Closes after what was sent; reports through `SessionTable.closed`, at most once and never from within this call. */
   close(reason: string): void
   /** Cuts it now; the same report. */
@@ -164,6 +166,10 @@ export class SessionTable {
 
   send(peerId: string, body: Uint8Array, lane?: Lane): boolean {
     return this.#sessions.get(peerId)?.current.link.send(FrameKind.data, body, lane) ?? false
+  }
+
+  flush(): void {
+    for (const { current } of this.#sessions.values()) current.link.flush?.()
   }
 
   /** The session is closed when this returns; its links follow. */

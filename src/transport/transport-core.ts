@@ -137,6 +137,10 @@ export class TransportCore {
     return sent
   }
 
+  flush(): void {
+    this.#table.flush()
+  }
+
   disconnect(peerId: string, reason: string): void {
     this.#table.close(peerId, reason)
   }

@@ -47,8 +47,10 @@ function makeDriver({
   start = {},
   step = () => ({}),
   onEvent = () => {},
-  sign = () => Promise.resolve(utf8('signature'))
+  sign = () => Promise.resolve(utf8('signature')),
+  showFlush = false
 }: {
+  showFlush?: boolean
   start?: Wanted
   step?: (input: ReplicaInput) => Wanted
   onEvent?: (event: ReplicaEvent, driver: Driver) => void
@@ -98,6 +100,7 @@ function makeDriver({
     },
     clock,
     send: (to, frame) => log.push(`send ${new TextDecoder().decode(frame)} to ${to}`),
+    ...(showFlush ? { flush: () => log.push('flush') } : {}),
     sendBulk: (to, frame) => log.push(`bulk ${new TextDecoder().decode(frame)} to ${to}`),
     sign,
     onEvent: (event) => {
@@ -374,6 +377,32 @@ describe('heaps', () => {
     driver.stop()
     await settled()
     expect(steps).toEqual([])
+  })
+})
+
+describe('an election', () => {
+  it('has its messages written before it is reported', () => {
+    const { driver, log } = makeDriver({
+      showFlush: true,
+      start: {
+        sends: [{ to: 'a', frame: utf8('vote'), after: 0 }],
+        events: [{ type: 'leader', term: 2, leader: undefined }]
+      }
+    })
+    driver.start()
+    expect(log).toEqual(['send vote to a', 'flush', 'event leader'])
+  })
+
+  it('is the only thing that is in such a hurry: other messages leave together, at the end of the turn', () => {
+    const { driver, log } = makeDriver({
+      showFlush: true,
+      start: {
+        sends: [{ to: 'a', frame: utf8('news'), after: 0 }],
+        events: [{ type: 'member', peerId: 'b', role: 'voter' }]
+      }
+    })
+    driver.start()
+    expect(log).not.toContain('flush')
   })
 })
 

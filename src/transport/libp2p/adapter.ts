@@ -91,6 +91,10 @@ export class Libp2pTransport implements MeasuredTransport {
     return this.core.send(peerId, frame, lane)
   }
 
+  flush(): void {
+    this.core.flush()
+  }
+
   async disconnect(peerId: string, reason: string): Promise<void> {
     const links = [...this.#links.values()].filter((link) => link.admitted.peerId === peerId)
     this.core.disconnect(peerId, reason)

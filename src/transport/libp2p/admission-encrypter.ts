@@ -27,6 +27,7 @@ import type { AdmissionGate, Refusal } from '../gate.ts'
 import type { TransportLimits } from '../port.ts'
 import { runExchange } from '../run-exchange.ts'
 import { recordOf, type Admissions } from './admissions.ts'
+import { SocketEnd } from './socket-end.ts'
 import { StreamDuplex } from './stream-duplex.ts'
 import { gatherWrites, quietLengths, spareEvents } from './thrift.ts'
 
@@ -81,6 +82,7 @@ class AdmissionEncrypter implements ConnectionEncrypter {
 
   async secureOutbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
     let secured: SecuredConnection
+    const socketEnd = new SocketEnd(connection, this.#init.clock)
     thrifty(connection)
     try {
       secured = await this.#inner.secureOutbound(connection, options)
@@ -89,11 +91,12 @@ class AdmissionEncrypter implements ConnectionEncrypter {
       if (refusal === undefined) throw error
       throw this.#refused({ type: 'refused', ours: refusal, theirs: undefined }, undefined, connection, options)
     }
-    return this.#admit(connection, secured, true, options)
+    return this.#admit(connection, secured, socketEnd, true, options)
   }
 
   async secureInbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
     let secured: SecuredConnection
+    const socketEnd = new SocketEnd(connection, this.#init.clock)
     thrifty(connection)
     try {
       secured = await this.#inner.secureInbound(connection, options)
@@ -106,12 +109,13 @@ class AdmissionEncrypter implements ConnectionEncrypter {
         options
       )
     }
-    return this.#admit(connection, secured, false, options)
+    return this.#admit(connection, secured, socketEnd, false, options)
   }
 
   async #admit(
     connection: MessageStream,
     secured: SecuredConnection,
+    socketEnd: SocketEnd,
     dialledByUs: boolean,
     options: SecureConnectionOptions | undefined
   ): Promise<SecuredConnection> {
@@ -122,7 +126,7 @@ class AdmissionEncrypter implements ConnectionEncrypter {
     const sequence = dialledByUs ? admissions.nextSequence() : 0
     const outcome = await this.#exchange(secured.connection, remotePeerId, sequence, options?.signal)
     if (outcome.type === 'refused') throw this.#refused(outcome, remotePeerId, connection, options)
-    admissions.remember(connection.timeline, recordOf(outcome, dialledByUs, sequence))
+    admissions.remember(connection.timeline, recordOf(outcome, dialledByUs, sequence, socketEnd))
     this.#init.onAdmitted(connection.timeline)
     return secured
   }

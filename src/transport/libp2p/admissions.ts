@@ -8,12 +8,15 @@
 import { secureBytes } from '../../core/random.ts'
 import { INSTANCE_BYTES, type ExchangeOutcome } from '../exchange.ts'
 import type { Admitted } from '../gate.ts'
+import type { SocketEnd } from './socket-end.ts'
 
 export interface AdmissionRecord {
   readonly admitted: Admitted
   readonly instance: string
   /** The dialler's. */
   readonly sequence: number
+  /** Of the socket below; absent where libp2p does not show it. */
+  readonly socketEnd?: SocketEnd
 }
 
 export class Admissions {
@@ -39,11 +42,13 @@ export class Admissions {
 export function recordOf(
   outcome: ExchangeOutcome & { readonly type: 'admitted' },
   dialledByUs: boolean,
-  ownSequence: number
+  ownSequence: number,
+  socketEnd?: SocketEnd
 ): AdmissionRecord {
   return {
     admitted: outcome.admitted,
     instance: outcome.instance,
-    sequence: dialledByUs ? ownSequence : outcome.sequence
+    sequence: dialledByUs ? ownSequence : outcome.sequence,
+    ...(socketEnd === undefined ? {} : { socketEnd })
   }
 }

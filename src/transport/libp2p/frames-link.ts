@@ -60,6 +60,7 @@ export class FramesLink implements Link {
     this.dialledByUs = init.connection.direction === 'outbound'
     this.#outbound = this.#makeOutbound((why) => this.abort(why))
     init.connection.addEventListener('close', this.#onConnectionClose)
+    init.record.socketEnd?.listen((error) => this.#onEnd(error))
   }
 
   /** Resolves when the link, and its connection if that is ours, has gone. */
@@ -131,9 +132,14 @@ export class FramesLink implements Link {
     return this.#bulk
   }
 
+  flush(): void {
+    if (this.#state === 'open') this.#outbound.flush()
+  }
+
   close(reason: string): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
+    this.#init.record.socketEnd?.listen(undefined)
     this.#bulk?.close()
     this.#outbound.push(FrameKind.bye, new Uint8Array(0))
     this.#outbound.finish()
@@ -143,11 +149,14 @@ export class FramesLink implements Link {
   abort(reason: string): void {
     if (this.#state === 'ended') return
     this.#state = 'closing'
+    this.#init.record.socketEnd?.listen(undefined)
     this.#cut(reason)
     queueMicrotask(() => this.#end(reason))
   }
 
-  readonly #onConnectionClose = ({ error }: StreamCloseEvent): void => {
+  readonly #onConnectionClose = ({ error }: StreamCloseEvent): void => this.#onEnd(error)
+
+  #onEnd(error: Error | undefined): void {
     const why = error === undefined ? 'the connection closed' : `the connection broke: ${error.message}`
     // While we close it ourselves, the report follows when that is done.
     if (this.#state === 'open') this.#end(why)
@@ -188,6 +197,7 @@ export class FramesLink implements Link {
     this.#outbound.close()
     this.#bulk?.close()
     this.#init.connection.removeEventListener('close', this.#onConnectionClose)
+    this.#init.record.socketEnd?.listen(undefined)
     for (const reader of this.#inbound.values()) reader.close()
     if (!this.#init.ownsConnection) for (const stream of this.#streams()) stream.abort(new Error(reason))
     this.#inbound.clear()

@@ -61,6 +61,11 @@ export class OutboundStream {
     else this.#giveUp('the connection closed')
   }
 
+  /** Writes what was pushed now, instead of at the end of the turn. */
+  flush(): void {
+    this.#outbox.flush()
+  }
+
   /** False when the frame was dropped. */
   push(kind: FrameKind, body: Uint8Array): boolean {
     if (this.#state === 'closed' || !this.#outbox.push(kind, body)) return false
