@@ -37,6 +37,9 @@ const bug = (
 
 const without = ({ edits: _edits, ...rest }: Partial<PlantedBug>): Partial<PlantedBug> => rest
 
+/** Logs are cut early, and somebody is away for long enough to need what was cut. */
+const SNAPSHOT_FAULTS = ['D9', 'N5', 'P1', 'P4', 'O11', 'M1', 'D7']
+
 export const PLANTED: readonly PlantedBug[] = [
   // ── Raft: votes ───────────────────────────────────────────────────────────────────────────────────────────────────
   bug(
@@ -365,6 +368,55 @@ export const PLANTED: readonly PlantedBug[] = [
     'replicated-config/state.ts',
     'if (before !== undefined) return',
     'if (before !== undefined && state.current.version < 0) return'
+  ),
+  // ── Snapshots ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    'a snapshot is acknowledged before it is durable',
+    'raft',
+    'raft/follower.ts',
+    "node.sendLater(leader, { type: 'append-accepted', term: node.term, match: log.commit })",
+    "node.send(leader, { type: 'append-accepted', term: node.term, match: log.commit })",
+    { only: SNAPSHOT_FAULTS }
+  ),
+  bug(
+    'a snapshot does not bring its members',
+    'raft',
+    'raft/node.ts',
+    'this.configurations.restore(snapshot.membership, snapshot.membershipIndex)',
+    '',
+    { only: SNAPSHOT_FAULTS }
+  ),
+  bug(
+    'a log that contradicts a snapshot stays',
+    'raft',
+    'raft/follower.ts',
+    'else node.replaceLog(snapshot)',
+    'else node.commitTo(Math.min(snapshot.index, log.lastIndex))',
+    { only: SNAPSHOT_FAULTS }
+  ),
+  bug(
+    'more is cut than a snapshot covers',
+    'raft',
+    'raft/snapshots.ts',
+    'disk.compacted(cut)',
+    'disk.compacted(log.commit)',
+    { only: SNAPSHOT_FAULTS }
+  ),
+  bug(
+    'answered requests are forgotten with a snapshot',
+    'replicated-config',
+    'replicated-config/snapshot.ts',
+    "for (const item of f.array('answers', ANSWERS_MAX)) answered = answered.add(decodeAnswer(item), ANSWERS_MAX)",
+    "for (const item of f.array('answers', ANSWERS_MAX)) if (item === null) answered = answered.add(decodeAnswer(item), ANSWERS_MAX)",
+    { only: SNAPSHOT_FAULTS }
+  ),
+  bug(
+    'who ever was a member is forgotten with a snapshot',
+    'replica',
+    'replica/state-machine.ts',
+    'this.#members.restore(snapshot)',
+    '',
+    { only: SNAPSHOT_FAULTS }
   ),
   // ── Admission and discovery ───────────────────────────────────────────────────────────────────────────────────────
   bug('the signatures of a claim are not verified', 'identity', 'identity/claim.ts', '  verifyCose(cose)\n', ''),
