@@ -9,6 +9,10 @@
  * Time is left to chance: a timer fires whenever the model says so, exactly on its deadline, and nothing else looks at a
  * clock. That is more than can happen; raft is safe under any timing.
  *
+ * With snapshots, a member may save its state whenever something was handed out, and a snapshot that a leader asks to have sent
+ * is one more message. For what is recorded, and checked, logs are always whole: where entries are gone, the ones that the snapshot
+ * stands for are carried along.
+ *
  * What has happened is recorded in the network for ever (`Record`), so that no crash can hide it:
  * who led a term with which log, which entry was at a place in a term, what was committed by whom, what was applied.
  */
@@ -23,8 +27,10 @@ import type {
   RaftEffects,
   RaftInput,
   RaftMessage,
-  RaftWrite
+  RaftWrite,
+  SnapshotMeta
 } from '../../src/raft/index.ts'
+import { afterEntry, emptyState } from '../raft/embedder.ts'
 import { type LocalResult, RECORD, type Sent, type System } from './explorer.ts'
 import { type CreateRaft, stateText } from './open-raft.ts'
 
@@ -60,6 +66,8 @@ export interface RaftModelInit {
   /** What a restart finds of its disk: a planted bug. */
   readonly restore?: (state: HardState) => HardState
   readonly appendEntriesMax?: number
+  /** Members save their states and cut their logs, but for one entry. Default false. */
+  readonly snapshots?: boolean
 }
 
 /** What has happened, never delivered to anybody. */
@@ -77,7 +85,19 @@ interface Asked {
   readonly index: number
 }
 
-export type ModelMessage = RaftMessage | Record | Asked
+/** A whole snapshot on its way, with the entries that it stands for. */
+interface Install {
+  readonly type: 'install'
+  readonly term: number
+  readonly snapshot: Saved
+}
+
+export type ModelMessage = RaftMessage | Install | Record | Asked
+
+interface Saved {
+  readonly meta: SnapshotMeta
+  readonly entries: readonly Entry[]
+}
 
 interface Told {
   readonly input: RaftInput
@@ -87,6 +107,7 @@ interface Told {
 interface Disk {
   readonly hardState: HardState
   readonly entries: readonly Entry[]
+  readonly saved?: Saved | undefined
 }
 
 export interface RaftLocal {
@@ -95,6 +116,9 @@ export interface RaftLocal {
   readonly inputs: readonly Told[]
   readonly disk: Disk
   readonly unwritten: readonly RaftWrite[]
+  /** What it has made of the log, and what it was handed and took. */
+  readonly made: Saved
+  readonly taken: Saved | undefined
   readonly held: readonly { readonly after: number; readonly sent: Sent<ModelMessage> }[]
   readonly role: string
   /** Commit indexes for which it was asked to read in this life. */
@@ -157,6 +181,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
     if (this.#init.preVoteRounds !== undefined && role === 'follower' && leader !== undefined)
       actions.push('loses the leader')
     if (local.unwritten.length > 0) actions.push('persists')
+    if (this.#init.snapshots === true && local.made.meta.index > status.snapshotIndex) actions.push('saves')
     const mayCrash = this.#init.crashing?.includes(at) ?? true
     if (mayCrash && this.#reboot(at, local).state.key !== local.key) actions.push('crashes')
     return actions
@@ -168,6 +193,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
     if (verb === 'crashes') return this.#reboot(at, local)
     const run = this.#replay(at, local)
     if (verb === 'persists') run.persist()
+    else if (verb === 'saves') run.save()
     else if (verb === 'proposes') {
       const ref = run.raft.status().lastIndex + 1
       run.input({ type: 'propose', ref, data: utf8(word) })
@@ -187,13 +213,15 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       run.read(message.index)
       return run.result()
     }
-    run.input({ type: 'message', from: NAMES[from]!, message: message as RaftMessage })
+    if (message.type === 'install') run.install(NAMES[from]!, message)
+    else run.input({ type: 'message', from: NAMES[from]!, message: message as RaftMessage })
     return run.result()
   }
 
   stateKey = ({ key }: RaftLocal): string => key
 
   messageKey(message: ModelMessage): string {
+    if (message.type === 'install') return `install ${message.term} ${savedText(message.snapshot)}`
     if (message.type !== 'append') return JSON.stringify(message)
     return JSON.stringify({ ...message, entries: message.entries.map(textOf) })
   }
@@ -241,6 +269,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       case 'pre-vote-reply':
         return term >= this.#init.termMax
       case 'asked':
+      case 'install':
       case 'led':
       case 'wrote':
       case 'applied':
@@ -269,6 +298,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       membership: this.#membership,
       hardState: born.hardState,
       entries: born.entries,
+      ...(born.saved === undefined ? {} : { snapshot: born.saved.meta }),
       timing: {
         heartbeatMs: 1,
         electionTimeoutMs: 2,
@@ -279,7 +309,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       preVote: preVoteRounds !== undefined,
       checkQuorum: preVoteRounds !== undefined,
       random: noChance,
-      limits: { appendEntriesMax: this.#init.appendEntriesMax ?? 512 }
+      limits: { appendEntriesMax: this.#init.appendEntriesMax ?? 512, trailingEntriesMax: 1 }
     })
   }
 
@@ -290,6 +320,8 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       inputs: [],
       disk: born,
       unwritten: [],
+      made: born.saved ?? { meta: emptyState(this.#membership), entries: [] },
+      taken: undefined,
       held: [],
       role: '',
       asked: [],
@@ -300,8 +332,8 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
     return run.result()
   }
 
-  #reboot(at: number, { disk: { hardState, entries } }: RaftLocal): LocalResult<RaftLocal, ModelMessage> {
-    return this.#boot(at, { hardState: this.#init.restore?.(hardState) ?? hardState, entries })
+  #reboot(at: number, { disk }: RaftLocal): LocalResult<RaftLocal, ModelMessage> {
+    return this.#boot(at, { ...disk, hardState: this.#init.restore?.(disk.hardState) ?? disk.hardState })
   }
 
   /** The member as it was: from the disk of its birth, through everything that it has heard since. */
@@ -331,6 +363,8 @@ class Run {
   readonly #sent: Sent<ModelMessage>[] = []
   #disk: Disk
   #unwritten: readonly RaftWrite[]
+  #made: Saved
+  #taken: Saved | undefined
   #held: RaftLocal['held']
   #deadline: number | undefined
   #asked: readonly number[]
@@ -342,6 +376,8 @@ class Run {
     this.#inputs = [...local.inputs]
     this.#disk = local.disk
     this.#unwritten = local.unwritten
+    this.#made = local.made
+    this.#taken = local.taken
     this.#held = local.held
     this.#asked = local.asked
     this.#deadline = deadline
@@ -369,16 +405,32 @@ class Run {
     this.input({ type: 'tick' }, this.#deadline)
   }
 
+  /** The state that it has made of the log is durable. */
+  save(): void {
+    this.#disk = { ...this.#disk, saved: this.#made }
+    this.input({ type: 'snapshotted', index: this.#made.meta.index })
+  }
+
+  install(from: string, { term, snapshot }: Install): void {
+    const before = this.#taken
+    this.#taken = snapshot
+    const { snapshotIndex, firstIndex } = this.raft.status()
+    this.input({ type: 'install', from, term, snapshot: snapshot.meta })
+    const isTaken = this.raft.status().firstIndex !== firstIndex || this.raft.status().snapshotIndex !== snapshotIndex
+    if (!isTaken) this.#taken = before
+  }
+
   persist(): void {
     const [first, ...rest] = this.#unwritten
     this.#unwritten = rest
-    const { id, hardState, entries } = first!
+    const { id, hardState, snapshot, compactTo = 0, entries = [] } = first!
     const { term } = this.#disk.hardState
     if (hardState !== undefined && hardState.term < term) this.#flaw(`the term on disk goes back from ${term}`)
+    const isKept = ({ index }: Entry): boolean => index > compactTo && index < (entries[0]?.index ?? Infinity)
     this.#disk = {
       hardState: hardState ?? this.#disk.hardState,
-      entries:
-        entries === undefined ? this.#disk.entries : [...this.#disk.entries.slice(0, entries[0]!.index - 1), ...entries]
+      entries: [...(snapshot === undefined ? this.#disk.entries.filter(isKept) : []), ...entries],
+      saved: snapshot === undefined ? this.#disk.saved : this.#taken
     }
     for (const { after, sent } of this.#held) if (after <= id) this.#sent.push(sent)
     this.#held = this.#held.filter(({ after }) => after > id)
@@ -390,14 +442,20 @@ class Run {
     const { role, term } = raft.status()
     const base = this.#unwritten[0]?.id ?? 0
     const disk = `${this.#disk.hardState.term} ${this.#disk.hardState.votedFor} ${this.#disk.entries.map(textOf).join(';')}`
-    const unwritten = this.#unwritten.map(({ hardState, entries }) => JSON.stringify([hardState, entries?.map(textOf)]))
+    const unwritten = this.#unwritten.map(({ hardState, snapshot, compactTo, entries }) =>
+      JSON.stringify([hardState, snapshot, compactTo, entries?.map(textOf)])
+    )
     const held = this.#held.map(({ after, sent }) => `${after - base} ${JSON.stringify(sent)}`).toSorted()
-    const key = [stateText(raft, this.#init.reads), this.#asked.join(), disk, unwritten.join(), held.join()].join('|')
+    const saved = [this.#disk.saved, this.#made, this.#taken].map(savedText)
+    const core = stateText(raft, this.#init.reads)
+    const key = [core, this.#asked.join(), disk, unwritten.join(), held.join(), ...saved].join('|')
     const state = {
       born: this.#born,
       inputs: this.#inputs,
       disk: this.#disk,
       unwritten: this.#unwritten,
+      made: this.#made,
+      taken: this.#taken,
       held: this.#held,
       role,
       asked: this.#asked,
@@ -412,7 +470,7 @@ class Run {
     const { term } = this.raft.status()
     // A leader's no-op is the first entry of its term: what it led with is the log before it.
     const elected = effects.events.some((event) => event.type === 'role' && event.role === 'leader')
-    const log = logOf(this.raft)
+    const log = this.#wholeLog()
     const campaigns = effects.events.some((event) => event.type === 'role' && event.role === 'candidate')
     if (campaigns && this.#disk.hardState.term >= term) this.#flaw(`campaigns in term ${term} again`)
     if (elected) {
@@ -444,7 +502,17 @@ class Run {
         this.#flaw(`a read that was asked for after ${outcome.ref} had committed sees ${outcome.index}`)
       }
     }
-    for (const entry of effects.committed) this.#record({ type: 'applied', index: entry.index, entry: textOf(entry) })
+    if (effects.restored !== undefined) {
+      this.#made = this.#taken!
+      for (const entry of this.#made.entries) this.#applied(entry)
+    }
+    for (const entry of effects.committed) {
+      this.#made = { meta: afterEntry(this.#made.meta, entry), entries: [...this.#made.entries, entry] }
+      this.#applied(entry)
+    }
+    for (const { to } of effects.sendSnapshots) {
+      this.#sent.push({ to: node(to), message: { type: 'install', term, snapshot: this.#disk.saved! } })
+    }
     if (effects.write !== undefined) this.#unwritten = [...this.#unwritten, effects.write]
     for (const { to, message } of effects.send) if (this.#isHeard(message)) this.#sent.push({ to: node(to), message })
     for (const { to, message } of effects.sendAfter) {
@@ -469,6 +537,18 @@ class Run {
     return message.type !== 'heartbeat-reply' || message.seq > 0
   }
 
+  #applied(entry: Entry): void {
+    this.#record({ type: 'applied', index: entry.index, entry: textOf(entry) })
+  }
+
+  /** Those that are gone are the ones that were handed out, or that the snapshot stands for whose place it took. */
+  #wholeLog(): readonly Entry[] {
+    const { log } = this.raft as unknown as { readonly log: OpenLog }
+    const { index } = log.base
+    const gone = (index <= this.#made.entries.length ? this.#made : this.#taken!).entries.slice(0, index)
+    return [...gone, ...log.tail(index + 1)]
+  }
+
   #flaw(what: string): void {
     this.#record({ type: 'flaw', what })
   }
@@ -478,5 +558,10 @@ class Run {
   }
 }
 
-const logOf = (raft: Raft): readonly Entry[] =>
-  (raft as unknown as { readonly log: { tail(from: number): readonly Entry[] } }).log.tail(1)
+interface OpenLog {
+  readonly base: { readonly index: number }
+  tail(from: number): readonly Entry[]
+}
+
+const savedText = (saved: Saved | undefined): string =>
+  saved === undefined ? '' : `${JSON.stringify(saved.meta)} ${saved.entries.map(textOf).join(';')}`

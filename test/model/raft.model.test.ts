@@ -103,6 +103,22 @@ const TWO_TERMS: Space = { name: '2 terms of n1 and n2, 1 entry', termMax: 2, lo
 const CHANGE = { ...QUIET, termMax: 2, logMax: 3, values: [], messagesMax: 256 } as const
 const THREE_TO_ONE: Space = { ...CHANGE, name: 'voters n1 n2 n3 to n1', candidates: [[0], [1]], changes: [[0]] }
 
+/** n3 has led term 2 and holds an entry that nobody else has; n1 goes on without it, and what n3 needs is soon gone. */
+const CUT: Space = {
+  ...QUIET,
+  name: '1 more term of n1, 1 of n3, a log that came apart, snapshots',
+  termMax: 4,
+  logMax: 3,
+  disks: [
+    { term: 2, entries: [1, 1] },
+    { term: 2, entries: [1] },
+    { term: 2, vote: 2, entries: [1, 2] }
+  ],
+  candidates: [[], [], [0], [2]],
+  crashing: [2],
+  snapshots: true
+}
+
 const SMALL: readonly Space[] = [
   { name: '1 term of n1 and n2, 2 entries', termMax: 1, logMax: 2, candidates: [[0, 1]], messagesMax: 96 },
   TWO_TERMS,
@@ -163,6 +179,7 @@ const SMALL: readonly Space[] = [
   FIGURE_8,
   LONG_AND_OLD,
   BEHIND,
+  CUT,
   { ...CHANGE, name: 'voters n1 n2 to n1 n3', candidates: [[0], [1, 2]], voters: [0, 1], changes: [[0, 2]] },
   { ...CHANGE, name: 'voters n1 n2 to n3', candidates: [[0], [1, 2]], voters: [0, 1], changes: [[2]] }
 ]
@@ -242,6 +259,18 @@ interface Planted {
 const ONE_TERM_OF_TWO: Space = { ...QUIET, name: '', termMax: 1, logMax: 1, candidates: [[0, 1]] }
 
 const PLANTED: readonly Planted[] = [
+  {
+    what: 'a log that contradicts a snapshot is kept behind it',
+    space: CUT,
+    plants: [
+      {
+        file: 'follower.ts',
+        replace: 'if (log.termAt(snapshot.index) === snapshot.term) node',
+        by: 'if (log.termAt(snapshot.index) !== undefined) node'
+      }
+    ],
+    reason: /two values for what is applied at 2/
+  },
   {
     what: 'a vote forgotten on restart',
     space: { ...ONE_TERM_OF_TWO, restore: ({ term }) => ({ term, votedFor: undefined }) },
