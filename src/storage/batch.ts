@@ -29,24 +29,14 @@ export interface LogOutlineInit {
 }
 
 export class LogOutline {
-  #baseIndex: number
   #lastIndex: number
   #snapshotIndex: number
   #runs: TermRun[] = []
 
   constructor({ baseIndex, snapshot, entries }: LogOutlineInit) {
-    this.#baseIndex = this.#lastIndex = baseIndex
+    this.#lastIndex = baseIndex
     this.#snapshotIndex = snapshot?.index ?? 0
     this.#append(entries)
-  }
-
-  /** The log begins behind this index. */
-  get baseIndex(): number {
-    return this.#baseIndex
-  }
-
-  get lastIndex(): number {
-    return this.#lastIndex
   }
 
   /** Takes the batch, or throws and is unchanged. `beginsAnew`: its snapshot replaces a log that does not lead to it. */
@@ -59,8 +49,11 @@ export class LogOutline {
     if (compactTo !== undefined) checkCompaction(compactTo, snapshotIndex)
     checkIndexes(entries, snapshotIndex, beginsAnew ? snapshotIndex : this.#lastIndex)
     this.#snapshotIndex = snapshotIndex
-    if (beginsAnew) this.#beginAt(snapshotIndex)
-    this.#compact(compactTo ?? 0)
+    if (beginsAnew) {
+      this.#lastIndex = snapshotIndex
+      this.#runs = []
+    }
+    this.#forget(compactTo ?? 0)
     this.#append(entries)
     return { beginsAnew }
   }
@@ -73,20 +66,15 @@ export class LogOutline {
     invariant(Number.isSafeInteger(term) && term >= 0, () => `snapshot term ${term}`)
   }
 
-  /** Undefined beyond the end; before the base nobody asks, since a snapshot lies beyond the one that the base rests on. */
+  /** Undefined beyond the end. Nobody asks for what is gone: a snapshot lies beyond the one that a compaction rests on. */
   #termAt(index: number): number | undefined {
     if (index > this.#lastIndex) return undefined
     return this.#runs.findLast(({ from }) => from <= index)?.term
   }
 
-  #beginAt(baseIndex: number): void {
-    this.#baseIndex = this.#lastIndex = baseIndex
-    this.#runs = []
-  }
-
-  #compact(index: number): void {
-    this.#baseIndex = Math.max(this.#baseIndex, index)
-    const firstNeeded = this.#runs.findLastIndex(({ from }) => from <= this.#baseIndex + 1)
+  /** Nobody asks for the terms of entries that are gone. */
+  #forget(index: number): void {
+    const firstNeeded = this.#runs.findLastIndex(({ from }) => from <= index + 1)
     if (firstNeeded > 0) this.#runs.splice(0, firstNeeded)
   }
 

@@ -23,7 +23,14 @@ const entries = (from: number, to: number): StoredEntry[] =>
 const ref = (number: number, index: number): SnapshotRef =>
   describeSnapshot(number, { index, term: 1, data: Uint8Array.of(index) })
 const batch = (content: LogBatch): Frame => ['batch', [encodeBatch(content)]]
-const checkpoint = (position: LogPosition): Frame => ['checkpoint', encodeCheckpoint(position, new Map())]
+const valuesOf = (values: readonly [string, number][]): Map<string, Uint8Array> =>
+  new Map(values.map(([name, value]) => [name, new Uint8Array(value)]))
+const cells = (values: readonly [string, number][]): Frame =>
+  batch({ cells: Array.from(valuesOf(values), ([name, value]) => ({ name, value })) })
+const checkpoint = (position: LogPosition, restated: readonly [string, number][] = []): Frame => [
+  'checkpoint',
+  encodeCheckpoint(position, valuesOf(restated))
+]
 const raw = (kind: FrameKind, ...bytes: number[]): Frame => [kind, [Uint8Array.from(bytes)]]
 const u64 = (value: number): number[] => [0, 0, 0, 0, 0, 0, 0, value]
 
@@ -117,6 +124,19 @@ describe('is refused', () => {
       segments: [two, [checkpoint({ ...position, snapshots: [ref(1, 3), ref(2, 4)] })]],
       says: /from 0 to 6/
     },
+    ...[
+      [['b', 0]],
+      [['a', 1]],
+      [
+        ['a', 0],
+        ['b', 0]
+      ],
+      []
+    ].map((restated) => ({
+      what: `other cells: ${restated.join(' ')}`,
+      segments: [[...two, cells([['a', 0]])], [checkpoint(position, restated as [string, number][])]],
+      says: /restates other cells/
+    })),
     {
       what: 'another term of a snapshot',
       segments: [two, [checkpoint({ ...position, snapshots: [ref(1, 3), { ...ref(2, 5), term: 2 }] })]],

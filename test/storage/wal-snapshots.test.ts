@@ -208,6 +208,12 @@ describe('damage', () => {
       from: () => diskOf([...joined.slice(0, 3), snapshotAt(6)]),
       number: 2
     },
+    {
+      what: 'of the same number and data, of another entry',
+      details: { what: 'history' },
+      from: () => diskOf([...joined.slice(0, 3), { snapshot: { ...snapshotAt(5).snapshot, index: 6 } }]),
+      number: 2
+    },
     { what: 'that is a segment', details: { what: 'kind' }, from: () => diskOf(joined), number: 0 }
   ])('a file $what in its place is refused, also when there is another way', async ({ details, from, number }) => {
     const source = await from()
@@ -304,19 +310,28 @@ describe('what is kept, and what is read', () => {
     }
   })
 
-  test('files whose removal did not survive the crash are not read, and removed again', async () => {
-    const { disk, batches, removed } = await longLife(300)
-    const kept = await filesOn(disk)
-    expect(removed.size).toBeGreaterThan(10)
-    let turn = 0
-    for (const [path, bytes] of removed) {
-      if (turn++ % 4 === 0) continue
-      await (await disk.create(path)).close()
-      disk.edit(path, () => bytes)
+  test.each([
+    { what: 'all', isBack: () => true },
+    { what: 'some', isBack: (turn: number) => turn % 4 > 0 }
+  ])(
+    'files whose removal did not survive the crash ($what of them) are not read, and removed again',
+    async ({ isBack }) => {
+      const { disk, batches, removed } = await longLife(300)
+      const kept = await filesOn(disk)
+      expect(removed.size).toBeGreaterThan(10)
+      let turn = 0
+      for (const [path, bytes] of removed) {
+        if (!isBack(turn++)) continue
+        await (await disk.create(path)).close()
+        disk.edit(path, () => bytes)
+      }
+      const read = new Set<string>()
+      disk.fault = (call, path) => void (call === 'read' && read.add(path))
+      expect(describeState((await openOn(disk)).recovered)).toBe(expected(batches))
+      expect(read.size).toBeLessThan(kept.length + 3)
+      expect((await filesOn(disk)).filter((file) => !kept.includes(file))).toEqual([])
     }
-    expect(describeState((await openOn(disk)).recovered)).toBe(expected(batches))
-    expect((await filesOn(disk)).filter((file) => !kept.includes(file))).toEqual([])
-  })
+  )
 
   test('a segment that is needed and not there is named', async () => {
     const disk = await createSimulatedDisk()

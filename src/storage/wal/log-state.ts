@@ -4,6 +4,7 @@
  * It may begin at any segment, because each begins with a checkpoint. Then the entries of the segments before are unknown
  * here, and that is right when the log has let them go by the end; `missingFrom` says whether it has.
  */
+import { equalBytes } from '../../core/bytes.ts'
 import type { StoredEntry } from '../port.ts'
 import type { FrameKind } from './format.ts'
 import { readItems } from './items.ts'
@@ -52,15 +53,18 @@ export class LogState {
 
   #readCheckpoint(body: Uint8Array, refuse: Refuse): boolean {
     let position: LogPosition = startOfLog
-    this.cells.clear()
+    const cells = new Map<string, Uint8Array>()
     const isReadable = readItems(body, {
       ...strangers(refuse),
       position: (read) => (position = { ...read, snapshots: [] }),
       snapshot: (ref) => (position = { ...position, snapshots: [...position.snapshots, ref] }),
-      cell: (name, value) => this.cells.set(name, value.slice())
+      cell: (name, value) => cells.set(name, value.slice())
     })
-    if (isReadable) this.#goOnAt(position, refuse)
-    return isReadable
+    if (!isReadable) return false
+    if (this.#begun && !isSameCells(this.cells, cells)) refuse('restates other cells than the log before it has led to')
+    for (const [name, value] of cells) this.cells.set(name, value)
+    this.#goOnAt(position, refuse)
+    return true
   }
 
   #goOnAt(position: LogPosition, refuse: Refuse): void {
@@ -134,6 +138,14 @@ function isSamePosition(a: LogPosition, b: LogPosition): boolean {
   if (a.baseIndex !== b.baseIndex || a.lastIndex !== b.lastIndex || a.snapshots.length !== b.snapshots.length)
     return false
   return a.snapshots.every((ref, i) => ref.number === b.snapshots[i]!.number && isSame(ref, b.snapshots[i]!))
+}
+
+function isSameCells(a: ReadonlyMap<string, Uint8Array>, b: ReadonlyMap<string, Uint8Array>): boolean {
+  const isIn = ([name, value]: [string, Uint8Array]): boolean => {
+    const other = b.get(name)
+    return other !== undefined && equalBytes(value, other)
+  }
+  return a.size === b.size && [...a].every(isIn)
 }
 
 /** Items that have no place in the frame at hand. */

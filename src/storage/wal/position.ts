@@ -49,9 +49,8 @@ export const withoutNewest = (position: LogPosition): LogPosition => ({
 
 export const newestSnapshot = ({ snapshots }: LogPosition): SnapshotRef | undefined => snapshots.at(-1)
 
-/** Without the snapshots that the log has left behind. */
-function joined(position: LogPosition): LogPosition {
-  const { baseIndex, snapshots } = position
-  const newest = snapshots.at(-1)
-  return { ...position, snapshots: snapshots.filter((snapshot) => snapshot === newest || snapshot.index >= baseIndex) }
-}
+/** Without the snapshots that the log has left behind; that is never the newest. */
+const joined = (position: LogPosition): LogPosition => ({
+  ...position,
+  snapshots: position.snapshots.filter(({ index }) => index >= position.baseIndex)
+})
