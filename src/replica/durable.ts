@@ -1,7 +1,7 @@
 /**
  * What the replica keeps in the store: which cells, and how consensus state becomes bytes. docs/PROTOCOL.md has the CDDL.
  */
-import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { CborError, type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { BootStatement } from '../identity/boot-statement.ts'
 import type { Bar, KnownStore } from '../membership/boots.ts'
@@ -33,11 +33,20 @@ export class StoredStateError extends QuorateError {
   }
 }
 
+function valueOf(bytes: Uint8Array, what: string): CborValue {
+  try {
+    return decodeCbor(bytes)
+  } catch (error) {
+    if (error instanceof CborError) throw new StoredStateError(what, error)
+    throw error
+  }
+}
+
 export const encodeHardState = (state: HardState): Uint8Array => encodeCbor([state.term, state.votedFor ?? null])
 
 export function decodeHardState(bytes: Uint8Array | undefined): HardState {
   if (bytes === undefined) return { term: 0, votedFor: undefined }
-  const value = decodeCbor(bytes)
+  const value = valueOf(bytes, 'vote')
   if (Array.isArray(value) && value.length === 2) {
     const [term, votedFor] = value as readonly CborValue[]
     if (typeof term === 'number' && term >= 0 && (votedFor === null || typeof votedFor === 'string')) {
@@ -65,7 +74,7 @@ export function decodeBoots(
   if (bytes === undefined) return []
   const statement = (value: CborValue | undefined): BootStatement =>
     (value instanceof Uint8Array ? decode(value) : undefined) ?? unreadable()
-  return list(decodeCbor(bytes)).map((item) => {
+  return list(valueOf(bytes, 'memory of process lives')).map((item) => {
     const [newest, before, promises, bar] = list(item, 4)
     const [term, votedTerm, matchTerm, match, kept] = list(promises, 5).map((value) =>
       typeof value === 'number' && value >= 0 ? value : unreadable()

@@ -102,6 +102,50 @@ describe('a planned change', () => {
     )
   })
 
+  /** What matters of two configurations is how many vote in each and in both; so this is all of them, up to 9 voters in all. */
+  test('never lets two quorums pass each other by, for every number of voters up to 9', () => {
+    const ids = Array.from({ length: 9 }, (_, i) => `v${i}`)
+    let pairs = 0
+    for (let before = 1; before <= 9; before++) {
+      for (let after = 1; after <= 9; after++) {
+        for (let both = Math.max(0, before + after - 9); both <= Math.min(before, after); both++) {
+          const from = { ...NOBODY, voters: ids.slice(0, before) }
+          const voters = [...ids.slice(0, both), ...ids.slice(before, before + after - both)]
+          const planned = planChange(from, { voters, learners: [] })
+          if (!planned.ok) continue
+          const left = membershipOf(leaveJoint(planned.membership))
+          expect(disjointQuorums(from, planned.membership), `${before} ${after} ${both}`).toBeUndefined()
+          expect(disjointQuorums(planned.membership, left), `${before} ${after} ${both}`).toBeUndefined()
+          pairs++
+        }
+      }
+    }
+    // 201 ways to overlap, 9 of which are no change.
+    expect(pairs).toBe(192)
+  })
+
+  test('ends in the same configuration by whatever way: at once, or one member after the other in any order', () => {
+    const ways = settled.chain((wanted) =>
+      fc.record({ wanted: fc.constant(wanted), order: fc.shuffledSubarray(IDS, { minLength: IDS.length }) })
+    )
+    fc.assert(
+      fc.property(settled, ways, (from, { wanted, order }) => {
+        let current = from
+        for (const id of order) {
+          const without = (list: readonly string[]): readonly string[] => list.filter((other) => other !== id)
+          const voters = wanted.voters.includes(id) ? [...without(current.voters), id] : without(current.voters)
+          const learners = wanted.learners.includes(id) ? [...without(current.learners), id] : without(current.learners)
+          const planned = planChange(current, { voters: voters.toSorted(), learners: learners.toSorted() })
+          // Somebody has to vote in between, and what is so already is no change.
+          if (!planned.ok && voters.length === 0) return
+          if (planned.ok)
+            current = isJoint(planned.membership) ? membershipOf(leaveJoint(planned.membership)) : planned.membership
+        }
+        expect(current).toEqual({ ...NOBODY, voters: wanted.voters, learners: wanted.learners })
+      })
+    )
+  })
+
   test('without the joint step would split: the check above can fail', () => {
     const from = { ...NOBODY, voters: ['n1', 'n2', 'n3'] }
     expect(disjointQuorums(from, { ...NOBODY, voters: ['n3', 'n4', 'n5'] })).toEqual(['n1', 'n2'])
@@ -149,8 +193,9 @@ function membershipOf(changed: Changed): Membership {
 
 /** A quorum of `a` whose complement holds a quorum of `b`, if there is one. */
 function disjointQuorums(a: Membership, b: Membership): readonly string[] | undefined {
-  for (let mask = 0; mask < 2 ** IDS.length; mask++) {
-    const side = IDS.filter((_, i) => (mask & (1 << i)) !== 0)
+  const ids = [...new Set([...a.voters, ...a.outgoing, ...b.voters, ...b.outgoing])].toSorted()
+  for (let mask = 0; mask < 2 ** ids.length; mask++) {
+    const side = ids.filter((_, i) => (mask & (1 << i)) !== 0)
     const inside = (id: string): boolean => side.includes(id)
     if (jointVote(a, inside) === 'won' && jointVote(b, (id) => !inside(id)) === 'won') return side
   }
