@@ -1,5 +1,5 @@
 /**
- * From nothing to a cluster: `node bench/formation.ts [--rounds 20] [--sizes 3,5,9] [--only seeds,mdns]`.
+ * From nothing to a cluster: `node bench/formation.ts [--rounds 16] [--sizes 3,5,9] [--only seeds,mdns]`.
  *
  * All processes of a cluster are started together on empty data directories: the genesis and the tokens exist, the node keys
  * do not. mDNS uses the loopback interface only. Two clocks are reported: from the start of the
@@ -97,7 +97,7 @@ async function run(report: Report, chosen: Options, size: number, discovery: Dis
   return rows
 }
 
-const chosen = options({ rounds: 20, sizes: [3, 5, 9] })
+const chosen = options({ rounds: 16, sizes: [3, 5, 9] })
 const kinds = chosenOf(['seeds', 'mdns'] as const, chosen)
 const report = new Report('formation', chosen)
 const rows: string[][] = []

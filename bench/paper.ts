@@ -7,7 +7,7 @@
  * knows the next leader.
  *
  * - In virtual time: a vote takes two delays of half a millisecond and a write of 14 ms: the printed broadcast of about 15 ms.
- * - With real processes, one trial for 80 of those: 7 ms each way through a proxy, and a real sync. Not for 150-150, which takes
+ * - With real processes, one trial for 100 of those: 7 ms each way through a proxy, and a real sync. Not for 150-150, which takes
  *   a minute a trial and shows nothing else, and not for silence, which bench/election.ts measures.
  *
  * What differs from the paper: of its network and disks we know the sum only, of its logs that they differed in length. Timers
@@ -37,7 +37,7 @@ const LINES: readonly Line[] = [
 const ENDLESS = '150-150'
 /** Silence is for bench/election.ts, which knows how to make clusters calm. */
 const NOT_REAL = [ENDLESS, 'lan, silent']
-const SIM_FOR_REAL = 80
+const SIM_FOR_REAL = 100
 /** For a range in which hardly any election ends. */
 const SIM_ROUNDS_ENDLESS = 100
 

@@ -1,5 +1,5 @@
 /**
- * Time without a leader over slow links: `node bench/wan.ts [--rounds 20] [--sizes 3,5] [--only kill,transfer]`.
+ * Time without a leader over slow links: `node bench/wan.ts [--rounds 15] [--sizes 3,5] [--only kill,transfer]`.
  *
  * As bench/election.ts, with the preset `wan`, and every byte between two nodes delayed on its way: 5 ms, and 30 to 40 ms, by a
  * proxy between the processes. A round trip takes two of these delays; an election takes two round trips with pre-vote,
@@ -33,7 +33,7 @@ async function run(size: number, delayMs: (typeof DELAYS)[number], loss: Loss, r
   return found
 }
 
-const chosen = options({ rounds: 20, sizes: [3, 5] })
+const chosen = options({ rounds: 15, sizes: [3, 5] })
 const report = new Report('wan', chosen)
 const rows: string[][] = []
 for (const size of chosen.sizes) {

@@ -30,22 +30,21 @@ export function liferaftSystems(): readonly PeerSystem[] {
 
 class Liferaft implements Peer {
   readonly #order: Omit<LiferaftOrder, 'ports' | 'self'>
-  readonly #size: number
+  readonly #ports: readonly number[]
   #members: ChildProcess[] = []
   #leader: ChildProcess | undefined
   #onWrite: (at: number) => void = () => {}
 
   constructor(order: Omit<LiferaftOrder, 'ports' | 'self'>, size: number) {
     this.#order = order
-    this.#size = size
+    const base = portsFrom()
+    this.#ports = Array.from({ length: size }, (_, i) => base + i)
   }
 
   async startAll(): Promise<number> {
-    const base = portsFrom()
-    const ports = Array.from({ length: this.#size }, (_, i) => base + i)
     const at = wallNow()
-    this.#members = ports.map((_, self) => {
-      const order: LiferaftOrder = { ...this.#order, ports, self }
+    this.#members = this.#ports.map((_, self) => {
+      const order: LiferaftOrder = { ...this.#order, ports: this.#ports, self }
       const child = fork(CHILD, [JSON.stringify(order)])
       return child.on('message', (message) => {
         this.#leader = child

@@ -51,11 +51,11 @@ export class Report {
     this.#chosen = chosen
     this.#waitForQuiet()
     const where = machine()
-    const { cpu, cores, memoryGiB, system, node, commit, load } = where
+    const { cpu, cores, memoryGiB, system, node, quorate, commit, load } = where
     const date = new Date().toISOString()
     this.#add({ record: 'run', bench: name, date, seed: chosen.seed, words: process.argv.slice(2), ...where })
     this.say(
-      `${name}: ${cores} x ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, commit ${commit}, seed ${chosen.seed}`
+      `${name}: ${cores} x ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, quorate ${quorate}, commit ${commit}, seed ${chosen.seed}`
     )
     this.say(`load average before: ${load.join(' ')}`)
     this.progress('started')
