@@ -65,6 +65,13 @@ describe('examples', () => {
     expect(code, output).toBe(0)
   })
 
+  it('simulate-scale: thirty machines join', async () => {
+    const { code, output } = await start('simulate-scale', ['30']).done
+    expect(output).toContain('30 members, 30 hold the config')
+    expect(output).toContain('every invariant held: true')
+    expect(code, output).toBe(0)
+  })
+
   it('embed: three programs with a token each agree on one config', async () => {
     const yard = await Yard.open()
     try {
