@@ -90,7 +90,7 @@ const PLOTS: Readonly<Record<string, (results: Results) => Content>> = {
         ({ system }) => String(system),
         ({ system }) => ({
           colour: isOurs(system) ? 0 : 1 + peers.indexOf(String(system)),
-          stroke: !isOurs(system) ? 'dashed' : system === 'quorate, writable' ? 'dotted' : 'solid'
+          stroke: !isOurs(system) ? 'dashed' : what === 'crash' && system === 'quorate, writable' ? 'dotted' : 'solid'
         })
       )
     return {
@@ -198,6 +198,6 @@ function plotOf(content: Content, { run, end, series }: Results): string {
   return draw({
     ...content,
     ...(end.busy ? { warning: 'busy machine: do not quote' } : {}),
-    subtitle: `${many} rounds a curve · ${cores} cores of ${cpu}, loopback, durable writes · Node ${node.slice(1)} · commit ${commit}`
+    subtitle: `${many} rounds a curve · ${cores} cores of ${cpu} · Node ${node.slice(1)} · commit ${commit}`
   })
 }
