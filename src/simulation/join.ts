@@ -62,6 +62,8 @@ export interface JoinReport {
 }
 
 const SAMPLE_MS = 100
+/** After the last one has come, introductions are still under way. */
+const SETTLE_MS = 1_000
 /** How long the quiet is watched: every learner has had its turns. */
 const QUIET_MS = 2_000
 
@@ -122,6 +124,7 @@ function look(simulation: Simulation): JoinSample {
 function watchQuiet(simulation: Simulation): Pick<JoinReport, 'framesPerSecond' | 'leaderFramesPerSecond'> {
   const { world, leader } = simulation
   if (leader === undefined) return { framesPerSecond: 0, leaderFramesPerSecond: 0 }
+  simulation.run(SETTLE_MS)
   const machine = world.machine(leader)
   const before = { all: world.frames, leader: machine.frames }
   simulation.run(QUIET_MS)
