@@ -145,7 +145,7 @@ export class Follower {
   #measure(term: number, now: number): void {
     const { configurations, suspicion, self } = this.#node
     const before = this.#matchTerm === term && configurations.isVoter(self) ? this.#heartbeatAt : undefined
-    if (before !== undefined) suspicion.observe(now - before)
+    if (before !== undefined && before >= this.#node.wokeAt) suspicion.observe(now - before)
     this.#heartbeatAt = now
   }
 

@@ -39,6 +39,9 @@ export class RaftNode {
   readonly requests = new Requests(this.outbox)
   /** How long a leader may be silent. */
   readonly suspicion: Suspicion
+  /** When this process last went on after it had been suspended: its timer was late by more than any stall that is to be borne. */
+  wokeAt = -Infinity
+  #dueAt = Infinity
   /** Peers with an open connection, by our own evidence. */
   readonly connections = new Set<NodeId>()
   /** Whom this member follows now (itself when it leads). */
@@ -107,6 +110,7 @@ export class RaftNode {
   }
 
   step(input: RaftInput, now: number): RaftEffects {
+    if (now - this.#dueAt > this.settings.timing.electionTimeoutMinMs) this.wokeAt = now
     // Whatever woke a leader that slept too long, it resigns before it hears anything (FAULTS P2).
     if (this.role.name === 'leader') this.role.checkQuorum(now)
     this.#dispatch(input, now)
@@ -355,6 +359,7 @@ export class RaftNode {
     const write = this.disk.take(this.log, now)
     const drained = this.outbox.drain(this.disk.complete)
     const deadline = Math.min(this.role.deadline(), this.requests.handover?.deadline ?? Infinity)
+    this.#dueAt = deadline
     return {
       write,
       send: drained.send,

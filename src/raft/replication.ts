@@ -100,7 +100,10 @@ export class Replication {
     if (seq === 0 || seq > this.seq) return
     if (this.seq - seq < ROUND_TRIPS_REMEMBERED) peer.roundTrip(now - this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!)
     if (seq > peer.ackedSeq) peer.ackedSeq = seq
-    if (peer.rank === 0 && peer.answeredAt !== undefined) this.#node.suspicion.observe(now - peer.answeredAt)
+    const { suspicion, wokeAt } = this.#node
+    if (peer.rank === 0 && peer.answeredAt !== undefined && peer.answeredAt >= wokeAt) {
+      suspicion.observe(now - peer.answeredAt)
+    }
     peer.answeredAt = now
     if (seq === peer.heartbeatSeq) this.#repair(peer, match)
   }

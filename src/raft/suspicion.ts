@@ -27,7 +27,7 @@ export interface SuspicionTiming {
 }
 
 /** A half of the worst is left after so many heartbeats' time. */
-const WORST_HALF_LIFE = 128
+const WORST_HALF_LIFE = 64
 
 export class Suspicion {
   readonly #timing: SuspicionTiming
@@ -47,7 +47,10 @@ export class Suspicion {
     return this.#timeoutMs
   }
 
-  /** Two heartbeats of one leader, or two answers of one follower, came one behind the other with this gap between them. */
+  /**
+   * Two heartbeats of one leader, or two answers of one follower, came one behind the other with this gap between them. Gaps in
+   * which this process itself was suspended say nothing about others: the caller leaves them out.
+   */
   observe(gapMs: number): void {
     const { heartbeatMs, electionTimeoutMs: ceiling, electionTimeoutMinMs: floor } = this.#timing
     const late = Math.min(ceiling, Math.max(0, gapMs - heartbeatMs))
