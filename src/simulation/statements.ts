@@ -19,6 +19,12 @@ export interface StatementMaker extends StatementCodec {
 const decoded = remember(decodeBootStatement)
 const proved = remember(readBootStatement)
 
+/** What actors have signed in this process, byte for byte: it holds, and everybody who is shown it need not find that out anew. */
+const made = new Set<string>()
+const MADE_MAX = 16_384
+const keyOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
 export function statementMaker(
   { genesis }: Cast,
   { publicKey, sign }: Actor,
@@ -29,8 +35,12 @@ export function statementMaker(
   const { generation } = genesis.genesis
   const content = (own: OwnStatement) => ({ domainId, generation, storeId, ...life, ...own })
   const toSign = (own: OwnStatement): Uint8Array => bootStatementToSign(publicKey, content(own))
-  const seal = (own: OwnStatement, signature: Uint8Array): Uint8Array =>
-    sealBootStatement(publicKey, content(own), signature)
+  const seal = (own: OwnStatement, signature: Uint8Array): Uint8Array => {
+    const bytes = sealBootStatement(publicKey, content(own), signature)
+    if (made.size >= MADE_MAX) made.clear()
+    made.add(keyOf(bytes))
+    return bytes
+  }
   return {
     toSign,
     seal,
@@ -40,6 +50,6 @@ export function statementMaker(
       const isOurs = statement !== undefined && equalBytes(statement.domainId, domainId)
       return isOurs && statement.generation === generation ? statement : undefined
     },
-    isGenuine: ({ bytes }) => proved(bytes) !== undefined
+    isGenuine: ({ bytes }) => made.has(keyOf(bytes)) || proved(bytes) !== undefined
   }
 }
