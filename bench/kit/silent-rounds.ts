@@ -9,7 +9,7 @@ import { Switch } from './switch.ts'
 import { Yard } from './yard.ts'
 
 /** Four half-lives of what a node remembers of a stall (src/raft/suspicion.ts): a sixteenth of it is left. */
-const CALM_HEARTBEATS = 4 * 128
+const CALM_HEARTBEATS = 4 * 64
 
 export interface SilentInit {
   readonly loss: 'pause' | 'drop'
