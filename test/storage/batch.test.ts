@@ -1,5 +1,8 @@
-/** The limits of a batch; its other rules are cases of the conformance suite. */
+/** The limits of a batch, and the outline of the log against the model; the other rules are cases of the conformance suite. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { randomStep, StorageModel } from '../../src/conformance/storage-model.ts'
+import { seededRandom } from '../../src/core/random.ts'
 import { batchBytesMax, LogOutline, snapshotBytesMax } from '../../src/storage/batch.ts'
 import type { WriteBatch } from '../../src/storage/port.ts'
 
@@ -28,4 +31,22 @@ test.each([
 ])('$what: as many bytes as are allowed, and not one more', ({ max, batchOf }) => {
   expect(() => accept(batchOf(max))).not.toThrow()
   expect(() => accept(batchOf(max + 1))).toThrow(`of ${max + 1} bytes is larger than ${max}`)
+})
+
+test('the outline knows where the log ends and which entries it holds, whatever happened to it', () => {
+  const property = fc.property(fc.nat(), (seed) => {
+    const random = seededRandom(seed)
+    const outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries: [] })
+    const model = new StorageModel()
+    for (let step = 0; step < 40; step++) {
+      const batch = randomStep(random, model, 1)
+      const { snapshot } = batch
+      const isInLog = model.entries.some(({ index, term }) => index === snapshot?.index && term === snapshot.term)
+      expect(outline.accept(batch).beginsAnew).toBe(snapshot !== undefined && !isInLog)
+      model.apply(batch)
+      const gap = { index: model.lastIndex + 2, term: 1, type: 1, data: new Uint8Array() }
+      expect(() => outline.accept({ entries: [gap] })).toThrow(`ends at ${model.lastIndex}`)
+    }
+  })
+  fc.assert(property, { numRuns: 100 })
 })
