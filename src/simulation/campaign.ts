@@ -8,7 +8,7 @@ import { sha256 } from '../core/hash.ts'
 import { castOfSeed } from './cast.ts'
 import { type Gaps, gapsIn, notFired } from './coverage.ts'
 import type { FaultId } from './faults.ts'
-import { run, type RunResult } from './run.ts'
+import { type CallerLoad, run, type RunResult } from './run.ts'
 
 export interface CampaignInit {
   /** Founding size, 1 to 9. */
@@ -18,6 +18,8 @@ export interface CampaignInit {
   readonly seconds: number
   /** Draw only these kinds of faults. */
   readonly only?: readonly FaultId[]
+  /** Default `busy`. */
+  readonly callers?: CallerLoad
   readonly clock: Clock
   readonly signal?: AbortSignal
   readonly onRun?: (result: RunResult) => void
@@ -61,11 +63,17 @@ export interface CampaignReport {
 const RUNS_PER_TURN = 8
 
 export async function runCampaign(init: CampaignInit): Promise<CampaignReport> {
-  const { nodes, seeds, seconds, only, clock, signal, onRun } = init
+  const { nodes, seeds, seconds, only, callers = 'busy', clock, signal, onRun } = init
   const tally = new Tally(nodes)
   const startedMs = clock.now()
   for (let seed = seeds.from; seed <= seeds.to; seed++) {
-    const result = run({ cast: await castOfSeed(nodes, seed), seed, seconds, ...(only === undefined ? {} : { only }) })
+    const result = run({
+      cast: await castOfSeed(nodes, seed),
+      seed,
+      seconds,
+      callers,
+      ...(only === undefined ? {} : { only })
+    })
     tally.add(result)
     onRun?.(result)
     if ((seed - seeds.from) % RUNS_PER_TURN === 0) {

@@ -246,15 +246,14 @@ export class Process {
 
   #step(input: ReplicaInput): void {
     if (!this.alive) return
-    let effects: ReplicaEffects
     try {
-      effects = this.replica.step(input, this.machine.nowMs())
+      this.#carryOut(this.replica.step(input, this.machine.nowMs()))
     } catch (error) {
+      // Out of the replica, or out of a store that is asked for what no store can do.
       this.world.oracle.threw(this, input, error)
       this.die('kill')
       return
     }
-    this.#carryOut(effects)
     this.world.oracle.stepped(this, input)
   }
 

@@ -33,6 +33,8 @@ export interface RunInit {
   /** Another fate for every message, the same faults. Default: the seed. */
   readonly networkSeed?: number
   readonly recorder?: Recorder
+  /** Default `busy`. */
+  readonly callers?: CallerLoad
 }
 
 export interface RunResult {
@@ -69,7 +71,10 @@ const boundMs = (refusals: number): number =>
   (refusals > 0 ? REFUSED_MAX_MS + RETRY_MAX_MS : 0)
 
 /** How often somebody asks for something: from busy, so that cut-off leaders hold entries of their own, to idle. */
-const EVERY_MS = [40, 150, 500, 1_500]
+const EVERY_MS = { busy: [40, 150, 500, 1_500], light: [500, 1_500, 4_000] } as const
+
+/** How much callers ask for beside the faults: most of what a busy run costs is their work. */
+export type CallerLoad = keyof typeof EVERY_MS
 /** The share of callers that ask for much at once. */
 const HURRIED = 0.06
 const HURRIED_REQUESTS = 12
@@ -118,7 +123,8 @@ class Run {
     for (const machine of world.machines.slice(world.founders.length)) {
       world.at(random.int(0, seconds * 500_000), () => world.start(machine))
     }
-    this.#workload(EVERY_MS[random.fork('requests').int(0, EVERY_MS.length - 1)]!)
+    const every = EVERY_MS[this.#init.callers ?? 'busy']
+    this.#workload(every[random.fork('requests').int(0, every.length - 1)]!)
     let recoveryMs: number | undefined
     world.run(seconds * 1_000_000)
     const formed = world.oracle.founded

@@ -8,12 +8,14 @@
  */
 import type { Cast } from './cast.ts'
 import type { Fault } from './faults.ts'
-import { run, type RunResult } from './run.ts'
+import { type CallerLoad, run, type RunResult } from './run.ts'
 
 export interface ShrinkInit {
   readonly cast: Cast
   readonly failing: RunResult
   readonly seconds: number
+  /** As in the failing run. Default `busy`. */
+  readonly callers?: CallerLoad
   /** Network re-seeds of a candidate. Default 20. */
   readonly reseeds?: number
   /** Runs in all. Default 600. */
@@ -80,13 +82,13 @@ class Shrinker {
   }
 
   #fails(keep: readonly number[]): boolean {
-    const { cast, failing } = this.#init
+    const { cast, failing, callers = 'busy' } = this.#init
     const { seed } = failing
     const plan = keep.map((place) => failing.plan[place]!)
     for (let i = 0; i < this.#reseeds && this.#runs < this.#runsMax; i++) {
       this.#runs++
       const networkSeed = i === 0 ? this.#best.networkSeed : seed + 1_000_003 * i
-      const result = run({ cast, seed, seconds: this.#best.seconds, plan, networkSeed })
+      const result = run({ cast, seed, seconds: this.#best.seconds, plan, networkSeed, callers })
       if (result.violation?.invariant !== failing.violation?.invariant) continue
       const seconds = this.#secondsOf(result, this.#best.seconds)
       this.#best = { keep, plan, seconds, networkSeed, result, runs: this.#runs }

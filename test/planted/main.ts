@@ -25,10 +25,16 @@ function inChild(bug: PlantedBug, seconds: string): Promise<Found> {
   const child = fork(fileURLToPath(import.meta.url), ['--seconds', seconds], {
     env: { ...process.env, PLANTED_BUG: bug.name }
   })
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     child.once('message', (found) => resolve(found as Found))
-    child.once('exit', (code) => code !== 0 && reject(new Error(`the search for "${bug.name}" ended with ${code}`)))
+    child.once('exit', (code) => code !== 0 && resolve(brokenSearch(bug, code)))
   })
+}
+
+/** The copy of the sources with this bug does not even run: that is no way to find it. */
+function brokenSearch(bug: PlantedBug, code: number | null): Found {
+  say(`the search for "${bug.name}" ended with ${code}`)
+  return { bug, invariant: undefined, seed: 0, seeds: 0, seconds: 0, faults: [], shrinkRuns: 0 }
 }
 
 /** All of them, `workers` at a time, in the order of the list. */

@@ -90,7 +90,7 @@ export function campaignText(report: CommitReport): string {
         ]),
     `faults: ${list(faults)}`,
     `coverage: ${list(coverage)}`,
-    ...violations.map(({ nodes, seed }) => `  quorate simulate --nodes ${nodes} --seeds ${seed}`),
+    ...violations.map(({ nodes, seed }) => `  quorate simulate --light --nodes ${nodes} --seeds ${seed}`),
     `${whole(report.seeds)} seeds, ${whole(report.virtualSeconds)} s of cluster time in ${whole(wallSeconds)} s`,
     ...(failures.length === 0 ? ['passed'] : failures.map((failure) => `FAILED: ${failure}`))
   ].join('\n')

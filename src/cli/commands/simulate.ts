@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import type {
+  CallerLoad,
   CampaignReport,
   Cast,
   FaultId,
@@ -29,6 +30,7 @@ interface Options {
   readonly scenario?: string
   readonly report?: string
   readonly shrink: boolean
+  readonly light?: boolean
   readonly json?: boolean
 }
 
@@ -47,6 +49,7 @@ export function define(command: Command, io: Io): void {
     .option('--network <seed>', 'another fate for every frame of a single seed', wholeNumber(0))
     .option('--scenario <file>', 'play a scenario file instead, - for standard input')
     .option('--report <file>', 'write a page that shows the first failing run, or the first run')
+    .option('--light', 'callers ask for less: many seeds in little time')
     .option('--no-shrink', 'do not look for fewer faults that fail as well')
     .addHelpText(
       'after',
@@ -76,6 +79,7 @@ async function campaign(io: Io, options: Options): Promise<void> {
     seconds,
     clock: io.clock,
     signal: io.interrupt,
+    callers: load(options),
     ...(only === undefined ? {} : { only }),
     onRun(result) {
       if (result.violation !== undefined) first ??= result
@@ -108,7 +112,12 @@ async function smallest(options: Options, cast: Cast, failing: RunResult): Promi
   const only = await faultIds(options.faults)
   if (!options.shrink) return { seed, only, result: failing }
   const { shrink } = await import('../../simulation/index.ts')
-  const { keep, networkSeed, seconds, result } = shrink({ cast, failing, seconds: options.seconds })
+  const { keep, networkSeed, seconds, result } = shrink({
+    cast,
+    failing,
+    seconds: options.seconds,
+    callers: load(options)
+  })
   return { seed, only, result, keep, networkSeed, seconds }
 }
 
@@ -132,11 +141,12 @@ async function replay(io: Io, options: Options, cast: Cast, only: readonly Fault
 }
 
 async function record(
-  { seconds }: Options,
+  options: Options,
   cast: Cast,
   wanted: Replayed
 ): Promise<{ readonly result: RunResult; readonly recorder: Recorder }> {
   const { drawPlan, Recorder, run } = await import('../../simulation/index.ts')
+  const { seconds } = options
   const { seed, only, keep, networkSeed } = wanted
   // The plan is drawn for the whole length, whatever is left of it: a fault keeps its place.
   const all = drawPlan({
@@ -151,6 +161,7 @@ async function record(
     seed,
     seconds: wanted.seconds ?? seconds,
     recorder,
+    callers: load(options),
     plan: keep === undefined ? all : keep.flatMap((place) => all[place] ?? []),
     ...(networkSeed === undefined ? {} : { networkSeed })
   })
@@ -170,8 +181,11 @@ async function writeReport(path: string, options: Options, cast: Cast, wanted: R
   await writeFile(path, reportPage(run))
 }
 
-function replayCommand({ nodes, seconds, faults }: Options, { seed, keep, networkSeed }: Replayed): string {
+const load = ({ light }: Options): CallerLoad => (light === true ? 'light' : 'busy')
+
+function replayCommand({ nodes, seconds, faults, light }: Options, { seed, keep, networkSeed }: Replayed): string {
   const parts = [`quorate simulate --nodes ${nodes} --seeds ${seed} --seconds ${seconds}`]
+  if (light === true) parts.push('--light')
   if (faults !== undefined) parts.push(`--faults ${faults.join(',')}`)
   if (keep !== undefined) parts.push(`--keep ${keep.length === 0 ? 'none' : keep.join(',')}`)
   if (networkSeed !== undefined && networkSeed !== seed) parts.push(`--network ${networkSeed}`)
