@@ -94,6 +94,7 @@ export class Oracle {
       log,
       term: vote.term,
       commit: 0,
+      membership: undefined,
       role: 'follower',
       reportedRole: 'follower',
       version: 0,

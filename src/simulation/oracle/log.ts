@@ -4,6 +4,7 @@ import type { ReplicaInput } from '../../replica/types.ts'
 import type { StoredEntry, StoredSnapshot } from '../../storage/port.ts'
 import { type Process, TIMING } from '../machine.ts'
 import { raftTypeOf } from '../peek.ts'
+import { isQuorum } from './members.ts'
 import type { Cluster, Memory, Place, View } from './memory.ts'
 import { link, replacedBy } from './memory.ts'
 
@@ -72,6 +73,7 @@ export class LogOracle {
       const detail = `the log ends at ${status.lastIndex}, storage was handed ${view.log.length}`
       this.#memory.fail('write-what-you-say', process, detail)
     }
+    view.membership = status.membership
     if (status.role === 'leader' && input?.type === 'tick') this.#inTouch(process, view, status)
   }
 
@@ -95,11 +97,12 @@ export class LogOracle {
       const detail = `it commits entry ${commitIndex} of an earlier term by counting`
       this.#memory.fail('commit-own-term', process, detail)
     }
-    for (let i = view.commit; i < commitIndex; i++) this.#committedAt(process, i, view.log[i], cluster, status)
+    for (let i = view.commit; i < commitIndex; i++) this.#committedAt(process, view, i, cluster, status)
     view.commit = commitIndex
   }
 
-  #committedAt(process: Process, at: number, place: Place | undefined, cluster: Cluster, status: ConsensusView): void {
+  #committedAt(process: Process, view: View, at: number, cluster: Cluster, status: ConsensusView): void {
+    const place = view.log[at]
     const known = cluster.committed[at]
     if (place === undefined) {
       const detail = `it commits entry ${at + 1}, which it does not hold`
@@ -107,24 +110,25 @@ export class LogOracle {
     } else if (known === undefined) {
       cluster.committed.push(place)
       cluster.committedIn.push(status.term)
-      this.#storedByMajority(process, at, place, status)
+      this.#storedByMajority(process, at, place, view, status)
     } else if (known.chain !== place.chain) {
       const detail = `entry ${at + 1} was committed in term ${known.term}; here it is another one, of term ${place.term}`
       this.#memory.fail('state-machine-safety', process, detail)
     }
   }
 
-  /** Invariant 8: whoever counts has synced it, in each half of the configuration in force. */
-  #storedByMajority(process: Process, at: number, place: Place, { membership }: ConsensusView): void {
+  /**
+   * Invariant 8: whoever counts has synced it, in each half of the configuration in force. A step may commit and then begin the
+   * next configuration, so the one from before the step will do as well.
+   */
+  #storedByMajority(process: Process, at: number, place: Place, view: View, { membership }: ConsensusView): void {
     const { durable } = this.#memory
-    for (const group of [membership.voters, membership.outgoing]) {
-      if (group.length === 0) continue
-      const holders = group.filter((id) => durable.get(id)?.log[at]?.chain === place.chain)
-      if (holders.length * 2 > group.length) continue
-      const names = this.#memory.names(holders)
-      const detail = `entry ${at + 1} is committed; of ${group.length} voters only [${names}] have synced it`
-      this.#memory.fail('committed-is-stored', process, detail)
-    }
+    const isStored = (id: string): boolean => durable.get(id)?.log[at]?.chain === place.chain
+    if (isQuorum(membership, isStored)) return
+    if (view.membership !== undefined && isQuorum(view.membership, isStored)) return
+    const names = this.#memory.names(membership.voters.filter(isStored))
+    const detail = `entry ${at + 1} is committed; of ${membership.voters.length} voters only [${names}] have synced it`
+    this.#memory.fail('committed-is-stored', process, detail)
   }
 
   /** Invariant 11: a leader that has heard no quorum for long does not speak as leader any more. */

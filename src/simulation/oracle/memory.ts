@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { FormationState } from '../../formation/index.ts'
+import type { Membership } from '../../raft/types.ts'
 import type { Recovered, StoredEntry, StoredSnapshot } from '../../storage/port.ts'
 import type { Process } from '../machine.ts'
 import type { World } from '../world.ts'
@@ -29,6 +30,8 @@ export interface View {
   readonly log: Place[]
   term: number
   commit: number
+  /** After the last step. */
+  membership: Membership | undefined
   role: string
   /** The same, as it was reported: several changes may happen in one step. */
   reportedRole: string
