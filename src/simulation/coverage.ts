@@ -37,8 +37,6 @@ export type CoverageKind = keyof typeof LISTS
 export const CANNOT_HAPPEN: Readonly<Record<string, string>> = {
   'admission: genesis-unknown': 'every simulated machine starts with the genesis',
   'admission: not-in-roster': 'the simulated genesis gives seats by tokens, not by a roster',
-  'admission: role-forbidden':
-    'no tool of ours makes a document that breaks this rule; test/membership writes them by hand',
   'admission: revoked': 'nothing revokes a token or key yet',
   'admission: self': 'a dial to ourselves ends before a hello is sent',
   'admission: timeout': 'the exchange of hellos takes no time here; test/transport has slow ones',

@@ -43,6 +43,7 @@ export class OperatorFaults {
         return this.#operate(at, { op: 'promote', member })
       case 'remove':
         this.#operate(at, { op: 'remove', member })
+        this.#asksOn(subject)
         return this.#comeBackEmpty(subject, at, forMs)
       case 'leave':
         if (subject.process === undefined || subject.process.paused) return
@@ -64,19 +65,21 @@ export class OperatorFaults {
     }
   }
 
+  /** It may not have heard that it is out, and goes on asking. */
+  #asksOn(subject: Machine): void {
+    for (const afterMs of [1, 2, 4, 8, 16, 32]) {
+      this.#scene.later(afterMs, () => {
+        const requestId = this.#scene.requestId()
+        if (subject.process !== undefined)
+          this.#scene.world.request(subject.process, { type: 'transfer', requestId, to: undefined })
+      })
+    }
+  }
+
   /** Whoever was removed comes back with an empty disk, is taken in as a learner, and may get its vote again. */
   #comeBackEmpty(machine: Machine, at: Machine, forMs: number): void {
     this.#scene.later(forMs, () => {
       if (!this.#machines.wipe(machine, 100)) return
-      // It asks for something as soon as it can, which is before it is a member again.
-      this.#scene.later(110, () => {
-        if (machine.process === undefined) return
-        this.#scene.world.request(machine.process, {
-          type: 'transfer',
-          requestId: this.#scene.requestId(),
-          to: undefined
-        })
-      })
       this.#scene.later(2_500, () => this.#operate(at, { op: 'promote', member: machine.actor.peerId }))
     })
   }
