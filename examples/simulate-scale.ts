@@ -2,7 +2,7 @@
  * How large can it get? Five founders and machines with one join token start within a second; each is told of three others, drawn
  * by lot. How long until all of them are members and hold the config, and what does it cost?
  *
- *     node --expose-gc examples/simulate-scale.ts [machines]     1,000 take about two minutes of one core, and 2 GiB
+ *     node --expose-gc examples/simulate-scale.ts [machines]     1,000 take about three minutes of one core, and 4 GiB
  */
 import { runJoin } from 'quorate/simulation'
 
