@@ -20,4 +20,5 @@ console.log('ready:', node.members().length, 'members,', leader, 'leads term', t
 const { version } = node.config.get()!
 await node.config.set({ limit: 2 }, { ifVersion: version, reason: 'raise limit' }).catch(console.log)
 
+console.log('the end of the input stops it (Ctrl-D)')
 await new Promise((resolve) => process.stdin.once('end', resolve).resume())
