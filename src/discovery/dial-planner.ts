@@ -312,7 +312,16 @@ class Planner implements DialPlanner {
   }
 
   #setOwnAddresses(addresses: readonly string[], now: number): void {
+    const before = this.#ownAddresses
     this.#ownAddresses = new Set(cleanAddresses(addresses, this.#policy.targetsMax))
+    // Whoever moves finds others where it was itself before.
+    for (const address of before) {
+      const target = this.#ownAddresses.has(address) ? undefined : this.#targets.get(address)
+      if (target?.self !== true) continue
+      target.self = false
+      target.lastError = undefined
+      target.nextAt = now
+    }
     for (const address of this.#ownAddresses) {
       const target = this.#targets.get(address)
       if (target !== undefined) this.#markSelf(target, now)

@@ -11,11 +11,14 @@ import { peerIdOf } from './incarnations.ts'
 import type { ReplicaInit } from './init.ts'
 import type { Outbox } from './outbox.ts'
 import type { Sessions } from './sessions.ts'
+import { isDue } from './times.ts'
 import type { ReplicaSend } from './types.ts'
 
 /** Frames of consensus that arrive between a certificate and its latch; more are lost, as on any network. */
 const EARLY_FRAMES_MAX = 64
 const EARLY_BYTES_MAX = 1024 * 1024
+/** A certificate comes before what is said under it. If it does not, in milliseconds, it was lost, and a new session brings it. */
+const CERTIFICATE_PATIENCE_MS = 2_000
 
 export interface EarlyFrame {
   readonly from: string
@@ -31,6 +34,8 @@ export class Mail {
   /** Set when the cluster is founded. */
   clusterId: Uint8Array | undefined
   #early: EarlyFrame[] = []
+  /** When the first of them came. */
+  #earlySince: number | undefined
   #encoded: { readonly message: RaftMessage; readonly bytes: Uint8Array } | undefined
 
   constructor(init: ReplicaInit, outbox: Outbox, sessions: Sessions) {
@@ -67,13 +72,15 @@ export class Mail {
   }
 
   /** Undefined for what is refused, and for what has to wait until the cluster is founded here. */
-  read(from: string, bytes: Uint8Array): Frame | undefined {
+  read(from: string, bytes: Uint8Array, now: number): Frame | undefined {
     try {
       return decodeFrame(bytes, this.#scope())
     } catch (error) {
       invariant(error instanceof FrameError, () => `decodeFrame threw ${String(error)}`)
-      if (error instanceof EarlyFrameError && this.#hasRoom(bytes)) this.#early.push({ from, frame: bytes })
-      else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: error.message })
+      if (error instanceof EarlyFrameError && this.#hasRoom(bytes)) {
+        this.#early.push({ from, frame: bytes })
+        this.#earlySince ??= now
+      } else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: error.message })
       return undefined
     }
   }
@@ -88,11 +95,25 @@ export class Mail {
   /** What waited counts for the incarnation that sent it; the next session may be another's. */
   sessionClosed(peerId: string): void {
     this.#early = this.#early.filter(({ from }) => from !== peerId)
+    if (this.#early.length === 0) this.#earlySince = undefined
+  }
+
+  /** When the wait for a certificate becomes suspicious. */
+  deadline(): number | undefined {
+    return this.#earlySince === undefined ? undefined : this.#earlySince + CERTIFICATE_PATIENCE_MS
+  }
+
+  /** Peers who have spoken of a cluster for so long without a certificate; each is named once in every such time. */
+  overdue(now: number): readonly string[] {
+    if (!isDue(this.deadline(), now)) return []
+    this.#earlySince = now
+    return [...new Set(this.#early.map(({ from }) => from))]
   }
 
   takeEarly(): readonly EarlyFrame[] {
     const early = this.#early
     this.#early = []
+    this.#earlySince = undefined
     return early
   }
 }

@@ -131,6 +131,7 @@ export class Replica {
     this.#newcomers.pump(now)
     this.#consensus.snapshots.pump(now)
     this.#boots.pump(now)
+    this.#meetAgain(now)
     this.#keepBoots(now)
     return this.#flush()
   }
@@ -269,6 +270,16 @@ export class Replica {
     this.#mail.send(peerId, { kind: 'formation', message: { type: 'certificate', certificate: this.#certificate } })
   }
 
+  /** Whoever is founded hands its certificate over when a session opens; one that was lost on the way comes with the next session. */
+  #meetAgain(now: number): void {
+    for (const peerId of this.#mail.overdue(now)) {
+      // While it is being written here it is not lost.
+      if (this.#founding.status().stage === 'agreeing') return
+      const detail = 'it speaks of a cluster, but the founding certificate did not arrive'
+      this.#outbox.event({ type: 'unwelcome', peerId, detail })
+    }
+  }
+
   // ── Members ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #membersInForce({ membership, membershipIndex, commitIndex, writable }: RaftStatus): MembersInForce {
@@ -303,7 +314,7 @@ export class Replica {
 
   #receive(from: string, bytes: Uint8Array, now: number): void {
     const sender = this.#sessions.get(from)
-    const frame = sender === undefined ? undefined : this.#mail.read(from, bytes)
+    const frame = sender === undefined ? undefined : this.#mail.read(from, bytes, now)
     if (sender !== undefined && frame !== undefined) this.#hearFrom(sender, frame, now)
   }
 
@@ -395,6 +406,7 @@ export class Replica {
     return this.#outbox.flush(
       earliest(
         this.#founding.deadline,
+        this.#mail.deadline(),
         this.#consensus.deadline,
         this.#requests.deadline(),
         this.#newcomers.deadline(),

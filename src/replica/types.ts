@@ -170,7 +170,7 @@ export type ReplicaEvent =
   | { readonly type: 'member'; readonly peerId: string; readonly role: 'voter' | 'learner' | 'removed' }
   /** A signed address record of a member, learnt from another member. */
   | { readonly type: 'hint'; readonly peerId: string; readonly addresses: readonly string[] }
-  /** Its session is to be cut: its credential is worth nothing any more. */
+  /** Its session is to be cut: its credential is worth nothing any more, or only a new session can bring what is missing. */
   | { readonly type: 'unwelcome'; readonly peerId: string; readonly detail: string }
   | { readonly type: 'frame-refused'; readonly peerId: string; readonly reason: string }
   | {

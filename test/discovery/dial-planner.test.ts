@@ -264,6 +264,18 @@ describe('seeds', () => {
     ])
   })
 
+  it('that were our own address are dialled when we have moved away from there', () => {
+    const world = new PlannerWorld({ self: 'me' })
+    world.input({ type: 'self', addresses: [at(1)] })
+    world.hint('seed', undefined, at(1), at(2))
+    world.addresses.set(at(1), { peerId: 'you' })
+    world.runFor(1_000)
+    expect(world.dialsOf(at(1))).toHaveLength(0)
+    world.input({ type: 'self', addresses: [at(2)] })
+    world.runFor(1_000)
+    expect(world.connected.has('you')).toBe(true)
+  })
+
   it('that nobody answers are explained with what was tried', () => {
     const world = new PlannerWorld()
     world.hint('seed', undefined, at(1))

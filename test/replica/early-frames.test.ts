@@ -84,6 +84,26 @@ describe('early frames', () => {
     expect(answersIn(latch(cluster, certificate), scope)).toBe(1)
   })
 
+  it('without a certificate, for long, end the session: the next one brings it', () => {
+    const { certificate, scope } = foundedWithout()
+    const unwelcome = (cluster: VirtualCluster): number =>
+      cluster.life('p1').events.filter(({ type }) => type === 'unwelcome').length
+    const cluster = waiting()
+    cluster.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    cluster.run(1_900)
+    expect(unwelcome(cluster)).toBe(0)
+    cluster.run(200)
+    expect(unwelcome(cluster)).toBe(1)
+    cluster.run(10_000)
+    expect(unwelcome(cluster)).toBe(1)
+
+    const lucky = waiting()
+    lucky.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    latch(lucky, certificate)
+    lucky.run(10_000)
+    expect(unwelcome(lucky)).toBe(0)
+  })
+
   it('are bounded in number and in bytes', () => {
     const { scope } = foundedWithout()
     const large: Frame = { ...question, operation: { op: 'command', data: new Uint8Array(400 * 1024) } }

@@ -73,6 +73,10 @@ describe('seeds that were once wrong', () => {
   })
 })
 
+it('machines that take each other’s address find each other there (seed 410: what had been its own address was not dialled)', () => {
+  expect(run({ cast: three, seed: 410, seconds: 12 }).violation).toBeUndefined()
+})
+
 describe('a plan', () => {
   it('keeps every fault where it was when another kind is not drawn', () => {
     const all = drawPlan({ seed: 5, size: 3, spanMs: 20_000, only: ['N1', 'P1', 'D1'] })
