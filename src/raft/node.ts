@@ -24,7 +24,7 @@ import { install, snapshotted } from './snapshots.ts'
 import { Suspicion } from './suspicion.ts'
 import type { ConsensusView, Entry, EntryType, LogPosition, Membership, NodeId } from './types.ts'
 import type { RaftEffects, RaftInit, RaftInput, RaftStatus, SnapshotMeta } from './types.ts'
-import { statusOf, viewOf } from './view.ts'
+import { statusOf, View } from './view.ts'
 
 /** A term from which one more can be reached without leaving the safe integers. */
 const TERM_MAX = Number.MAX_SAFE_INTEGER - 1
@@ -117,7 +117,7 @@ export class RaftNode {
     return this.#finish(now)
   }
 
-  readonly view: ConsensusView = viewOf(this)
+  readonly view: ConsensusView = new View(this)
 
   status(): RaftStatus {
     return statusOf(this)

@@ -25,26 +25,40 @@ export function statusOf(node: RaftNode): RaftStatus {
   }
 }
 
-export const viewOf = (node: RaftNode): ConsensusView => ({
-  get role() {
-    return node.role.name
-  },
-  get term() {
-    return node.term
-  },
-  get writable() {
-    return node.role.name === 'leader' && node.role.writable
-  },
-  get commitIndex() {
-    return node.log.commit
-  },
-  get lastIndex() {
-    return node.log.lastIndex
-  },
-  get membership() {
-    return node.membership
-  },
-  get membershipIndex() {
-    return node.configurations.index
+/** A class, not an object of closures: a process may hold thousands of members. */
+export class View implements ConsensusView {
+  readonly #node: RaftNode
+
+  constructor(node: RaftNode) {
+    this.#node = node
   }
-})
+
+  get role(): ConsensusView['role'] {
+    return this.#node.role.name
+  }
+
+  get term(): number {
+    return this.#node.term
+  }
+
+  get writable(): boolean {
+    const { role } = this.#node
+    return role.name === 'leader' && role.writable
+  }
+
+  get commitIndex(): number {
+    return this.#node.log.commit
+  }
+
+  get lastIndex(): number {
+    return this.#node.log.lastIndex
+  }
+
+  get membership(): ConsensusView['membership'] {
+    return this.#node.membership
+  }
+
+  get membershipIndex(): number {
+    return this.#node.configurations.index
+  }
+}
