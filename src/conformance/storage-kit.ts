@@ -1,4 +1,5 @@
 /** What the cases of the storage suite share: the harness that an implementation brings, and words for batches. */
+import { type ConformanceCase, defineCase } from './case.ts'
 import assert from 'node:assert/strict'
 import { utf8 } from '../core/bytes.ts'
 import type { Storage, StoredEntry, StoredSnapshot, WriteBatch } from '../storage/port.ts'
@@ -16,10 +17,7 @@ export interface StorageHarness {
   dispose(): Promise<void>
 }
 
-export interface StorageConformanceCase {
-  readonly name: string
-  readonly run: (createHarness: () => Promise<StorageHarness>) => Promise<void>
-}
+export type StorageConformanceCase = ConformanceCase<StorageHarness>
 
 export const cell = (name: string, text: string): WriteBatch => ({ cells: [{ name, value: utf8(text) }] })
 
@@ -36,17 +34,7 @@ export const snapshot = (index: number, term: number, text = `snapshot ${index}`
   data: utf8(text)
 })
 
-export const define = (name: string, body: (harness: StorageHarness) => Promise<void>): StorageConformanceCase => ({
-  name,
-  async run(createHarness) {
-    const harness = await createHarness()
-    try {
-      await body(harness)
-    } finally {
-      await harness.dispose()
-    }
-  }
-})
+export const define: typeof defineCase<StorageHarness> = defineCase
 
 /** The store holds what one of the histories leads to, and nothing between them. */
 export async function assertOneOf(

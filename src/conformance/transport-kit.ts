@@ -2,6 +2,7 @@
  * What the suite of the transport is made of: a gate that does what a test wants, a log of events that can be waited for, nodes.
  * Useful for tests of anything that stands on a transport.
  */
+import { type ConformanceCase, defineCase } from './case.ts'
 import assert from 'node:assert/strict'
 import { fromUtf8, toHex, utf8 } from '../core/bytes.ts'
 import { systemClock } from '../core/clock.ts'
@@ -215,21 +216,8 @@ export async function nextTurn(): Promise<void> {
   await turn.promise
 }
 
-export interface TransportConformanceCase {
-  readonly name: string
-  readonly run: (createHarness: () => Promise<TransportHarness>) => Promise<void>
-}
+export type TransportConformanceCase = ConformanceCase<TransportHarness>
 
-export const define = (name: string, body: (harness: TransportHarness) => Promise<void>): TransportConformanceCase => ({
-  name,
-  async run(createHarness) {
-    const harness = await createHarness()
-    try {
-      await body(harness)
-    } finally {
-      await harness.dispose()
-    }
-  }
-})
+export const define: typeof defineCase<TransportHarness> = defineCase
 
 /** Bytes that tell when one of them is missing or elsewhere. */

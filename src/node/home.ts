@@ -11,12 +11,12 @@ import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { secureBytes } from '../core/random.ts'
-import { type BootProgress, makeBootStatement } from '../identity/boot-statement.ts'
+import { makeBootStatement } from '../identity/boot-statement.ts'
 import { decodeClaim, makeClaim } from '../identity/claim.ts'
 import { readGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
 import type { LocalKey } from '../identity/signer.ts'
 import { type ParsedToken, parseToken } from '../identity/token.ts'
-import { decodeHardState, VOTE_CELL } from '../replica/durable.ts'
+import { recoveredProgress } from '../replica/recovered.ts'
 import type { StageSpan } from '../observability/stages.ts'
 import { type DataDir, type DataFile, dataFiles, openDataDir } from '../storage/data-dir.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
@@ -265,13 +265,6 @@ function genesisOf(
     }
   }
   return found[0]
-}
-
-/** What a process life finds on its disk. What a snapshot holds has committed; of the rest the cluster will say. */
-function recoveredProgress({ cells, entries, snapshot }: Recovered): BootProgress {
-  const commitIndex = snapshot?.index ?? 0
-  const lastIndex = Math.max(commitIndex, entries.at(-1)?.index ?? 0)
-  return { ...decodeHardState(cells.get(VOTE_CELL)), lastIndex, commitIndex }
 }
 
 function bootCounter(cell: Uint8Array | undefined): number {

@@ -3,7 +3,6 @@ import type { Timing } from '../config-init/index.ts'
 import type { Random } from '../core/random.ts'
 import { equalBytes } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
-import { decodeFormationState, initialFormationState } from '../formation/state.ts'
 import { decodeAddressRecord, readAddressRecord } from '../identity/address-record.ts'
 import {
   bootStatementToSign,
@@ -15,16 +14,15 @@ import { clusterIdOf, encodeCertificate, formationCrypto, readCertificate } from
 import { readClaim } from '../identity/claim.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
-import {
-  BOOTS_CELL,
-  decodeBoots,
-  decodeHardState,
-  FORMATION_CELL,
-  recoverEntry,
-  VOTE_CELL
-} from '../replica/durable.ts'
 import type { OwnStatement, StatementCodec } from '../replica/boot-watch.ts'
-import { type RecordReader, Replica, type SnapshotPolicy } from '../replica/index.ts'
+import {
+  type RecordReader,
+  recoverBoots,
+  recoverConsensus,
+  recoverFormation,
+  Replica,
+  type SnapshotPolicy
+} from '../replica/index.ts'
 import { configJudge } from './config-judge.ts'
 import type { Home } from './home.ts'
 
@@ -41,9 +39,6 @@ export function prepareReplica({ home, genesis, timing, random, snapshots }: Rep
   const { foundingSize, config } = genesis.genesis
   const crypto = formationCrypto(genesis, generation)
   const { founding, incarnation, peerId, role } = readClaim(home.claim, genesis, generation)
-  const { cells, entries, snapshot } = storage.recovered
-  const stored = cells.get(FORMATION_CELL)
-  const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
   const kept = home.certificate === undefined ? undefined : readCertificate(home.certificate, genesis, generation)
   const codec = statementCodec(home)
   const own = codec.decode(home.bootStatement)
@@ -55,13 +50,10 @@ export function prepareReplica({ home, genesis, timing, random, snapshots }: Rep
     foundingSize,
     initialConfigText: config,
     validateConfig: configJudge(genesis.genesis),
-    // The latch beside the key outlives the log: a node that lost its disk never founds a second time.
-    formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
-    hardState: decodeHardState(cells.get(VOTE_CELL)),
-    entries: entries.map(recoverEntry),
-    snapshot,
+    ...recoverConsensus(storage.recovered),
+    formationState: recoverFormation(storage.recovered, crypto.readClaim, kept?.certificate),
     snapshots,
-    boots: { own, codec, known: decodeBoots(cells.get(BOOTS_CELL), codec.decode) },
+    boots: { own, codec, known: recoverBoots(storage.recovered, codec.decode) },
     crypto,
     clusterIdOf: (certificate) => clusterIdOf(certificate, genesis, generation),
     certificateDocument: encodeCertificate,

@@ -8,17 +8,8 @@ import { sha256 } from '../core/hash.ts'
 import { timingPresets } from '../config-init/timing.ts'
 import { createDialPlanner } from '../discovery/dial-planner.ts'
 import type { DialPlan, DialPlanner, DialPlannerInput, DialTarget } from '../discovery/port.ts'
-import { decodeFormationState, initialFormationState } from '../formation/index.ts'
 import { clusterIdOf, encodeCertificate, readCertificate } from '../identity/certificate.ts'
-import {
-  BOOTS_CELL,
-  decodeBoots,
-  decodeHardState,
-  FORMATION_CELL,
-  recoverEntry,
-  VOTE_CELL
-} from '../replica/durable.ts'
-import { Replica } from '../replica/index.ts'
+import { recoverBoots, recoverConsensus, recoveredProgress, recoverFormation, Replica } from '../replica/index.ts'
 import type { ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
 import { anyConfig } from '../replicated-config/index.ts'
 import type { WriteBatch } from '../storage/port.ts'
@@ -171,18 +162,13 @@ export class Process {
     this.recovery = log.open()
     machine.lives++
     const bootNonce = sha256(utf8(`${machine.name}/${machine.lives}`)).slice(0, 16)
-    const { cells, entries, snapshot, boot } = this.recovery
-    const vote = decodeHardState(cells.get(VOTE_CELL))
+    const { boot } = this.recovery
     const statements: StatementMaker = statementMaker(world.cast, actor, store, { boot, bootNonce })
     this.bootStatement = statements.make({
-      ...vote,
-      lastIndex: entries.at(-1)?.index ?? snapshot?.index ?? 0,
-      commitIndex: snapshot?.index ?? 0,
+      ...recoveredProgress(this.recovery),
       sequence: 0,
       seen: undefined
     })
-    const stored = cells.get(FORMATION_CELL)
-    const state = stored === undefined ? initialFormationState : decodeFormationState(stored, crypto.readClaim)
     const kept = machine.certificate === undefined ? undefined : readCertificate(machine.certificate, genesis)
     const random = world.random.fork(`${machine.name}/${machine.lives}`)
     this.replica = new Replica({
@@ -192,15 +178,13 @@ export class Process {
       foundingSize: genesis.genesis.foundingSize,
       initialConfigText: genesis.genesis.config,
       validateConfig: anyConfig,
-      formationState: { ...state, certificate: state.certificate ?? kept?.certificate },
-      hardState: vote,
-      entries: entries.map(recoverEntry),
-      snapshot,
+      ...recoverConsensus(this.recovery),
+      formationState: recoverFormation(this.recovery, crypto.readClaim, kept?.certificate),
       snapshots: world.snapshots,
       boots: {
         own: statements.decode(this.bootStatement)!,
         codec: statements,
-        known: decodeBoots(cells.get(BOOTS_CELL), statements.decode)
+        known: recoverBoots(this.recovery, statements.decode)
       },
       crypto,
       clusterIdOf: (certificate) => clusterIdOf(certificate, genesis),

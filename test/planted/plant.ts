@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import * as shipped from '../../src/simulation/index.ts'
 import type * as Simulator from '../../src/simulation/index.ts'
 import type { PlantedBug } from './bugs.ts'
 
@@ -18,6 +19,8 @@ export interface Found {
   readonly seconds: number
   readonly faults: readonly string[]
   readonly shrinkRuns: number
+  /** Seeds that fail without the bug as well: no find, but something wrong with the sources or the oracle. */
+  readonly falseFinds: readonly number[]
 }
 
 /** The edited text of every file of the bug. Throws when a patch does not fit the sources any more. */
@@ -64,16 +67,23 @@ async function searchWith(simulator: typeof Simulator, bug: PlantedBug, init: Se
   }
   const sizes = bug.nodes === undefined ? [3, 5] : [bug.nodes]
   const only = bug.only as readonly Simulator.FaultId[] | undefined
+  const falseFinds: number[] = []
   let seed = 0
   while (seed < init.seedsMax && seconds() < init.secondsMax) {
     seed++
-    const cast = await simulator.castOf(sizes[seed % sizes.length]!)
-    const failing = simulator.run({ cast, seed, seconds: init.runSeconds, ...(only === undefined ? {} : { only }) })
+    const size = sizes[seed % sizes.length]!
+    const how = { seed, seconds: init.runSeconds, ...(only === undefined ? {} : { only }) }
+    const cast = await simulator.castOf(size)
+    const failing = simulator.run({ ...how, cast })
     if (failing.violation === undefined) continue
+    if (shipped.run({ ...how, cast: await shipped.castOf(size) }).violation !== undefined) {
+      falseFinds.push(seed)
+      continue
+    }
     const shrunk = simulator.shrink({ cast, failing, seconds: init.runSeconds, reseeds: 8, runsMax: 400 })
     const faults = shrunk.plan.map((fault) => simulator.faultText(fault, (index) => `n${index + 1}`))
     const { invariant } = failing.violation
-    return { bug, invariant, seed, seeds: seed, seconds: seconds(), faults, shrinkRuns: shrunk.runs }
+    return { bug, invariant, seed, seeds: seed, seconds: seconds(), faults, shrinkRuns: shrunk.runs, falseFinds }
   }
-  return { bug, invariant: undefined, seed: 0, seeds: seed, seconds: seconds(), faults: [], shrinkRuns: 0 }
+  return { bug, invariant: undefined, seed: 0, seeds: seed, seconds: seconds(), faults: [], shrinkRuns: 0, falseFinds }
 }

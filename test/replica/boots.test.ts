@@ -16,13 +16,7 @@ const barredBy = (cluster: VirtualCluster, name: string): readonly string[] =>
 const alarmsOf = (cluster: VirtualCluster, name: string) =>
   cluster.life(name).events.filter((event): event is Extract<ReplicaEvent, { type: 'alarm' }> => event.type === 'alarm')
 
-function form(seed = 1): VirtualCluster {
-  const cluster = new VirtualCluster({ size: 3, seed })
-  for (const name of cluster.names) cluster.start(name)
-  cluster.connectAll()
-  cluster.runUntil(() => cluster.names.every((name) => statusOf(cluster, name).config !== undefined))
-  return cluster
-}
+const form = (seed = 1): VirtualCluster => VirtualCluster.formed({ size: 3, seed })
 
 function start(cluster: VirtualCluster, name: string): void {
   cluster.start(name)

@@ -11,10 +11,7 @@ import { VirtualCluster } from './virtual-cluster.ts'
 
 /** A founding that p1 has missed: its certificate, and how the others frame what they say. */
 function foundedWithout(): { certificate: Uint8Array; scope: FrameScope } {
-  const cluster = new VirtualCluster({ size: 3, seed: 1 })
-  for (const name of cluster.names) cluster.start(name)
-  cluster.connectAll()
-  cluster.runUntil(() => cluster.names.every((name) => cluster.life(name).replica.status().config !== undefined))
+  const cluster = VirtualCluster.formed({ size: 3, seed: 1 })
   const cell = cluster.nodes.get('p2')!.disk.cells.get(FORMATION_CELL)!
   const { certificate } = decodeFormationState(cell, fakeCrypto.readClaim)
   const scope: FrameScope = {

@@ -17,13 +17,7 @@ const membershipOf = (cluster: VirtualCluster, name: string) => statusOf(cluster
 const leaderOf = (cluster: VirtualCluster): string | undefined =>
   cluster.names.find((name) => cluster.nodes.get(name)?.life?.replica.status().raft?.writable === true)
 
-function form(size: number, seed = 1): VirtualCluster {
-  const cluster = new VirtualCluster({ size, seed })
-  for (const name of cluster.names) cluster.start(name)
-  cluster.connectAll()
-  cluster.runUntil(() => cluster.names.every((name) => statusOf(cluster, name).config !== undefined))
-  return cluster
-}
+const form = (size: number, seed = 1): VirtualCluster => VirtualCluster.formed({ size, seed })
 
 function start(cluster: VirtualCluster, name: string): void {
   cluster.start(name)
@@ -448,10 +442,7 @@ describe('an operator', () => {
 
   it('gets a change through under loss, however often the leader is lost (20 seeds)', () => {
     for (let seed = 1; seed <= 20; seed++) {
-      const cluster = new VirtualCluster({ size: 5, seed, loss: 0.05 })
-      for (const name of cluster.names) cluster.start(name)
-      cluster.connectAll()
-      cluster.runUntil(() => cluster.names.every((name) => statusOf(cluster, name).config !== undefined))
+      const cluster = VirtualCluster.formed({ size: 5, seed, loss: 0.05 })
       const random = cluster.random.fork('plan')
       const { victim, other } = cast(cluster)
       const operation = { op: 'remove', member: victim } as const

@@ -24,10 +24,7 @@ function form(
   seed: number,
   slowDisks: Readonly<Record<string, number>> = {}
 ): { cluster: VirtualCluster; leader: string; follower: string } {
-  const cluster = new VirtualCluster({ size: 3, seed, slowDisks })
-  for (const name of cluster.names) cluster.start(name)
-  cluster.connectAll()
-  cluster.runUntil(() => cluster.names.every((name) => cluster.life(name).replica.status().config !== undefined))
+  const cluster = VirtualCluster.formed({ size: 3, seed, slowDisks })
   const leader = cluster.names.find((name) => cluster.life(name).replica.status().raft?.writable === true)!
   return { cluster, leader, follower: cluster.names.find((name) => name !== leader)! }
 }

@@ -5,22 +5,23 @@
 import { fromUtf8, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/hash.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
-import { encodeFoundingSet, initialFormationState, decodeFormationState } from '../../src/formation/index.ts'
+import { encodeFoundingSet } from '../../src/formation/index.ts'
 import type { Claim } from '../../src/formation/index.ts'
 import type { BootStatement } from '../../src/identity/boot-statement.ts'
 import type { VerifiedClaim } from '../../src/identity/claim.ts'
 import type { Admitted } from '../../src/membership/admission.ts'
 import { encodeCbor } from '../../src/core/cbor.ts'
+import type { StoredLogEntry } from '../../src/replica/durable.ts'
 import {
-  BOOTS_CELL,
-  decodeBoots,
-  decodeHardState,
-  FORMATION_CELL,
-  recoverEntry,
-  type StoredLogEntry,
-  VOTE_CELL
-} from '../../src/replica/durable.ts'
-import { type Joiner, type RecordReader, Replica, type SnapshotPolicy } from '../../src/replica/index.ts'
+  type Joiner,
+  type RecordReader,
+  recoverBoots,
+  recoverConsensus,
+  recoveredProgress,
+  recoverFormation,
+  Replica,
+  type SnapshotPolicy
+} from '../../src/replica/index.ts'
 import type { StoredSnapshot } from '../../src/replica/snapshot.ts'
 import type { ClientOutcome, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../../src/replica/types.ts'
 import { anyConfig } from '../../src/replicated-config/index.ts'
@@ -165,15 +166,12 @@ export class VirtualCluster {
     node.boot++
     this.#lives.set(name, (this.#lives.get(name) ?? 0) + 1)
     const { claim, disk } = node
-    const state = disk.cells.get(FORMATION_CELL)
     const { peerId } = claim
     const life = { peerId, storeId: storeIdOf(claim), boot: node.boot, bootNonce: `${name}-${this.#lives.get(name)!}` }
     const codec = fakeStatements(life)
     const own = makeStatement({
       ...life,
-      ...decodeHardState(disk.cells.get(VOTE_CELL)),
-      lastIndex: disk.entries.at(-1)?.index ?? disk.snapshot?.index ?? 0,
-      commitIndex: disk.snapshot?.index ?? 0,
+      ...recoveredProgress(disk),
       sequence: 0,
       seen: undefined
     })
@@ -184,12 +182,10 @@ export class VirtualCluster {
       foundingSize: this.#options.size,
       initialConfigText: CONFIG_TEXT,
       validateConfig: anyConfig,
-      formationState: state === undefined ? initialFormationState : decodeFormationState(state, fakeCrypto.readClaim),
-      hardState: decodeHardState(disk.cells.get(VOTE_CELL)),
-      entries: disk.entries.map(recoverEntry),
-      snapshot: disk.snapshot,
+      ...recoverConsensus(disk),
+      formationState: recoverFormation(disk, fakeCrypto.readClaim, undefined),
       snapshots: { ...this.#options.snapshots, ...this.#options.snapshotsOf[name] },
-      boots: { own, codec, known: decodeBoots(disk.cells.get(BOOTS_CELL), codec.decode) },
+      boots: { own, codec, known: recoverBoots(disk, codec.decode) },
       crypto: fakeCrypto,
       clusterIdOf: ({ set }) => sha256(encodeCbor(encodeFoundingSet(set))),
       certificateDocument: () => utf8('certificate'),
@@ -221,6 +217,15 @@ export class VirtualCluster {
     if (!this.#links.delete(link(a, b))) return
     if (this.nodes.get(a)?.life !== undefined) this.input(a, { type: 'session-close', peerId: b })
     if (this.nodes.get(b)?.life !== undefined) this.input(b, { type: 'session-close', peerId: a })
+  }
+
+  /** All are started, connected, and hold the initial config. */
+  static formed(options: ClusterOptions): VirtualCluster {
+    const cluster = new VirtualCluster(options)
+    for (const name of cluster.names) cluster.start(name)
+    cluster.connectAll()
+    cluster.runUntil(() => cluster.names.every((name) => cluster.life(name).replica.status().config !== undefined))
+    return cluster
   }
 
   connectAll(): void {
