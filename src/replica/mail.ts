@@ -34,8 +34,8 @@ export class Mail {
   /** Set when the cluster is founded. */
   clusterId: Uint8Array | undefined
   #early: EarlyFrame[] = []
-  /** When the first of them came. */
-  #earlySince: number | undefined
+  /** When the first of them came, or when it was last asked who is overdue. */
+  #earlySince = 0
   #encoded: { readonly message: RaftMessage; readonly bytes: Uint8Array } | undefined
 
   constructor(init: ReplicaInit, outbox: Outbox, sessions: Sessions) {
@@ -78,8 +78,8 @@ export class Mail {
     } catch (error) {
       invariant(error instanceof FrameError, () => `decodeFrame threw ${String(error)}`)
       if (error instanceof EarlyFrameError && this.#hasRoom(bytes)) {
+        if (this.#early.length === 0) this.#earlySince = now
         this.#early.push({ from, frame: bytes })
-        this.#earlySince ??= now
       } else this.#outbox.event({ type: 'frame-refused', peerId: from, reason: error.message })
       return undefined
     }
@@ -95,12 +95,11 @@ export class Mail {
   /** What waited counts for the incarnation that sent it; the next session may be another's. */
   sessionClosed(peerId: string): void {
     this.#early = this.#early.filter(({ from }) => from !== peerId)
-    if (this.#early.length === 0) this.#earlySince = undefined
   }
 
   /** When the wait for a certificate becomes suspicious. */
   deadline(): number | undefined {
-    return this.#earlySince === undefined ? undefined : this.#earlySince + CERTIFICATE_PATIENCE_MS
+    return this.#early.length === 0 ? undefined : this.#earlySince + CERTIFICATE_PATIENCE_MS
   }
 
   /** Peers who have spoken of a cluster for so long without a certificate; each is named once in every such time. */
@@ -113,7 +112,6 @@ export class Mail {
   takeEarly(): readonly EarlyFrame[] {
     const early = this.#early
     this.#early = []
-    this.#earlySince = undefined
     return early
   }
 }
