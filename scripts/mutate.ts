@@ -5,17 +5,21 @@
  *   node scripts/mutate.ts src/formation                              all files of a room
  *
  * It runs StrykerJS in a copy of the project in the temporary directory, because Stryker brings two hundred packages that
- * nothing else needs: the copy installs them for itself, with a network. Takes seconds for each change, so minutes for a file
- * and hours for a room; not part of `npm test`. A survivor is a missing test or code that does nothing; test/MUTANTS.md
- * explains the ones that stay.
+ * nothing else needs. They are installed once for a package-lock.json, with a network, beside a copy of the project's own
+ * packages, and that folder stays for the next run. Takes seconds for each change, so minutes for a file and hours for a
+ * room; not part of `npm test`. A survivor is a missing test or code that does nothing; test/MUTANTS.md explains the ones
+ * that stay.
  */
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -29,7 +33,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const STRYKER = ['@stryker-mutator/core@10.1.1', '@stryker-mutator/vitest-runner@10.1.1']
 /** Test runners that are at work keep their caches in node_modules; those come and go. */
 const isNoCache = (path: string): boolean => !/node_modules[\\/]\.vite/.test(path)
-const NEEDED = ['package.json', 'package-lock.json', 'tsconfig.json', 'node_modules', 'src', 'test', 'docs', 'scripts']
+const PACKAGES = ['package.json', 'package-lock.json']
+const NEEDED = [...PACKAGES, 'tsconfig.json', 'src', 'test', 'docs', 'scripts']
 
 /** Models that are explored in seconds; that of raft takes too long to be explored for each change. */
 const MODELS: Readonly<Record<string, readonly string[]>> = { formation: ['test/model/formation.model.test.ts'] }
@@ -63,8 +68,11 @@ const project = join(folder, 'project')
 const sandboxes = join(folder, 'sandboxes')
 try {
   prepare()
-  run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', ...STRYKER])
-  const status = run(process.execPath, [join(project, 'node_modules/@stryker-mutator/core/bin/stryker.js'), 'run'])
+  const status = run(
+    process.execPath,
+    [join(folder, 'node_modules/@stryker-mutator/core/bin/stryker.js'), 'run'],
+    project
+  )
   printSurvivors()
   process.exitCode = status
 } finally {
@@ -77,14 +85,13 @@ function prepare(): void {
   for (const name of NEEDED) {
     cpSync(join(root, name), join(project, name), { recursive: true, verbatimSymlinks: true, filter: isNoCache })
   }
+  // Above the copy and its sandboxes, so that each of them finds it.
+  symlinkSync(join(installed(), 'node_modules'), join(folder, 'node_modules'))
   // Tables that lie beside the project are looked for beside each copy of it.
   const shared = join(dirname(root), 'shared')
   if (existsSync(shared)) for (const beside of [folder, sandboxes]) symlinkSync(shared, join(beside, 'shared'))
   const include = rooms.flatMap((room) => [`test/${room}/**/*.test.ts`, ...(MODELS[room] ?? [])])
-  writeFileSync(
-    join(project, 'vitest.mutate.config.mjs'),
-    `export default { test: { testTimeout: 30_000, include: ${JSON.stringify(include)} } }\n`
-  )
+  writeFileSync(join(project, 'vitest.mutate.config.mjs'), vitestConfig(include))
   const config = {
     testRunner: 'vitest',
     plugins: ['@stryker-mutator/vitest-runner'],
@@ -102,8 +109,65 @@ function prepare(): void {
   writeFileSync(join(project, 'stryker.config.json'), JSON.stringify(config))
 }
 
-function run(command: string, args: readonly string[]): number {
-  const { status } = spawnSync(command, args, { cwd: project, stdio: 'inherit' })
+/**
+ * The first failure ends the run of a change, so the test files that took least in the first run of all go first; vitest by
+ * itself begins with those that take longest. A failed property is not made smaller: nobody reads it.
+ */
+function vitestConfig(include: readonly string[]): string {
+  writeFileSync(
+    join(project, 'vitest.mutate.setup.mjs'),
+    `import { configureGlobal } from 'fast-check'\nconfigureGlobal({ endOnFailure: true })\n`
+  )
+  return `
+    const costMs = new Map()
+    class CheapestFirst {
+      constructor(vitest) {
+        this.vitest = vitest
+      }
+      async shard(files) {
+        return files
+      }
+      async sort(files) {
+        for (const file of files) {
+          const result = this.vitest.cache.getTestSpecificationResult(file)
+          if (result !== undefined && !costMs.has(file.moduleId)) costMs.set(file.moduleId, result.duration)
+        }
+        return files.toSorted((a, b) => (costMs.get(a.moduleId) ?? 0) - (costMs.get(b.moduleId) ?? 0))
+      }
+    }
+    export default {
+      cacheDir: ${JSON.stringify(join(folder, 'vite-cache'))},
+      test: {
+        testTimeout: 30_000,
+        include: ${JSON.stringify(include)},
+        setupFiles: ['./vitest.mutate.setup.mjs'],
+        sequence: { sequencer: CheapestFirst }
+      }
+    }
+  `
+}
+
+/** The folder with the project's packages and Stryker's. */
+function installed(): string {
+  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
+  const versions = createHash('sha256')
+    .update([lock, process.platform, ...STRYKER].join('\n'))
+    .digest('hex')
+  const place = join(tmpdir(), `quorate-mutate-tools-${versions.slice(0, 12)}`)
+  if (existsSync(place)) return place
+  const draft = join(folder, 'tools')
+  mkdirSync(draft)
+  for (const name of PACKAGES) cpSync(join(root, name), join(draft, name))
+  const own = realpathSync(join(root, 'node_modules'))
+  cpSync(own, join(draft, 'node_modules'), { recursive: true, verbatimSymlinks: true, filter: isNoCache })
+  const status = run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', ...STRYKER], draft)
+  if (status !== 0) throw new Error(`npm install of ${STRYKER.join(' and ')} ended with ${status}`)
+  renameSync(draft, place)
+  return place
+}
+
+function run(command: string, args: readonly string[], cwd: string): number {
+  const { status } = spawnSync(command, args, { cwd, stdio: 'inherit' })
   return status ?? 1
 }
 
