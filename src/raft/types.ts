@@ -250,6 +250,7 @@ export interface RaftEffects {
 export interface ConsensusView {
   readonly role: Role
   readonly term: number
+  readonly votedFor: NodeId | undefined
   readonly writable: boolean
   readonly commitIndex: number
   readonly lastIndex: number

@@ -41,6 +41,10 @@ export class View implements ConsensusView {
     return this.#node.term
   }
 
+  get votedFor(): ConsensusView['votedFor'] {
+    return this.#node.votedFor
+  }
+
   get writable(): boolean {
     const { role } = this.#node
     return role.name === 'leader' && role.writable

@@ -31,7 +31,7 @@ export class FaultDriver {
       B: hostile,
       P9: hostile,
       O: new OperatorFaults(this.#scene, machines),
-      M: new Mixes(this.#scene, this.#network)
+      M: new Mixes(this.#scene, this.#network, machines)
     }
     for (const fault of plan) world.at(fault.atMs * 1_000, () => this.#begin(fault))
   }

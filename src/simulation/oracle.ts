@@ -93,6 +93,7 @@ export class Oracle {
       incarnation,
       log,
       term: vote.term,
+      handed: vote,
       commit: 0,
       membership: undefined,
       role: 'follower',
@@ -121,14 +122,13 @@ export class Oracle {
 
   /** What a step asks for. */
   asked(process: Process, { writes }: ReplicaEffects): void {
-    for (const { batch } of writes) {
-      if (batch.snapshot !== undefined || batch.entries !== undefined) this.#handed(process, batch)
-    }
+    for (const { batch } of writes) this.#handed(process, batch)
   }
 
-  #handed(process: Process, { snapshot, entries }: DurableBatch): void {
+  #handed(process: Process, { cells, snapshot, entries }: DurableBatch): void {
     const view = this.#memory.views.get(process)
     if (view === undefined) return
+    for (const { name, value } of cells ?? []) if (name === VOTE_CELL) view.handed = decodeHardState(value)
     if (snapshot !== undefined) this.#snapshots.asked(process, view, snapshot)
     if (snapshot !== undefined && this.#logs.replaced(process, view, snapshot)) {
       this.#members.replaced(process, view, snapshot)

@@ -70,6 +70,7 @@ export class World {
   elections = 0
   #trace = 0
   onOutcome: (process: Process, outcome: ClientOutcome) => void = () => undefined
+  onEvent: (process: Process, event: ReplicaEvent) => void = () => undefined
 
   constructor({ cast, seed, networkSeed, recorder, seedsKnown, joinerSeeds, snapshotEvery }: WorldInit) {
     this.cast = cast
@@ -328,6 +329,7 @@ export class World {
     this.oracle.reported(process, event)
     this.recorder?.event(process.machine, event)
     if (event.type === 'role' && event.role === 'leader') this.elections++
+    this.onEvent(process, event)
   }
 
   delivered(from: Process, to: Process, frame: Uint8Array, sentUs: number): void {

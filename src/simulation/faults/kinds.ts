@@ -10,7 +10,7 @@ export const FAULT_IDS = [
   'P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9',
   'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9',
   'B1', 'B6', 'O11', 'O13',
-  'M1', 'M2', 'M3'
+  'M1', 'M2', 'M3', 'M4'
 ] as const // prettier-ignore
 
 export type FaultId = (typeof FAULT_IDS)[number]
@@ -36,6 +36,8 @@ export interface Kind {
   readonly text: string
   /** Trusting Raft's disk is wrong here: outside of what is promised, and only drawn when asked for. */
   readonly beyond?: boolean
+  /** It happens to founding, so it is drawn for the first moments of a run. */
+  readonly early?: boolean
   readonly draw: (random: Random, size: number) => Pick<Fault, 'nodes' | 'value' | 'variant' | 'forMs'>
 }
 
@@ -259,6 +261,17 @@ export const FAULT_KINDS: readonly Kind[] = [
     id: 'M3',
     text: 'a leader falls while disks and links are slow',
     draw: (r) => ({ ...none, nodes: [LEADER], value: ms(r, 300, 1_500), forMs: ms(r, 1_000, 6_000) })
+  },
+  {
+    id: 'M4',
+    text: 'whoever leads founding falls silent at its last step, and fails',
+    early: true,
+    draw: (r) => ({
+      ...none,
+      variant: pick(r, ['killed', 'power', 'disk lost', 'disk and certificate lost', 'only silent']),
+      value: pick(r, [0, 0, 1, 3]),
+      forMs: ms(r, 5, 400)
+    })
   }
 ]
 

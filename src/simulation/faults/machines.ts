@@ -105,12 +105,16 @@ export class MachineFaults {
     }
   }
 
-  /** Key and certificate stay, the rest is gone: a new incarnation, which votes for nobody (FAULTS P4). A minority at most. */
-  wipe(machine: Machine, forMs: number): boolean {
+  /**
+   * The key stays, and the founding certificate unless `what` says so; the rest is gone: a new incarnation, which votes for nobody
+   * (FAULTS P4). A minority at most.
+   */
+  wipe(machine: Machine, forMs: number, what: 'disk' | 'disk and certificate' = 'disk'): boolean {
     const { world, lost } = this.#scene
     if (!this.#scene.mayLose()) return false
     world.crash(machine)
     if (!machine.wipe()) return false
+    if (what === 'disk and certificate') machine.certificate = undefined
     world.fired('P4')
     lost.add(machine)
     this.#scene.restartLater(machine, forMs)

@@ -4,19 +4,23 @@
  */
 import type { Machine } from '../machine.ts'
 import type { Fault } from './kinds.ts'
+import type { MachineFaults } from './machines.ts'
 import type { NetworkFaults } from './network.ts'
 import type { Scene } from './scene.ts'
 
 export class Mixes {
   readonly #scene: Scene
   readonly #network: NetworkFaults
+  readonly #machines: MachineFaults
 
-  constructor(scene: Scene, network: NetworkFaults) {
+  constructor(scene: Scene, network: NetworkFaults, machines: MachineFaults) {
     this.#scene = scene
     this.#network = network
+    this.#machines = machines
   }
 
   begin(fault: Fault): void {
+    if (fault.id === 'M4') return this.#silenced(fault)
     const leader = this.#scene.leads()
     if (leader === undefined) return
     this.#scene.world.fired(fault.id)
@@ -66,6 +70,35 @@ export class Mixes {
       this.#scene.world.crash(leader)
       this.#scene.restartLater(leader, fault.forMs)
       this.#scene.later(random.int(60, 900), () => this.#falling(fault, rounds - 1))
+    })
+  }
+
+  /**
+   * Whoever leads founding hears all acceptances, and nobody hears of the certificate. So one machine is in a cluster that no other
+   * knows of, and the others have to arrive at the same one: after it is back, or with what is left of it.
+   */
+  #silenced(fault: Fault): void {
+    const { world } = this.#scene
+    let seen = false
+    world.onEvent = ({ machine }, { type }) => {
+      if (seen || this.#scene.healed || type !== 'founding-leader') return
+      seen = true
+      world.fired('M4')
+      this.#scene.later(fault.value, () => this.#silence(fault, machine))
+    }
+  }
+
+  #silence(fault: Fault, machine: Machine): void {
+    const cut = { ...fault, nodes: [machine.index] }
+    this.#network.activate(cut)
+    this.#scene.later(fault.forMs, () => {
+      this.#network.deactivate(cut)
+      if (fault.variant === 'only silent') return
+      if (fault.variant === 'disk lost') return void this.#machines.wipe(machine, fault.forMs)
+      if (fault.variant === 'disk and certificate lost')
+        return void this.#machines.wipe(machine, fault.forMs, 'disk and certificate')
+      this.#scene.world.crash(machine, fault.variant === 'power' ? 'power' : 'kill')
+      this.#scene.restartLater(machine, fault.forMs)
     })
   }
 

@@ -112,6 +112,10 @@ export class NetworkFaults {
         // The first is cut off from everybody but those that are named after it.
         for (const b of others) network.blockBoth(nodes[0]!, b)
         return
+      case 'M4':
+        // It hears everybody.
+        for (const b of others) network.block(nodes[0]!, b)
+        return
       case 'M3':
         network.slowUs.fill(value * 250)
         return

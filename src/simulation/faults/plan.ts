@@ -21,6 +21,7 @@ export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault
   // Formation is short: in a third of the runs faults are there from the first moment, and dense.
   const early = root.fork('early').next() < 0.33
   const fromMs = early ? 0 : Math.min(1_500, spanMs / 4)
+  const placed = (place: number, soon: boolean): number => Math.round(fromMs + place * (soon ? 100 : spanMs - fromMs))
   const faults: Fault[] = []
   for (const kind of FAULT_KINDS) {
     const random = root.fork(kind.id)
@@ -30,7 +31,7 @@ export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault
     for (let i = 0; i < count; i++) {
       const own = random.fork(String(i))
       const place = own.next()
-      const atMs = Math.round(fromMs + (early && own.next() < 0.5 ? place * 100 : place * (spanMs - fromMs)))
+      const atMs = kind.early === true ? Math.round(place * 100) : placed(place, early && own.next() < 0.5)
       const drawn = kind.draw(own, size)
       faults.push({ id: kind.id, atMs, ...drawn, forMs: Math.round(drawn.forMs) })
     }

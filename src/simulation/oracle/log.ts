@@ -73,8 +73,17 @@ export class LogOracle {
       const detail = `the log ends at ${status.lastIndex}, storage was handed ${view.log.length}`
       this.#memory.fail('write-what-you-say', process, detail)
     }
+    this.#voteIsWritten(process, view, status)
     view.membership = status.membership
     if (status.role === 'leader' && input?.type === 'tick') this.#inTouch(process, view, status)
+  }
+
+  /** A vote that memory holds and storage was not handed, or the other way round, is another one after a restart. */
+  #voteIsWritten(process: Process, { handed }: View, { term, votedFor }: ConsensusView): void {
+    if (term === handed.term && votedFor === handed.votedFor) return
+    const name = (id: string | undefined): string => (id === undefined ? 'nobody' : this.#memory.world.nameOf(id))
+    const detail = `in memory its vote of term ${term} is for ${name(votedFor)}, storage was handed one of term ${handed.term} for ${name(handed.votedFor)}`
+    this.#memory.fail('write-what-you-say', process, detail)
   }
 
   #termMoved(process: Process, view: View, { term }: ConsensusView, input: ReplicaInput | undefined): void {

@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { FormationState } from '../../formation/index.ts'
-import type { Membership } from '../../raft/types.ts'
+import type { HardState, Membership } from '../../raft/types.ts'
 import type { Recovered, StoredEntry, StoredSnapshot } from '../../storage/port.ts'
 import type { Process } from '../machine.ts'
 import type { World } from '../world.ts'
@@ -29,6 +29,8 @@ export interface View {
   /** The log as it was handed to storage. */
   readonly log: Place[]
   term: number
+  /** The vote that storage was handed last, with its term. */
+  handed: HardState
   commit: number
   /** After the last step. */
   membership: Membership | undefined
