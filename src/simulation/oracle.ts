@@ -20,6 +20,7 @@ import { Memory, recoveredLog, type View, type Violation } from './oracle/memory
 import { MemberOracle } from './oracle/members.ts'
 import { OfficeOracle } from './oracle/offices.ts'
 import { SnapshotOracle } from './oracle/snapshots.ts'
+import { TalkOracle } from './oracle/talk.ts'
 import type { World } from './world.ts'
 
 export type { Violation } from './oracle/memory.ts'
@@ -35,6 +36,7 @@ export class Oracle {
   readonly #offices: OfficeOracle
   readonly #members: MemberOracle
   readonly #callers: CallerOracle
+  readonly #talk: TalkOracle
 
   constructor(world: World) {
     this.#memory = new Memory(world)
@@ -44,6 +46,7 @@ export class Oracle {
     this.#offices = new OfficeOracle(this.#memory)
     this.#members = new MemberOracle(this.#memory)
     this.#callers = new CallerOracle(this.#memory)
+    this.#talk = new TalkOracle(this.#memory)
   }
 
   get violations(): readonly Violation[] {
@@ -162,6 +165,7 @@ export class Oracle {
 
   sends(process: Process, to: string, frame: Uint8Array): void {
     this.#disks.sends(process, to, frame)
+    this.#talk.sends(process, to, frame)
     if (isRefusal(frame)) this.#coverAnswer(process, frame)
   }
 
