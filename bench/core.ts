@@ -7,125 +7,9 @@
  * - commit: one proposal, run until all members have emitted it; the same with 64 proposals in one step;
  * - memory: heap per member of 1,000 elected groups.
  */
-import { seededRandom } from '../src/core/random.ts'
-import { createRaft, type NodeId, type Raft, type RaftEffects, type RaftInput } from '../src/raft/index.ts'
+import { InstantGroup } from '../src/raft/instant-group.ts'
 import { options, Report } from './kit/report.ts'
 import { figure, summary } from './kit/stats.ts'
-
-const TIMING = { heartbeatMs: 50, electionTimeoutMs: 250, rankStepMs: 20, jitterMs: 5 }
-
-interface Letter {
-  readonly to: Member
-  readonly input: RaftInput
-}
-
-interface Member {
-  readonly id: NodeId
-  readonly raft: Raft
-  up: boolean
-  deadline: number
-  emitted: number
-}
-
-/** A group whose network and disks take no time. Its clock jumps to whatever is due next. */
-class Group {
-  readonly members: Member[]
-  now = 0
-  readonly #byId = new Map<NodeId, Member>()
-  #queue: Letter[] = []
-
-  constructor(size: number, seed: string) {
-    const voters = Array.from({ length: size }, (_, i) => `n${i + 1}`)
-    const random = seededRandom(seed)
-    this.members = voters.map((id) => ({
-      id,
-      raft: createRaft({
-        self: id,
-        membership: { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false },
-        hardState: { term: 0, votedFor: undefined },
-        entries: [],
-        timing: TIMING,
-        random: random.fork(id)
-      }),
-      up: true,
-      deadline: Infinity,
-      emitted: 0
-    }))
-    for (const member of this.members) this.#byId.set(member.id, member)
-    for (const member of this.members) this.#take(member, member.raft.start(0))
-    for (const a of this.members) {
-      for (const b of this.members) if (a !== b) this.#queue.push({ to: a, input: { type: 'connected', peer: b.id } })
-    }
-    this.settle()
-  }
-
-  leader(): Member | undefined {
-    return this.members.find(({ up, raft }) => up && raft.status().writable)
-  }
-
-  /** Delivers all that is under way. */
-  settle(): void {
-    for (let at = 0; at < this.#queue.length; at++) {
-      const { to, input } = this.#queue[at]!
-      if (to.up) this.#take(to, to.raft.step(input, this.now))
-    }
-    this.#queue = []
-  }
-
-  /** Lets time pass until somebody leads and can write. */
-  elect(): Member {
-    for (let rounds = 0; rounds < 1_000; rounds++) {
-      const leader = this.leader()
-      if (leader !== undefined) return leader
-      const next = this.members.filter(({ up }) => up).reduce((a, b) => (a.deadline <= b.deadline ? a : b))
-      this.now = Math.max(this.now, next.deadline)
-      this.#queue.push({ to: next, input: { type: 'tick' } })
-      this.settle()
-    }
-    throw new Error('nobody was elected in 1,000 timeouts')
-  }
-
-  propose(leader: Member, input: RaftInput): void {
-    this.#queue.push({ to: leader, input })
-    this.settle()
-  }
-
-  /** The connections of a member close, and nothing reaches it. */
-  cut(member: Member): void {
-    member.up = false
-    for (const other of this.members) this.#tellOf(other, 'disconnected', member)
-    this.settle()
-  }
-
-  /** It is back: connected, told of its successor, caught up. */
-  join(member: Member): void {
-    member.up = true
-    for (const other of this.members) {
-      this.#tellOf(member, 'disconnected', other)
-      this.#tellOf(member, 'connected', other)
-      this.#tellOf(other, 'connected', member)
-    }
-    this.settle()
-  }
-
-  #tellOf(to: Member, type: 'connected' | 'disconnected', about: Member): void {
-    if (to !== about) this.#queue.push({ to, input: { type, peer: about.id } })
-  }
-
-  #take(member: Member, { write, send, sendAfter, committed, deadline }: RaftEffects): void {
-    for (const { to, message } of send) this.#post(member, to, message)
-    if (write !== undefined) this.#queue.push({ to: member, input: { type: 'persisted', write: write.id } })
-    // Everything before it in the queue, its own write included, is done before it arrives.
-    for (const { to, message } of sendAfter) this.#post(member, to, message)
-    member.emitted += committed.length
-    member.deadline = deadline ?? Infinity
-  }
-
-  #post(from: Member, to: NodeId, message: Extract<RaftInput, { type: 'message' }>['message']): void {
-    const target = this.#byId.get(to)
-    if (target !== undefined) this.#queue.push({ to: target, input: { type: 'message', from: from.id, message } })
-  }
-}
 
 /** Processor time of this thread where Node tells it (23.9 and newer), so that neighbours cost nothing; else the time. */
 const threadMs = (): number => {
@@ -158,12 +42,12 @@ const COMMITS_PER_GROUP = 20_000
 
 function commits(size: number, seed: string, batch: number): () => number {
   const data = new Uint8Array(64)
-  let group = new Group(size, seed)
+  let group = new InstantGroup(size, seed)
   let leader = group.elect()
   let ref = 0
   return () => {
     if (leader.emitted > COMMITS_PER_GROUP) {
-      group = new Group(size, seed)
+      group = new InstantGroup(size, seed)
       leader = group.elect()
     }
     const before = leader.emitted
@@ -178,11 +62,11 @@ function commits(size: number, seed: string, batch: number): () => number {
 }
 
 function failovers(size: number, seed: string): () => number {
-  let group = new Group(size, seed)
+  let group = new InstantGroup(size, seed)
   let leader = group.elect()
   return () => {
     if (leader.emitted > COMMITS_PER_GROUP) {
-      group = new Group(size, seed)
+      group = new InstantGroup(size, seed)
       leader = group.elect()
     }
     const before = leader
@@ -199,11 +83,11 @@ function failovers(size: number, seed: string): () => number {
 function memoryPerMember(size: number, seed: string): number | undefined {
   const collect = globalThis.gc
   if (collect === undefined) return undefined
-  const groups: Group[] = []
+  const groups: InstantGroup[] = []
   collect()
   const before = process.memoryUsage().heapUsed
   for (let i = 0; i < 1_000; i++) {
-    const group = new Group(size, `${seed}/${i}`)
+    const group = new InstantGroup(size, `${seed}/${i}`)
     group.elect()
     groups.push(group)
   }
@@ -221,7 +105,7 @@ const rows: string[][] = []
 for (const size of chosen.sizes) {
   let fresh = 0
   const election = (): number => {
-    new Group(size, `${chosen.seed}/${fresh++ % 1_000}`).elect()
+    new InstantGroup(size, `${chosen.seed}/${fresh++ % 1_000}`).elect()
     return 1
   }
   const parts: readonly (readonly [string, () => number])[] = [

@@ -228,8 +228,9 @@ class Planner implements DialPlanner {
     target.connectedAt = undefined
     target.attempts = stable ? 0 : target.attempts + 1
     if (stable) target.evidence = 0
-    const wait = stable ? this.#random.next() * this.#policy.redialJitterMs : this.#retryDelay(target, target.attempts)
-    target.nextAt = now + wait
+    const { redialAfterMs, redialJitterMs } = this.#policy
+    const soon = redialAfterMs + this.#random.next() * redialJitterMs
+    target.nextAt = now + (stable ? soon : this.#retryDelay(target, target.attempts))
     // The seeds that stood for it wake up together with it: a thousand nodes may have lost the same peer.
     for (const address of target.proven.keys()) {
       const seed = this.#targets.get(address)

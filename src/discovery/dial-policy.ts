@@ -18,7 +18,9 @@ export interface DialPolicy {
   readonly wantedRefusedMaxMs: number
   /** A connection that ends sooner than this counts as a failed attempt. */
   readonly stableMs: number
-  /** Spread of the first redial after a connection was lost, so that two sides rarely dial in the same instant. */
+  /** The first redial after a connection was lost waits so long: if it was the leader's, an election has the processor first. */
+  readonly redialAfterMs: number
+  /** Spread of that redial, so that two sides rarely dial in the same instant. */
   readonly redialJitterMs: number
   /** How long the higher PeerId waits before it dials a peer known by mDNS alone: the lower one is dialling already. */
   readonly tieBreakMs: number
@@ -56,6 +58,7 @@ export const defaultDialPolicy: DialPolicy = {
   refusedMaxMs: 600_000,
   wantedRefusedMaxMs: 60_000,
   stableMs: 5_000,
+  redialAfterMs: 40,
   redialJitterMs: 30,
   tieBreakMs: 150,
   evidenceMinMs: 250,

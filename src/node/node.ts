@@ -34,6 +34,7 @@ import type { NodeParts } from './node-parts.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { prepareReplica } from './prepare-replica.ts'
 import { Readiness } from './readiness.ts'
+import { rehearse } from './rehearsal.ts'
 import { errorReport, Reporter } from './reporter.ts'
 import { settle } from './settle.ts'
 import type { StatusFacts } from './status.ts'
@@ -113,6 +114,14 @@ export class Node extends NodeFace {
     }
     // Whoever does not ask must not be killed by an unhandled rejection.
     this.#stopped.promise.catch(() => {})
+    this.#rehearse().catch((error: unknown) => {
+      if (!this.#ending.signal.aborted) logger.warn({ error }, 'the rehearsal of an election failed')
+    })
+  }
+
+  async #rehearse(): Promise<void> {
+    await this.#readiness.promise
+    await rehearse(this.#parts.clock, this.#ending.signal)
   }
 
   #facts(): StatusFacts {
@@ -363,9 +372,11 @@ export class Node extends NodeFace {
     const deadline = startDeadline(this.#parts.clock, limitMs, { parent: this.#heirless.signal })
     try {
       await this.transfer({ signal: deadline.signal })
+      // Its heir may need our disk for its first entry, and the others a processor: we go when it can decide.
+      await this.#client.barrier(deadline.signal)
     } catch (error) {
       // Nobody could take over in time. The others elect a leader when our connections close.
-      this.#parts.logger.info({ reason: messageOf(error) }, 'stopping without handing leadership over')
+      this.#parts.logger.info({ reason: messageOf(error) }, 'stopping before somebody else leads')
     } finally {
       deadline.cancel()
     }

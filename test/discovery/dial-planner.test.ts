@@ -24,6 +24,18 @@ describe('one peer', () => {
     `)
   })
 
+  it('that is lost after a while is dialled again when an election would be over', () => {
+    const world = new PlannerWorld()
+    world.addresses.set(at(1), { peerId: 'zoe' })
+    world.hint('mdns', 'zoe', at(1))
+    world.runFor(10_000)
+    world.disconnect('zoe')
+    world.runFor(1_000)
+    const [, again] = world.dialsOf('zoe')
+    expect(again).toBeGreaterThanOrEqual(10_040)
+    expect(again).toBeLessThan(10_070)
+  })
+
   it('that does not answer is retried fast at first, then rarely', () => {
     const world = new PlannerWorld({ timeoutMs: 1 })
     world.hint('exchange', 'zoe', at(1))

@@ -1,0 +1,57 @@
+/**
+ * What an election will need has run before it is needed.
+ *
+ * JavaScript that runs for the first time is compiled first and interpreted: each step of a candidate then takes 0.2 to 0.7 ms,
+ * later a tenth of that, and a survivor may have waited months for the hour in which it runs that code. So a node that has
+ * become ready lets imaginary members elect, write, lose their leader and take it back, with the shipped core and the shipped
+ * codec, in memory. It costs some 20 ms of processor time, in small pieces; docs/PERFORMANCE.md has what it brings.
+ *
+ * Once in a process: its nodes share their code.
+ */
+import { type Clock, delay } from '../core/clock.ts'
+import { InstantGroup } from '../raft/instant-group.ts'
+import type { RaftMessage } from '../raft/messages.ts'
+import { decodeFrame, encodeFrame, type FrameScope } from '../replica/frames.ts'
+
+/** Whoever has just become ready has more urgent things to do. */
+const AFTER_READY_MS = 150
+/** The real group is heard in between. */
+const PAUSE_MS = 2
+/** Enough for V8 to learn the types and compile once; not so many that optimised code makes the process larger. */
+const ROUNDS = 30
+
+const SCOPE: FrameScope = {
+  domainId: new Uint8Array(32),
+  clusterId: new Uint8Array(32),
+  generation: 0,
+  readClaim: () => undefined
+}
+
+let hasBegun = false
+
+/** Resolves when it is over, rejects with the reason of `signal`. */
+export async function rehearse(clock: Clock, signal: AbortSignal): Promise<void> {
+  if (hasBegun) return
+  hasBegun = true
+  await delay(clock, AFTER_READY_MS, signal)
+  for (const _round of failovers(ROUNDS)) await delay(clock, PAUSE_MS, signal)
+}
+
+/** A leader writes, falls silent, is replaced and comes back, so many times. Gives the terms. */
+export function* failovers(rounds: number): Generator<number> {
+  const group = new InstantGroup(3, 'rehearsal', overTheWire)
+  for (let ref = 1; ref <= rounds; ref++) {
+    const leader = group.elect()
+    group.propose(leader, { type: 'propose', ref, data: new Uint8Array(64) })
+    group.cut(leader)
+    const heir = group.elect()
+    group.join(leader)
+    yield heir.raft.status().term
+  }
+}
+
+function overTheWire(message: RaftMessage): RaftMessage {
+  const frame = decodeFrame(encodeFrame({ kind: 'raft', message }, SCOPE), SCOPE)
+  if (frame.kind !== 'raft') throw new Error(`a consensus message was read as a ${frame.kind} frame`)
+  return frame.message
+}
