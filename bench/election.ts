@@ -5,9 +5,8 @@
  * begins with a blow to the leader, and counts until another node reports `writable`: the first entry of its term has
  * committed. `--rounds` are those of three nodes; of more there are fewer, because each takes longer.
  *
- * - `kill`, `stop`, `transfer`: one round after the other. Who was killed is started again and is a voter once more before the
- *   next round, so that candidates are seldom more than a few seconds old and run unoptimised code: long-lived nodes are
- *   not slower than this.
+ * - `kill`, `stop`, `transfer`: one round after the other. Who was killed is started again and is a voter once more, for half a
+ *   second, before the next round, so that candidates are seldom more than a few seconds old: long-lived nodes are not slower.
  * - `pause`, `drop`: silence. How soon it is noticed depends on what a node has lived through (src/raft/suspicion.ts): one that
  *   was stopped is patient for a while. So several clusters live beside each other and are struck in turn, and every one
  *   of them has had quiet before, for as long as it takes to forget. `drop` needs root, iproute2 and nftables: the nodes
@@ -16,6 +15,7 @@
  */
 import { timingPresets, type TimingPreset } from '../src/config-init/index.ts'
 import { LOSS_NAMES, LOSSES, type Loss } from './kit/losses.ts'
+import { stepBehind } from './kit/observer.ts'
 import { chosenOf, options, Report } from './kit/report.ts'
 import { loseLeader, type Round } from './kit/rounds.ts'
 import { silentRounds } from './kit/silent-rounds.ts'
@@ -97,6 +97,7 @@ function tell({ size, preset, loss, rounds: all }: Found): string[][] {
   })
 }
 
+stepBehind()
 const chosen = options({ rounds: 100, sizes: [3, 5, 7, 9] })
 const report = new Report('election', chosen)
 const unavailable = switchUnavailable()

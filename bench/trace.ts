@@ -3,6 +3,7 @@
  * `writable` is shown: what each survivor's consensus core was told, when, and what it asked for.
  */
 import { fileURLToPath } from 'node:url'
+import { stepBehind } from './kit/observer.ts'
 import { options, Report } from './kit/report.ts'
 import { leaderOf, loseLeader, type Round } from './kit/rounds.ts'
 import { figure } from './kit/stats.ts'
@@ -38,6 +39,7 @@ async function traceOf(life: Life): Promise<readonly TraceStep[]> {
   return JSON.parse(await life.untilStderr(TRACE_MARK, from)) as readonly TraceStep[]
 }
 
+stepBehind()
 const chosen = options({ rounds: 20 })
 const report = new Report('trace', chosen)
 const yard = new Yard({ size: 3, discovery: 'seeds', hooks: [HOOK] })

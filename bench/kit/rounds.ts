@@ -1,7 +1,9 @@
 /**
  * One round of losing a leader: from the signal to the new leader's first commit, and until all that are left know it. What
- * the group was before the round it is again after it; everything waits for events, nothing for time.
+ * the group was before the round it is again after it; everything waits for events. Only between a start and the next blow some
+ * time passes: leaders are seldom lost while another node starts beside them, and a start keeps a core busy.
  */
+import { setTimeout as passed } from 'node:timers/promises'
 import { controlClient } from '../../src/admin/index.ts'
 import type { Loss } from './losses.ts'
 import type { Switch } from './switch.ts'
@@ -107,6 +109,9 @@ async function strike(old: Life, loss: Loss, cut: () => number): Promise<Strike>
 
 const SPEAKS_TRIES_MAX = 20
 
+/** From `ready` of a node that was started again to the next blow. */
+const AFTER_START_MS = 500
+
 /**
  * What it sent while its packets were lost is repeated by TCP at growing intervals, for longer than they were lost: a node that
  * hears again may still not be heard. A write that it forwards to the leader shows that it is.
@@ -139,6 +144,7 @@ async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable
           life.until('peer', (event) => event.peer === peerId && event.status === 'authenticated', marks[i])
         )
       )
+      await passed(AFTER_START_MS)
       break
     }
     case 'pause':

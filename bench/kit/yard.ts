@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
+import { stepInFront } from './observer.ts'
 import { portsFrom } from './ports.ts'
 import { mintTokens } from './tokens.ts'
 
@@ -66,6 +67,7 @@ export class Life {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env }
     })
+    stepInFront(this.child.pid)
     this.child.stdin!.on('error', () => {})
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#read(text))
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {

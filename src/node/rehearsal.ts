@@ -34,7 +34,8 @@ export async function rehearse(clock: Clock, signal: AbortSignal): Promise<void>
   if (hasBegun) return
   hasBegun = true
   await delay(clock, AFTER_READY_MS, signal)
-  for (const _round of failovers(ROUNDS)) await delay(clock, PAUSE_MS, signal)
+  const rounds = failovers(ROUNDS)
+  while (rounds.next().done !== true) await delay(clock, PAUSE_MS, signal)
 }
 
 /** A leader writes, falls silent, is replaced and comes back, so many times. Gives the terms. */
