@@ -84,6 +84,11 @@ export class Machine {
     return this.store.self.incarnation
   }
 
+  /** A name for its disk: a clone shares the incarnation, and writes elsewhere. */
+  get disk(): string {
+    return `${this.incarnation} of ${this.index}`
+  }
+
   nowMs(): number {
     return this.clockMs + ((this.world.nowUs - this.clockSinceUs) * this.clockRate) / 1_000
   }

@@ -12,7 +12,7 @@ import type { Membership } from '../raft/types.ts'
 import { decodeHardState, FORMATION_CELL, VOTE_CELL } from '../replica/durable.ts'
 import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
 import { isRefusal } from './peek.ts'
-import type { Process } from './machine.ts'
+import type { Machine, Process } from './machine.ts'
 import { CallerOracle } from './oracle/callers.ts'
 import { DiskOracle } from './oracle/disk.ts'
 import { LogOracle } from './oracle/log.ts'
@@ -72,9 +72,9 @@ export class Oracle {
     this.#callers.valuesAreUnique = unique
   }
 
-  /** Configurations that these incarnations may act on, the newest that has committed first; the founders' when there is none. */
-  configurations(incarnations: readonly string[], founding: Membership): readonly Membership[] {
-    const versions = this.#members.inPlay(incarnations, this.committed)
+  /** Configurations that these machines may act on, the newest that has committed first; the founders' when there is none. */
+  configurations(machines: readonly Machine[], founding: Membership): readonly Membership[] {
+    const versions = this.#members.inPlay(machines, this.committed)
     return versions.length === 0 ? [founding] : versions
   }
 
@@ -179,7 +179,7 @@ export class Oracle {
   }
 
   heard(from: Process, to: Process): void {
-    this.#memory.views.get(to)?.heardUs.set(from.machine.index, this.#memory.world.nowUs)
+    this.#memory.views.get(to)?.heardUs.set(from.machine.incarnation, this.#memory.world.nowUs)
   }
 
   // ── Events, callers, strangers ──────────────────────────────────────────────────────────────────────────────────────

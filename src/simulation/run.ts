@@ -282,9 +282,6 @@ class Run {
   #configurations(machines: readonly Machine[]): readonly Membership[] {
     const voters = this.#world.founders.map(({ actor }) => actor.stores[0]!.self.incarnation).toSorted(compareText)
     const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
-    return this.#world.oracle.configurations(
-      machines.map(({ incarnation }) => incarnation),
-      founding
-    )
+    return this.#world.oracle.configurations(machines, founding)
   }
 }

@@ -53,7 +53,6 @@ export class World {
   readonly machines: Machine[] = []
   readonly #byAddress = new Map<string, Machine>()
   readonly #heap = new EventHeap()
-  readonly #indexes = new Map<string, number>()
   #seedsKnown: number
   readonly #joinerSeeds: number | undefined
   readonly snapshots: Partial<SnapshotPolicy>
@@ -359,15 +358,6 @@ export class World {
         return `${name} ${part}, config ${config?.current.version ?? '-'}, ${sessions.length} sessions${paused}`
       })
       .join('; ')
-  }
-
-  /** Of the machine that an incarnation belongs to; -1 for a stranger. */
-  indexOf(incarnation: string): number {
-    const known = this.#indexes.get(incarnation)
-    if (known !== undefined) return known
-    const index = this.machines.findIndex(({ actor }) => incarnation.startsWith(`${actor.peerId}#`))
-    this.#indexes.set(incarnation, index)
-    return index
   }
 
   nameOf(incarnation: string): string {

@@ -86,6 +86,17 @@ describe('a plan', () => {
 })
 
 describe('beyond what is promised', () => {
+  // 10: the clone's disk passed for that of the original. 165: what a leader heard from a clone did not count as heard.
+  it.each([
+    [10, 3, 1, ['P6']],
+    [165, 5, 6, ['P6', 'N5', 'P1']]
+  ] as const)(
+    'a clone has a disk of its own, under the name of the original (seed %i)',
+    async (seed, nodes, seconds, only) => {
+      expect(run({ cast: await castOfSeed(nodes, seed), seed, seconds, only }).violation).toBeUndefined()
+    }
+  )
+
   it('finds the split vote of a disk that was set back, and shrinks it to few faults', () => {
     // The known limit of an unfenced cluster (docs/SIMULATION.md): peers say so, and Raft has trusted the disk.
     for (let seed = 1; seed <= 400; seed++) {

@@ -24,10 +24,9 @@ export class DiskOracle {
 
   /** What was acknowledged is read back (invariant 6, on the disk image). More may be there: a write that nobody was told of. */
   recovered(process: Process, found: Durable): void {
-    const { incarnation, distrusted } = process.machine
-    const known = this.#memory.durable.get(incarnation)
-    if (known !== undefined && !distrusted) this.#compare(process, known, found)
-    this.#memory.durable.set(incarnation, found)
+    const known = this.#memory.diskOf(process)
+    if (known !== undefined && !process.machine.distrusted) this.#compare(process, known, found)
+    this.#memory.setDiskOf(process, found)
   }
 
   #compare(process: Process, known: Durable, found: Durable): void {
@@ -57,7 +56,7 @@ export class DiskOracle {
 
   /** A batch is durable: (term, vote) is written once a term, and the latch once and for all (invariants 6, 13). True when its snapshot replaced the log. */
   persisted(process: Process, { cells, snapshot, entries }: DurableBatch): boolean {
-    const durable = this.#memory.durable.get(process.machine.incarnation)!
+    const durable = this.#memory.diskOf(process)!
     for (const { name, value } of cells ?? []) {
       if (name === VOTE_CELL) this.#voted(process, durable, value)
       else if (name === FORMATION_CELL) this.#formed(process, durable, this.formation(value))
@@ -118,12 +117,8 @@ export class DiskOracle {
     }
   }
 
-  #durableOf(process: Process): Durable | undefined {
-    return this.#memory.durable.get(process.machine.incarnation)
-  }
-
   #sendsVote(process: Process, to: string, term: number): void {
-    const durable = this.#durableOf(process)
+    const durable = this.#memory.diskOf(process)
     if (durable === undefined) return
     if (durable.term === term && (durable.votedFor ?? '').startsWith(`${to}#`)) return
     // A later term may be on disk by now; then the vote was, too.
@@ -131,7 +126,7 @@ export class DiskOracle {
   }
 
   #sendsAcknowledgement(process: Process, term: number, match: number): void {
-    const durable = this.#durableOf(process)
+    const durable = this.#memory.diskOf(process)
     if (durable === undefined || match <= durable.log.length) return
     // What was stored may have been replaced since, by a leader of a later term; whom the answer is for has lost its office.
     if (term >= (process.replica.consensus()?.term ?? 0)) this.#undurable(process, `entries up to ${match}`)
@@ -142,7 +137,7 @@ export class DiskOracle {
   }
 
   #sendsFormation(process: Process, bytes: Uint8Array): void {
-    const durable = this.#durableOf(process)
+    const durable = this.#memory.diskOf(process)
     if (durable === undefined) return
     const { genesis, crypto } = this.#memory.world.cast
     const frame = decodeFrame(bytes, {

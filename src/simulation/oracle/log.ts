@@ -131,8 +131,7 @@ export class LogOracle {
    * next configuration, so the one from before the step will do as well.
    */
   #storedByMajority(process: Process, at: number, place: Place, view: View, { membership }: ConsensusView): void {
-    const { durable } = this.#memory
-    const isStored = (id: string): boolean => durable.get(id)?.log[at]?.chain === place.chain
+    const isStored = (id: string): boolean => this.#memory.isOnDisk(id, ({ log }) => log[at]?.chain === place.chain)
     if (isQuorum(membership, isStored)) return
     if (view.membership !== undefined && isQuorum(view.membership, isStored)) return
     const names = this.#memory.names(membership.voters.filter(isStored))
@@ -148,7 +147,7 @@ export class LogOracle {
     if (view.leadsSinceUs > since) return
     let heard = 0
     for (const id of membership.voters) {
-      if (id === view.incarnation || (view.heardUs.get(world.indexOf(id)) ?? -Infinity) > since) heard++
+      if (id === view.incarnation || (view.heardUs.get(id) ?? -Infinity) > since) heard++
     }
     if (heard * 2 > membership.voters.length) return
     const detail = `it leads term ${term} and has heard ${heard} of ${membership.voters.length} voters`

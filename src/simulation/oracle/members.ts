@@ -4,7 +4,7 @@ import type { ConsensusView, Membership } from '../../raft/types.ts'
 import { decodeSnapshot } from '../../replica/snapshot.ts'
 import type { Recovered, StoredEntry } from '../../storage/port.ts'
 import type { MEMBERSHIP_STEPS } from '../coverage.ts'
-import type { Process } from '../machine.ts'
+import type { Machine, Process } from '../machine.ts'
 import type { Memory, View } from './memory.ts'
 
 interface Version {
@@ -18,7 +18,7 @@ export class MemberOracle {
   readonly #meet = new Set<string>()
   /** Configuration changes in the order of a log, by the log's owner; the first is the founding one. */
   readonly #history = new Map<View, Version[]>()
-  /** The same for what disks hold, by incarnation. */
+  /** The same for what disks hold, by incarnation and machine. */
   readonly #stored = new Map<string, Version[]>()
 
   constructor(memory: Memory) {
@@ -26,31 +26,33 @@ export class MemberOracle {
   }
 
   recovered(process: Process): void {
-    this.#stored.set(process.machine.incarnation, recoveredVersions(process.recovery))
+    this.#stored.set(process.machine.disk, recoveredVersions(process.recovery))
   }
 
   /** A snapshot has taken the place of the log on disk. */
   storedSnapshot(process: Process, snapshot: { readonly data: Uint8Array }): void {
-    this.#stored.set(process.machine.incarnation, snapshotVersion(snapshot))
+    this.#stored.set(process.machine.disk, snapshotVersion(snapshot))
   }
 
   persisted(process: Process, entries: readonly StoredEntry[]): void {
-    const stored = this.#stored.get(process.machine.incarnation)!
+    const stored = this.#stored.get(process.machine.disk)!
     while (stored.length > 0 && stored.at(-1)!.index >= entries[0]!.index) stored.pop()
     for (const entry of entries) if (isMembership(entry)) stored.push(versionOf(entry))
   }
 
   /**
-   * Configurations that these incarnations may act on: the newest that has committed, and those after it in their logs. The
+   * Configurations that these machines may act on: the newest that has committed, and those after it in their logs. The
    * newest comes first. Empty: that of founding.
    */
-  inPlay(incarnations: readonly string[], commit: number): readonly Membership[] {
+  inPlay(machines: readonly Machine[], commit: number): readonly Membership[] {
     let newest: Version | undefined
     for (const stored of this.#stored.values()) {
       const version = stored.findLast(({ index }) => index <= commit)
       if (version !== undefined && version.index > (newest?.index ?? 0)) newest = version
     }
-    const later = incarnations.flatMap((id) => this.#stored.get(id)?.filter(({ index }) => index > commit) ?? [])
+    const later = machines.flatMap(
+      (machine) => this.#stored.get(machine.disk)?.filter(({ index }) => index > commit) ?? []
+    )
     return [...(newest === undefined ? [] : [newest]), ...later].map(({ membership }) => membership)
   }
 

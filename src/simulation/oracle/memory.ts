@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
 import type { FormationState } from '../../formation/index.ts'
 import type { HardState, Membership } from '../../raft/types.ts'
 import type { Recovered, StoredEntry, StoredSnapshot } from '../../storage/port.ts'
-import type { Process } from '../machine.ts'
+import type { Machine, Process } from '../machine.ts'
 import type { World } from '../world.ts'
 
 export interface Violation {
@@ -45,11 +45,11 @@ export interface View {
   clusterId: string | undefined
   /** When it was elected last; µs. */
   leadsSinceUs: number
-  /** When a frame of each peer was last heard, by machine; µs. */
-  readonly heardUs: Map<number, number>
+  /** When a frame of each incarnation was last heard; µs. */
+  readonly heardUs: Map<string, number>
 }
 
-/** What the disk of one incarnation holds, as far as it was acknowledged. */
+/** What one disk holds, as far as it was acknowledged. */
 export interface Durable {
   term: number
   votedFor: string | undefined
@@ -83,7 +83,8 @@ export class Memory {
   readonly world: World
   readonly violations: Violation[] = []
   readonly views = new Map<Process, View>()
-  readonly durable = new Map<string, Durable>()
+  /** By incarnation, then by machine: a clone writes a disk of its own under the same name (FAULTS P6). */
+  readonly #disks = new Map<string, Map<Machine, Durable>>()
   readonly clusters = new Map<string, Cluster>()
   readonly clusterOf = new Map<string, string>()
   readonly incarnations = new Set<string>()
@@ -97,6 +98,23 @@ export class Memory {
     const violation = { invariant, atMs: nowUs / 1_000, node: process?.name ?? '', detail }
     this.violations.push(violation)
     recorder?.violation(violation)
+  }
+
+  diskOf({ machine }: Process): Durable | undefined {
+    return this.#disks.get(machine.incarnation)?.get(machine)
+  }
+
+  setDiskOf({ machine }: Process, disk: Durable): void {
+    const { incarnation } = machine
+    const disks = this.#disks.get(incarnation)
+    if (disks === undefined) this.#disks.set(incarnation, new Map([[machine, disk]]))
+    else disks.set(machine, disk)
+  }
+
+  /** Whether a disk of this incarnation is like that. */
+  isOnDisk(incarnation: string, holds: (disk: Durable) => boolean): boolean {
+    for (const disk of this.#disks.get(incarnation)?.values() ?? []) if (holds(disk)) return true
+    return false
   }
 
   clusterFor({ clusterId }: View): Cluster | undefined {

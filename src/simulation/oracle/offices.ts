@@ -51,11 +51,8 @@ export class OfficeOracle {
   #byVoters(process: Process, { incarnation }: View, term: number): void {
     const membership = process.replica.consensus()?.membership
     if (membership === undefined) return
-    const hasVoted = (id: string): boolean => {
-      const durable = this.#memory.durable.get(id)
-      if (durable === undefined || durable.term < term) return false
-      return durable.term > term || durable.votedFor === incarnation
-    }
+    const hasVoted = (id: string): boolean =>
+      this.#memory.isOnDisk(id, (disk) => disk.term > term || (disk.term === term && disk.votedFor === incarnation))
     for (const group of [membership.voters, membership.outgoing]) {
       if (group.length === 0) continue
       const votes = group.filter(hasVoted)

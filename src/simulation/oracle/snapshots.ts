@@ -6,7 +6,7 @@ import type { Memory, View } from './memory.ts'
 
 export class SnapshotOracle {
   readonly #memory: Memory
-  /** What the newest durable snapshot of an incarnation covers. */
+  /** What the newest durable snapshot on a disk covers. */
   readonly #durable = new Map<string, number>()
   /** Digests by cluster and index. */
   readonly #digests = new Map<string, number>()
@@ -17,14 +17,14 @@ export class SnapshotOracle {
 
   recovered(process: Process): void {
     const { snapshot, skippedSnapshot } = process.recovery
-    const { incarnation, distrusted } = process.machine
+    const name = process.machine.disk
     const index = snapshot?.index ?? 0
-    const known = this.#durable.get(incarnation) ?? 0
-    if (index < known && skippedSnapshot === undefined && !distrusted) {
+    const known = this.#durable.get(name) ?? 0
+    if (index < known && skippedSnapshot === undefined && !process.machine.distrusted) {
       const detail = `a snapshot of ${known} was synced, one of ${index} is read back`
       this.#memory.fail('durable-snapshot', process, detail)
     }
-    this.#durable.set(incarnation, index)
+    this.#durable.set(name, index)
   }
 
   /** It was handed to storage: our own, or somebody's that takes the place of our log. */
@@ -39,9 +39,9 @@ export class SnapshotOracle {
   }
 
   persisted(process: Process, { snapshot, compactTo }: DurableBatch): void {
-    const { incarnation } = process.machine
-    const covered = Math.max(this.#durable.get(incarnation) ?? 0, snapshot?.index ?? 0)
-    this.#durable.set(incarnation, covered)
+    const name = process.machine.disk
+    const covered = Math.max(this.#durable.get(name) ?? 0, snapshot?.index ?? 0)
+    this.#durable.set(name, covered)
     if (compactTo === undefined || compactTo <= covered) return
     const detail = `entries up to ${compactTo} are cut, and the newest snapshot ends at ${covered}`
     this.#memory.fail('cut-is-covered', process, detail)
