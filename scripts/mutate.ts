@@ -6,9 +6,9 @@
  *
  * It runs StrykerJS in a copy of the project in the temporary directory, because Stryker brings two hundred packages that
  * nothing else needs. They are installed once for a package-lock.json, with a network, beside a copy of the project's own
- * packages, and that folder stays for the next run. Takes seconds for each change, so minutes for a file and hours for a
- * room; not part of `npm test`. A survivor is a missing test or code that does nothing; test/MUTANTS.md explains the ones
- * that stay.
+ * packages, and that folder stays for the next run. The tests run in one process (mutate-runner.ts), so a change takes
+ * milliseconds when a quick test notices it, and seconds when none does; not part of `npm test`. A survivor is a missing
+ * test or code that does nothing; test/MUTANTS.md explains the ones that stay.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -17,6 +17,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -28,9 +29,10 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { TESTS_FILE } from './mutate-runner.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const STRYKER = ['@stryker-mutator/core@10.1.1', '@stryker-mutator/vitest-runner@10.1.1']
+const STRYKER = ['@stryker-mutator/core@10.1.1']
 /** Test runners that are at work keep their caches in node_modules; those come and go. */
 const isNoCache = (path: string): boolean => !/node_modules[\\/]\.vite/.test(path)
 const PACKAGES = ['package.json', 'package-lock.json']
@@ -90,12 +92,11 @@ function prepare(): void {
   // Tables that lie beside the project are looked for beside each copy of it.
   const shared = join(dirname(root), 'shared')
   if (existsSync(shared)) for (const beside of [folder, sandboxes]) symlinkSync(shared, join(beside, 'shared'))
-  const include = rooms.flatMap((room) => [`test/${room}/**/*.test.ts`, ...(MODELS[room] ?? [])])
-  writeFileSync(join(project, 'vitest.mutate.config.mjs'), vitestConfig(include))
+  const tests = rooms.flatMap((room) => [...testsIn(`test/${room}`), ...(MODELS[room] ?? [])])
+  writeFileSync(join(project, TESTS_FILE), JSON.stringify(tests))
   const config = {
-    testRunner: 'vitest',
-    plugins: ['@stryker-mutator/vitest-runner'],
-    vitest: { configFile: 'vitest.mutate.config.mjs' },
+    testRunner: 'in-process',
+    plugins: ['./scripts/mutate-runner.ts'],
     mutate: targets.map((target) => (statSync(join(root, target)).isDirectory() ? `${target}/**/*.ts` : target)),
     coverageAnalysis: 'perTest',
     concurrency: 1,
@@ -109,42 +110,9 @@ function prepare(): void {
   writeFileSync(join(project, 'stryker.config.json'), JSON.stringify(config))
 }
 
-/**
- * The first failure ends the run of a change, so the test files that took least in the first run of all go first; vitest by
- * itself begins with those that take longest. A failed property is not made smaller: nobody reads it.
- */
-function vitestConfig(include: readonly string[]): string {
-  writeFileSync(
-    join(project, 'vitest.mutate.setup.mjs'),
-    `import { configureGlobal } from 'fast-check'\nconfigureGlobal({ endOnFailure: true })\n`
-  )
-  return `
-    const costMs = new Map()
-    class CheapestFirst {
-      constructor(vitest) {
-        this.vitest = vitest
-      }
-      async shard(files) {
-        return files
-      }
-      async sort(files) {
-        for (const file of files) {
-          const result = this.vitest.cache.getTestSpecificationResult(file)
-          if (result !== undefined && !costMs.has(file.moduleId)) costMs.set(file.moduleId, result.duration)
-        }
-        return files.toSorted((a, b) => (costMs.get(a.moduleId) ?? 0) - (costMs.get(b.moduleId) ?? 0))
-      }
-    }
-    export default {
-      cacheDir: ${JSON.stringify(join(folder, 'vite-cache'))},
-      test: {
-        testTimeout: 30_000,
-        include: ${JSON.stringify(include)},
-        setupFiles: ['./vitest.mutate.setup.mjs'],
-        sequence: { sequencer: CheapestFirst }
-      }
-    }
-  `
+function testsIn(place: string): readonly string[] {
+  const names = readdirSync(join(root, place), { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => name.endsWith('.test.ts')).map((name) => `${place}/${name}`)
 }
 
 /** The folder with the project's packages and Stryker's. */
@@ -177,12 +145,16 @@ function printSurvivors(): void {
   const { files } = JSON.parse(readFileSync(path, 'utf8')) as Report
   for (const [name, { source, mutants }] of Object.entries(files)) {
     const lines = source.split('\n')
-    const left = mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
-    process.stdout.write(`${name}: ${mutants.length} changes, ${left.length} unnoticed\n`)
-    for (const { location, mutatorName, replacement } of left) {
+    const left = mutants.filter(({ status }) => status !== 'Killed')
+    const count = (wanted: RegExp): number => left.filter(({ status }) => wanted.test(status)).length
+    const unnoticed = count(/Survived|NoCoverage/)
+    process.stdout.write(
+      `${name}: ${mutants.length} changes, ${unnoticed} unnoticed, ${count(/Timeout/)} without end\n`
+    )
+    for (const { status, location, mutatorName, replacement } of left) {
       const { line } = location.start
       const by = (replacement ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)
-      process.stdout.write(`  ${line} ${mutatorName}: ${lines[line - 1]!.trim()}\n      => ${by}\n`)
+      process.stdout.write(`  ${line} ${status}, ${mutatorName}: ${lines[line - 1]!.trim()}\n      => ${by}\n`)
     }
   }
 }
