@@ -5,9 +5,10 @@
  */
 import { encodeCbor } from '../core/cbor.ts'
 import { InvalidOptionError } from '../core/errors.ts'
-import { readSign1, sign1, verifyCose } from './cose.ts'
+import { type CoseDocument, readSign1, sign1, verifyCose } from './cose.ts'
 import { cborMap, decodeDocument, Fields, InvalidDocumentError } from './document.ts'
 import { peerIdFromPublicKey } from './peer-id.ts'
+import { Proven } from './proven.ts'
 import type { Signer } from './signer.ts'
 
 export const ADDRESSES_MAX = 8
@@ -51,14 +52,22 @@ export async function makeAddressRecord(
 
 /** Reads and proves a record; whose it is, is in the result. Throws InvalidDocumentError. */
 export function readAddressRecord(bytes: Uint8Array): AddressRecord {
-  const record = decodeAddressRecord(bytes)
-  verifyCose(readSign1(KIND, bytes, PAYLOAD_BYTES_MAX))
-  return record
+  const known = proven.get(bytes)
+  if (known !== undefined) return known
+  const cose = readSign1(KIND, bytes, PAYLOAD_BYTES_MAX)
+  const record = decodePayload(cose)
+  verifyCose(cose)
+  return proven.keep(bytes, record)
 }
 
+/** The newest of a large cluster's members. */
+const proven = new Proven<AddressRecord>(1_024)
+
 /** The structure without any proof. Throws InvalidDocumentError. */
-export function decodeAddressRecord(bytes: Uint8Array): AddressRecord {
-  const cose = readSign1(KIND, bytes, PAYLOAD_BYTES_MAX)
+export const decodeAddressRecord = (bytes: Uint8Array): AddressRecord =>
+  proven.get(bytes) ?? decodePayload(readSign1(KIND, bytes, PAYLOAD_BYTES_MAX))
+
+function decodePayload(cose: CoseDocument): AddressRecord {
   const limits = { depthMax: 2, itemsMax: 4 + ADDRESSES_MAX }
   const fields = new Fields(KIND, decodeDocument(KIND, cose.payload, PAYLOAD_BYTES_MAX, limits))
   const record: AddressRecord = {

@@ -14,9 +14,10 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import { encodeCbor } from '../core/cbor.ts'
 import { sha256 } from '../core/hash.ts'
 import { invariant } from '../core/invariant.ts'
-import { readSign1, sealSign1, sign1, sign1ToSign, verifyCose } from './cose.ts'
+import { type CoseDocument, readSign1, sealSign1, sign1, sign1ToSign, verifyCose } from './cose.ts'
 import { cborMap, decodeDocument, Fields, InvalidDocumentError } from './document.ts'
 import { peerIdFromPublicKey } from './peer-id.ts'
+import { Proven } from './proven.ts'
 import type { Signer } from './signer.ts'
 
 export const BOOT_STATEMENT_BYTES_MAX = 1_024
@@ -87,14 +88,22 @@ export const sealBootStatement = (publicKey: Uint8Array, init: BootStatementInit
 
 /** Reads and proves a statement; whose it is, is in the result. Throws InvalidDocumentError. */
 export function readBootStatement(bytes: Uint8Array): BootStatement & BootStatementScope {
-  const statement = decodeBootStatement(bytes)
-  verifyCose(readSign1(KIND, bytes, PAYLOAD_BYTES_MAX))
-  return statement
+  const known = proven.get(bytes)
+  if (known !== undefined) return known
+  const cose = readSign1(KIND, bytes, PAYLOAD_BYTES_MAX)
+  const statement = decodePayload(cose, bytes)
+  verifyCose(cose)
+  return proven.keep(statement.bytes, statement)
 }
 
+/** The newest of a large cluster's members. */
+const proven = new Proven<BootStatement & BootStatementScope>(2_048)
+
 /** The structure without any proof. Throws InvalidDocumentError. */
-export function decodeBootStatement(bytes: Uint8Array): BootStatement & BootStatementScope {
-  const cose = readSign1(KIND, bytes, PAYLOAD_BYTES_MAX)
+export const decodeBootStatement = (bytes: Uint8Array): BootStatement & BootStatementScope =>
+  proven.get(bytes) ?? decodePayload(readSign1(KIND, bytes, PAYLOAD_BYTES_MAX), bytes)
+
+function decodePayload(cose: CoseDocument, bytes: Uint8Array): BootStatement & BootStatementScope {
   const fields = new Fields(KIND, decodeDocument(KIND, cose.payload, PAYLOAD_BYTES_MAX, { depthMax: 1, itemsMax: 24 }))
   const statement = {
     id: toHex(sha256(cose.payload)),

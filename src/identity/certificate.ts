@@ -23,6 +23,7 @@ import { decodeDocument, InvalidDocumentError } from './document.ts'
 import { SIGNATURE_BYTES, verifySignature } from './ed25519.ts'
 import { FOUNDING_SIZE_MAX, type VerifiedGenesis } from './genesis.ts'
 import { publicKeyFromPeerId } from './peer-id.ts'
+import { Proven } from './proven.ts'
 
 /** A bundle for each seat, and in the worst case another one for each acceptor. */
 const CERTIFICATE_BYTES_MAX = 2 * FOUNDING_SIZE_MAX * (CLAIM_BUNDLE_BYTES_MAX + 128)
@@ -88,6 +89,18 @@ export function readCertificate(
   genesis: VerifiedGenesis,
   generation = genesis.genesis.generation
 ): VerifiedCertificate {
+  if (generation !== genesis.genesis.generation) return proveCertificate(bytes, genesis, generation)
+  let known = proven.get(genesis)
+  if (known === undefined) proven.set(genesis, (known = new Proven(CERTIFICATES_REMEMBERED_MAX)))
+  return known.get(bytes) ?? known.keep(bytes, proveCertificate(bytes, genesis, generation))
+}
+
+/** A cluster has one; further ones of the same set may have been signed in other terms, and a simulator sees many clusters. */
+const CERTIFICATES_REMEMBERED_MAX = 32
+/** Of the genesis' own generation. */
+const proven = new WeakMap<VerifiedGenesis, Proven<VerifiedCertificate>>()
+
+function proveCertificate(bytes: Uint8Array, genesis: VerifiedGenesis, generation: number): VerifiedCertificate {
   const raw = decodeCertificate(bytes)
   const { foundingSize } = genesis.genesis
   const claims = raw.set.map((bundle) => requireClaim(bundle, genesis, generation))

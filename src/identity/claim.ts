@@ -19,6 +19,7 @@ import { cborMap, decodeDocument, Fields, InvalidDocumentError } from './documen
 import { PUBLIC_KEY_BYTES } from './ed25519.ts'
 import type { VerifiedGenesis } from './genesis.ts'
 import { peerIdFromPublicKey } from './peer-id.ts'
+import { Proven } from './proven.ts'
 import type { Signer } from './signer.ts'
 import { TOKEN_BYTES_MAX, verifyToken, type ParsedToken, type Token } from './token.ts'
 
@@ -143,6 +144,34 @@ export function readClaim(
   genesis: VerifiedGenesis,
   generation = genesis.genesis.generation
 ): VerifiedClaim {
+  return provenClaim(bytes, genesis, generation) ?? keepClaim(proveClaim(bytes, genesis, generation), genesis)
+}
+
+/** What `readClaim` answers, if it has done so before for these very bytes; costs no decoding. */
+export function provenClaim(
+  bytes: Uint8Array,
+  genesis: VerifiedGenesis,
+  generation: number
+): VerifiedClaim | undefined {
+  const claim = proven.get(genesis)?.get(bytes)
+  return claim?.generation === generation ? claim : undefined
+}
+
+/** Founders, and members of a large cluster. */
+const CLAIMS_REMEMBERED_MAX = 1_024
+const proven = new WeakMap<VerifiedGenesis, Proven<VerifiedClaim>>()
+
+function keepClaim(claim: VerifiedClaim, genesis: VerifiedGenesis): VerifiedClaim {
+  let claims = proven.get(genesis)
+  if (claims === undefined) proven.set(genesis, (claims = new Proven(CLAIMS_REMEMBERED_MAX)))
+  payloads.set(claim.bytes, claim.payload)
+  return claims.keep(claim.bytes, claim)
+}
+
+/** By the bundle of a claim that was proved. */
+const payloads = new WeakMap<Uint8Array, Uint8Array>()
+
+function proveClaim(bytes: Uint8Array, genesis: VerifiedGenesis, generation: number): VerifiedClaim {
   const { document, token: tokenDocument } = unbundle(bytes)
   const cose = readSign(KIND, document, PAYLOAD_BYTES_MAX)
   const { fields, publicKey } = decodePayload(cose.payload)
@@ -173,7 +202,7 @@ export function decodeClaim(bytes: Uint8Array): {
 
 /** The signed payload of a bundle, without any proof. */
 export const claimPayload = (bytes: Uint8Array): Uint8Array =>
-  readSign(KIND, unbundle(bytes).document, PAYLOAD_BYTES_MAX).payload
+  payloads.get(bytes) ?? readSign(KIND, unbundle(bytes).document, PAYLOAD_BYTES_MAX).payload
 
 export const incarnationOf = (peerId: string, storeId: string): string => `${peerId}#${storeId}`
 

@@ -23,6 +23,7 @@ import { hashes, Point, verify } from '@noble/ed25519'
 import { createHash, createPublicKey, verify as verifyByOpenssl } from 'node:crypto'
 import { concat, fromHex, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
+import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
 
 hashes.sha512 = (message) => new Uint8Array(createHash('sha512').update(message).digest())
 
@@ -32,23 +33,26 @@ export const SIGNATURE_BYTES = 64
 /** True when the key may ever stand in a signed document. Never throws. */
 export function isAdmissiblePublicKey(publicKey: Uint8Array): boolean {
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES) return false
-  const key = toHex(publicKey)
-  if (admittedKeys.has(key)) return true
+  const key = keyOfBytes(publicKey)
+  if (admittedKeys.get(key) === true) return true
+  const admissible = judgeKey(publicKey)
   // Refusals are not kept: whoever floods us with them would only push out what honest peers need.
-  return judgeKey(publicKey) && admittedKeys.add(key)
+  if (admissible) admittedKeys.set(key, true)
+  return admissible
 }
 
 /** True when `signature` is `publicKey`'s over `message` by the rule above. Never throws. */
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.byteLength !== SIGNATURE_BYTES || !isAdmissiblePublicKey(publicKey)) return false
   // Lengths of key and signature are fixed, so the concatenation has one reading.
-  const triple = toHex(sha256(publicKey, signature, message))
-  if (acceptedSignatures.has(triple)) return true
+  const triple = keyOfBytes(sha256(publicKey, signature, message))
+  if (acceptedSignatures.get(triple) === true) return true
   const accepted =
     isPlainPoint(signature.subarray(0, 32)) &&
     isReducedScalar(signature.subarray(32)) &&
     (isPlainlyValid(publicKey, message, signature) || verify(signature, message, publicKey, { zip215: false }))
-  return accepted && acceptedSignatures.add(triple)
+  if (accepted) acceptedSignatures.set(triple, true)
+  return accepted
 }
 
 /**
@@ -56,7 +60,7 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
  * so admissible without being judged.
  */
 export function admitOwnKey(publicKey: Uint8Array): void {
-  admittedKeys.add(toHex(publicKey))
+  admittedKeys.set(keyOfBytes(publicKey), true)
 }
 
 /** True only when the equation without the cofactor holds, for a key and a signature that rules 1 and 2 have passed. */
@@ -107,28 +111,5 @@ const EIGHTH_Y = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e
  */
 const LOW_ORDER_Y: ReadonlySet<bigint> = new Set([1n, P - 1n, 0n, EIGHTH_Y, P - EIGHTH_Y])
 
-/** A set that forgets what was added first. */
-class Recent {
-  readonly #keys = new Set<string>()
-  readonly #keysMax: number
-
-  constructor(keysMax: number) {
-    this.#keysMax = keysMax
-  }
-
-  has(key: string): boolean {
-    return this.#keys.has(key)
-  }
-
-  add(key: string): true {
-    this.#keys.add(key)
-    if (this.#keys.size > this.#keysMax) {
-      const [oldest] = this.#keys
-      this.#keys.delete(oldest!)
-    }
-    return true
-  }
-}
-
-const admittedKeys = new Recent(4096)
-const acceptedSignatures = new Recent(4096)
+const admittedKeys = new RecentMap<true>(4096)
+const acceptedSignatures = new RecentMap<true>(4096)

@@ -11,7 +11,14 @@ import { equalBytes, toHex } from '../core/bytes.ts'
 import { readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
 import { isSameLife, lifeText } from '../identity/boot-contradiction.ts'
 import { decodeBootStatement, readBootStatement, type BootStatement } from '../identity/boot-statement.ts'
-import { decodeClaim, incarnationOf, readClaim, type ClaimFields, type VerifiedClaim } from '../identity/claim.ts'
+import {
+  decodeClaim,
+  incarnationOf,
+  provenClaim,
+  readClaim,
+  type ClaimFields,
+  type VerifiedClaim
+} from '../identity/claim.ts'
 import { dateText } from '../identity/dates.ts'
 import { InvalidDocumentError } from '../identity/document.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
@@ -119,14 +126,15 @@ function judge(hello: Hello, context: AdmissionContext): Judgement {
   if (hello.claim === undefined) {
     return refuse('no-credential', `${context.remotePeerId} showed no claim to a place in ${genesis.genesis.name}`)
   }
-  const { fields } = decodeClaim(hello.claim)
+  const known = provenClaim(hello.claim, genesis, context.generation)
+  const fields = known ?? decodeClaim(hello.claim).fields
   if (fields.peerId !== context.remotePeerId) {
     return refuse(
       'token-wrong-peer',
       `the claim is of ${fields.peerId}, and the channel proved ${context.remotePeerId}`
     )
   }
-  const claim = proveClaim(hello.claim, fields, context, genesis)
+  const claim = known ?? proveClaim(hello.claim, fields, context, genesis)
   if ('code' in claim) return { ok: false, refusal: claim }
   const standing = standingProblem(claim, hello, context, genesis)
   if (standing !== undefined) return { ok: false, refusal: standing }

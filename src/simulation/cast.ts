@@ -9,6 +9,7 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 import { concat, fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
+import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { FormationCrypto } from '../formation/types.ts'
 import { makeAddressRecord, readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
@@ -260,13 +261,12 @@ function remembering(crypto: FormationCrypto): FormationCrypto {
 
 /** Remembers the verdict on every distinct document; one that does not hold is undefined. */
 export function remember<T>(read: (bytes: Uint8Array) => T | undefined): (bytes: Uint8Array) => T | undefined {
-  const known = new Map<string, T | undefined>()
+  const known = new RecentMap<{ readonly value: T | undefined }>(KNOWN_MAX)
   return (bytes) => {
-    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    if (known.has(key)) return known.get(key)
-    const value = tolerant(read, bytes)
-    if (known.size < KNOWN_MAX) known.set(key, value)
-    return value
+    const key = keyOfBytes(bytes)
+    let verdict = known.get(key)
+    if (verdict === undefined) known.set(key, (verdict = { value: tolerant(read, bytes) }))
+    return verdict.value
   }
 }
 

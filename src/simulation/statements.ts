@@ -3,6 +3,7 @@
  * process has made or proved is not proved again by the others: a verdict on the same bytes is the same verdict.
  */
 import { equalBytes } from '../core/bytes.ts'
+import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
 import {
   bootStatementToSign,
   decodeBootStatement,
@@ -20,10 +21,7 @@ const decoded = remember(decodeBootStatement)
 const proved = remember(readBootStatement)
 
 /** What actors have signed in this process, byte for byte: it holds, and everybody who is shown it need not find that out anew. */
-const made = new Set<string>()
-const MADE_MAX = 16_384
-const keyOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+const made = new RecentMap<true>(4_096)
 
 export function statementMaker(
   { genesis }: Cast,
@@ -37,8 +35,7 @@ export function statementMaker(
   const toSign = (own: OwnStatement): Uint8Array => bootStatementToSign(publicKey, content(own))
   const seal = (own: OwnStatement, signature: Uint8Array): Uint8Array => {
     const bytes = sealBootStatement(publicKey, content(own), signature)
-    if (made.size >= MADE_MAX) made.clear()
-    made.add(keyOf(bytes))
+    made.set(keyOfBytes(bytes), true)
     return bytes
   }
   return {
@@ -50,6 +47,6 @@ export function statementMaker(
       const isOurs = statement !== undefined && equalBytes(statement.domainId, domainId)
       return isOurs && statement.generation === generation ? statement : undefined
     },
-    isGenuine: ({ bytes }) => made.has(keyOf(bytes)) || proved(bytes) !== undefined
+    isGenuine: ({ bytes }) => made.get(keyOfBytes(bytes)) === true || proved(bytes) !== undefined
   }
 }

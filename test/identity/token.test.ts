@@ -284,6 +284,20 @@ describe('claims', () => {
     expect(readClaim(await rosterClaim(nodes[1], roster), roster)).toMatchObject({ seat: 2, token: undefined })
   })
 
+  it('that hold are read once, and hold for nobody else because of that', async () => {
+    const bytes = await claimBy(nodes[2], await seatToken(seats, 3))
+    const claim = readClaim(bytes, seats)
+    expect(readClaim(bytes.slice(), seats)).toBe(claim)
+    expect(() => readClaim(bytes, roster)).toThrow(/it is for domain/)
+    expect(() => readClaim(bytes, seats, 2)).toThrow(/generation 1, and this is 2/)
+    expect(readClaim(bytes, { ...seats }), 'a genesis of its own').not.toBe(claim)
+    for (let i = 0; i < bytes.byteLength; i += 7) {
+      const flipped = bytes.slice()
+      flipped[i]! ^= 1
+      expect(() => readClaim(flipped, seats), `byte ${i}`).toThrow(InvalidDocumentError)
+    }
+  })
+
   it('are made from a token before the genesis is known', async () => {
     const token = parseToken(await mint({ grant: { kind: 'founding', seat: 1 }, carryGenesis: false }))
     expect(token.genesis).toBeUndefined()
