@@ -87,3 +87,6 @@ export async function realDiskHarness(): Promise<StorageHarness> {
     }
   }
 }
+
+/** Bytes in hexadecimal, with spaces between the fields. */
+export const packed = (hex: string): string => hex.replaceAll(' ', '')

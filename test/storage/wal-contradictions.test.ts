@@ -3,9 +3,7 @@
  * Whoever can make them can write in the directory, or found a bug of ours.
  */
 import { describe, expect, test } from 'vitest'
-import { ownerTag } from '../../src/storage/owner.ts'
 import type { StoredEntry } from '../../src/storage/port.ts'
-import { encodeFrame, encodeSegmentHeader, frameBytes, segmentHeaderBytes } from '../../src/storage/wal/format.ts'
 import type { FrameKind } from '../../src/storage/wal/format.ts'
 import { encodeBatch, encodeCheckpoint } from '../../src/storage/wal/items.ts'
 import type { LogBatch } from '../../src/storage/wal/items.ts'
@@ -15,8 +13,8 @@ import { Replay } from '../../src/storage/wal/recover.ts'
 import { describeSnapshot } from '../../src/storage/wal/snapshot-file.ts'
 import type { SnapshotRef } from '../../src/storage/wal/snapshot-file.ts'
 import { owner } from './harness.ts'
-
-type Frame = readonly [FrameKind, readonly Uint8Array[]]
+import { makeSegments } from './segments.ts'
+import type { Frame } from './segments.ts'
 
 const entries = (from: number, to: number): StoredEntry[] =>
   Array.from({ length: to - from + 1 }, (_, i) => ({ index: from + i, term: 1, type: 0, data: new Uint8Array(i) }))
@@ -34,27 +32,10 @@ const checkpoint = (position: LogPosition, restated: readonly [string, number][]
 const raw = (kind: FrameKind, ...bytes: number[]): Frame => [kind, [Uint8Array.from(bytes)]]
 const u64 = (value: number): number[] => [0, 0, 0, 0, 0, 0, 0, value]
 
-/** Segments with right headers, numbers, chains and checksums. */
 function replayOf(segments: readonly (readonly Frame[])[], first = 1): Replay {
   const replay = new Replay(owner)
-  let [sequence, previous] = [1, 0]
-  segments.forEach((frames, i) => {
-    const segment = first + i
-    const parts: Uint8Array[] = [encodeSegmentHeader({ segment, sequence, previous }, owner)]
-    let position = segmentHeaderBytes
-    for (const [kind, body] of frames) {
-      const bytes = new Uint8Array(frameBytes(body))
-      const { check } = encodeFrame(bytes, position, { kind, body, sequence, previous, ownerTag: ownerTag(owner) })
-      sequence++
-      previous = check
-      position += bytes.byteLength
-      parts.push(bytes)
-    }
-    replay.read(
-      { path: `segment ${segment}`, segment, bytes: new Uint8Array(Buffer.concat(parts)) },
-      i === segments.length - 1
-    )
-  })
+  const files = makeSegments(segments, { first })
+  for (const file of files) replay.read(file, file === files.at(-1))
   return replay
 }
 

@@ -86,7 +86,7 @@ export class Replay {
         const damage =
           at === segmentHeaderBytes || !isLast ? 'its checksum does not match' : this.#damage(file, at, header)
         if (damage !== undefined) throw new StorageCorruptError(file.path, at, damage)
-        this.#tail = { ...this.tail, tornBytes: withoutZeros(file.bytes, at) - at }
+        this.#tail = { ...this.tail, tornBytes: file.bytes.findLastIndex((byte) => byte !== 0) + 1 - at }
         return
       }
       this.#apply(file, at, header, body)
@@ -123,14 +123,15 @@ export class Replay {
 
   /** Why the frame at `at` of the last segment is damaged; undefined when it is a torn tail. */
   #damage({ bytes }: SegmentFile, at: number, header: FrameHeader | undefined): string | undefined {
-    const later = this.#laterFrame(bytes, at + 1)
+    const later = this.#laterFrame(bytes, at)
     if (later !== undefined) {
       return `its checksum does not match, and frame ${later.sequence}, written after it was synced, stands at byte ${later.at}`
     }
     const size = bytes.byteLength
     if (header === undefined) {
-      if (size - at < frameHeaderBytes || isZero(bytes, at + frameHeaderBytes, size)) return undefined
-      if (hasZeroSector(bytes, at, at + frameHeaderBytes)) return undefined
+      if (isZero(bytes, at + frameHeaderBytes, size)) return undefined
+      const sectorsEnd = Math.ceil((at + frameHeaderBytes) / sectorBytes) * sectorBytes
+      if (countZeroSectors(bytes.subarray(at, sectorsEnd), at) > 0) return undefined
       return 'the header of a frame is there and does not check'
     }
     const end = at + header.totalBytes
@@ -175,22 +176,6 @@ const startOfChain: Tail = {
   end: 0,
   lastFrame: new Uint8Array(),
   tornBytes: 0
-}
-
-/** True when a sector of the file that overlaps [from, to) holds only zeros from `from` on. */
-function hasZeroSector(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = from; at < to;) {
-    const end = at + sectorBytes - (at % sectorBytes)
-    if (isZero(bytes, at, Math.min(end, bytes.byteLength))) return true
-    at = end
-  }
-  return false
-}
-
-function withoutZeros(bytes: Uint8Array, from: number): number {
-  let end = bytes.byteLength
-  while (end > from && bytes[end - 1] === 0) end--
-  return end
 }
 
 const nameOf = (sequence: number, previous: number): string =>
