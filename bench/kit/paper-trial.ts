@@ -37,9 +37,9 @@ interface Due {
   readonly run: () => void
 }
 
-const heartbeat = (rank: number): RaftInput & { readonly type: 'message' } => ({
+const heartbeat = (waitMs: number): RaftInput & { readonly type: 'message' } => ({
   ...{ type: 'message', from: LEADER },
-  message: { type: 'heartbeat', term: 1, commit: 0, seq: 1, rank }
+  message: { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs }
 })
 
 /** One crash, one election. */
@@ -51,7 +51,7 @@ export class Trial {
 
   constructor(setup: Setup, random: Random) {
     this.#random = random
-    const { heartbeatMs } = setup.init.timing
+    const { heartbeatMs, rankStepMs } = setup.init.timing
     const beatAt = -random.next() * heartbeatMs
     this.#now = beatAt - setup.history * heartbeatMs
     const entries: Entry[] = [1, 2, 3].map((index) => ({ index, term: 1, type: 'command', data: new Uint8Array(8) }))
@@ -76,13 +76,13 @@ export class Trial {
       const arrivals = this.#members.map((member, rank) => ({ member, rank, delayMs: this.#delay() }))
       for (const { member, rank, delayMs } of arrivals.toSorted((a, b) => a.delayMs - b.delayMs)) {
         this.#now = beatAt - beat * heartbeatMs + delayMs
-        this.#step(member, heartbeat(rank))
+        this.#step(member, heartbeat(rank * rankStepMs))
       }
     }
     this.#now = beatAt
     for (const [rank, member] of this.#members.entries()) {
       const heardAt = beatAt + this.#delay()
-      this.#at(heardAt, () => this.#step(member, heartbeat(rank)))
+      this.#at(heardAt, () => this.#step(member, heartbeat(rank * rankStepMs)))
       if (!setup.closes) continue
       // What was sent on a connection comes before its end.
       const closedAt = Math.max(heardAt, this.#delay())

@@ -54,6 +54,9 @@ export const timingPresets: Readonly<Record<TimingPreset, Timing>> = {
       electionTimeoutMinMs: 14,
       // A round trip and a write to a good disk, twice.
       rankStepMs: 8,
+      // The same: the write does not become shorter with the way. A third of the ceiling of silence for what stalls.
+      rankStepMinMs: 8,
+      rankStepMaxMs: 32,
       jitterMs: 2
     },
     formation: {
@@ -82,6 +85,9 @@ export const timingPresets: Readonly<Record<TimingPreset, Timing>> = {
       // A round trip (below 5 ms) and a durable write (0.2 ms on NVMe, 10 ms on a poor disk): rank 1 starts when rank 0
       // should have won.
       rankStepMs: 20,
+      // The same: the disk is the larger part of it. Up to four times as much on a LAN that is none, or whose machines are busy.
+      rankStepMinMs: 20,
+      rankStepMaxMs: 80,
       // Enough to part two nodes that compute the same instant; small beside the step, so that ranks keep their order.
       jitterMs: 5
     },
@@ -111,6 +117,9 @@ export const timingPresets: Readonly<Record<TimingPreset, Timing>> = {
       electionTimeoutMinMs: 750,
       // One way (150 ms) and back would be safest; a pre-vote collision costs less than waiting twice as long every time.
       rankStepMs: 350,
+      // Sites of one country: a round trip of 10 to 30 ms with its spread, and a write. Three round trips between continents.
+      rankStepMinMs: 75,
+      rankStepMaxMs: 900,
       // Delays between sites vary by tens of milliseconds; the tail should be of that size.
       jitterMs: 60
     },
@@ -137,6 +146,9 @@ export const timingPresets: Readonly<Record<TimingPreset, Timing>> = {
       electionTimeoutMinMs: 5000,
       // A round trip over a geostationary satellite (600 ms), with a repeat, and a write to an SD card (up to 500 ms).
       rankStepMs: 1500,
+      // The write alone, and a radio in its best hour. Two hops over satellites, each with a repeat.
+      rankStepMinMs: 750,
+      rankStepMaxMs: 4000,
       jitterMs: 300
     },
     formation: {
@@ -188,6 +200,7 @@ export function timingProblems({ raft, formation, network }: Timing): readonly s
   ]
   if (malformed.length > 0) return malformed
   const least = raft.electionTimeoutMinMs ?? raft.electionTimeoutMs
+  const { rankStepMs, rankStepMinMs = rankStepMs, rankStepMaxMs = rankStepMs } = raft
   const rules: readonly (readonly [holds: boolean, sentence: string])[] = [
     [
       raft.heartbeatMs * 3 < raft.electionTimeoutMs,
@@ -202,12 +215,16 @@ export function timingProblems({ raft, formation, network }: Timing): readonly s
       `raft.electionTimeoutMinMs (${least}) must be at most raft.electionTimeoutMs (${raft.electionTimeoutMs}), which it is the floor of.`
     ],
     [
-      raft.jitterMs < raft.rankStepMs,
-      `raft.jitterMs (${raft.jitterMs}) must be less than raft.rankStepMs (${raft.rankStepMs}), so that ranks keep their order.`
+      rankStepMinMs <= rankStepMs && rankStepMs <= rankStepMaxMs,
+      `raft.rankStepMs (${rankStepMs}) must be from raft.rankStepMinMs (${rankStepMinMs}) to raft.rankStepMaxMs (${rankStepMaxMs}), between which it adapts.`
     ],
     [
-      raft.rankStepMs < raft.electionTimeoutMs,
-      `raft.rankStepMs (${raft.rankStepMs}) must be less than raft.electionTimeoutMs (${raft.electionTimeoutMs}), so that a second candidate does not wait longer than the suspicion itself.`
+      raft.jitterMs < rankStepMinMs,
+      `raft.jitterMs (${raft.jitterMs}) must be less than raft.rankStepMinMs (${rankStepMinMs}), so that members keep their order.`
+    ],
+    [
+      rankStepMaxMs < raft.electionTimeoutMs,
+      `raft.rankStepMaxMs (${rankStepMaxMs}) must be less than raft.electionTimeoutMs (${raft.electionTimeoutMs}), so that a second candidate does not wait longer than the suspicion itself.`
     ],
     [
       formation.rankStepMs < formation.campaignTimeoutMs,

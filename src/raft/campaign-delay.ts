@@ -1,14 +1,16 @@
 /**
  * When to campaign.
  *
- * Staggered: the ranks that the leader hands out with its heartbeats order the campaigns, one step apart, so that as a
- * rule one candidate asks and is elected before the next one would. A small random tail keeps apart members that share a
- * rank (before the first leader, or after a lost heartbeat), and it widens with every round that failed; the first in the order
- * has none, so that a failover costs no wait at all. Classic: the
- * paper's uniform choice from one to two election timeouts (section 5.2).
+ * Staggered: the leader says with its heartbeats how long each member lets others go first (heirs.ts), so that as a rule one
+ * candidate asks and is elected before the next one would. A small random tail keeps apart members that wait equally long (before
+ * the first leader, or after a lost heartbeat), and it widens with every round that failed; the first in the order has none, so
+ * that a failover costs no wait at all. Classic: the paper's uniform choice from one to two election timeouts (section 5.2).
  */
+import { compareText } from '../core/bytes.ts'
 import { learnersTurns } from './beats.ts'
+import { priorityOf } from './heirs.ts'
 import type { RaftNode } from './node.ts'
+import type { NodeId } from './types.ts'
 
 /** A round of pre-vote and vote takes four delays and a write; a step is longer than one delay and one write. */
 const ROUND_STEPS = 3
@@ -51,7 +53,23 @@ export function turnMs(node: RaftNode): number {
     Math.max(timing.jitterMs, timing.electionTimeoutMs)
   )
   const tail = random.next() * widened
-  return node.rank === 0 && node.failedRounds === 0 ? 0 : node.rank * timing.rankStepMs + tail
+  const waitMs = node.waitMs ?? firstWaitMs(node)
+  return waitMs === 0 && node.failedRounds === 0 ? 0 : waitMs + tail
+}
+
+/** Before any leader has said how long: the voters with a higher priority go first, and of the same one those before us in the list. */
+function firstWaitMs(node: RaftNode): number {
+  const { self, settings, membership } = node
+  const isBefore = (id: NodeId): boolean =>
+    priorityOf(node, id) > settings.priority ||
+    (priorityOf(node, id) === settings.priority && compareText(id, self) < 0)
+  return (settings.rank ?? membership.voters.filter(isBefore).length) * settings.timing.rankStepMs
+}
+
+/** What a leader says, within what this member's own settings allow: nobody is talked into waiting for ever. */
+export function allowedWaitMs({ settings, membership }: RaftNode, waitMs: number): number {
+  const { voters, outgoing } = membership
+  return Math.min(waitMs, Math.ceil(settings.timing.rankStepMaxMs) * (voters.length + outgoing.length))
 }
 
 /** At the start of a process life. */

@@ -8,7 +8,7 @@
  * Others may lose it a moment later than the one who asks. A pre-vote that was refused only because our leader was alive
  * is therefore *owed*: it is granted as soon as that leader is lost here too, if its round is still being counted.
  */
-import { patienceMs, suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-delay.ts'
+import { allowedWaitMs, patienceMs, suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-delay.ts'
 import { majorityVote } from './quorum.ts'
 import { RaftMessageError, decodeMembership } from './messages.ts'
 import type { Append, PreVote, Transfer } from './messages.ts'
@@ -129,7 +129,7 @@ export class Follower {
         this.#append(from, message)
         break
       case 'heartbeat':
-        this.#node.rank = message.rank
+        this.#node.waitMs = allowedWaitMs(this.#node, message.waitMs)
         this.#learnCommit(message.commit)
         this.#node.reply(from, { type: 'heartbeat-reply', term: message.term, seq: message.seq, match: this.#match })
         break

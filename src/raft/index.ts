@@ -35,13 +35,13 @@
  * **How a leader is missed.** Silence, for as long as the punctuality of its heartbeats makes likely (suspicion.ts), at most for an
  * election timeout; or, in `staggered` mode, the end of our own last connection to it, which for a killed process comes within
  * milliseconds. Nobody is deposed on somebody's word: a member grants a pre-vote only if it has itself lost the leader, so one broken link changes nothing. If it loses the leader a moment after it was
- * asked, it grants then. Ranks, handed out with the heartbeats, order the campaigns a step apart; a small random tail that
- * widens with each failed round settles the rest. `classic` mode draws timeouts as the paper does.
+ * asked, it grants then. The leader says with its heartbeats who comes first, and how long the others wait for that (heirs.ts); a
+ * small random tail that widens with each failed round settles the rest. `classic` mode draws timeouts as the paper does.
  *
  * **How a leader resigns.** When for an election timeout no quorum was in touch (CheckQuorum), checked before anything else
  * whenever it is called, so a process that slept does not act on a stale office. When its disk does not confirm a write. When
  * it is not in the configuration that committed. When asked to hand over: it lets the target catch up, tells it to campaign
- * at once, and takes its office back if nothing comes of it.
+ * at once, and takes its office back if nothing comes of it (succession.ts).
  *
  * **Membership.** Voters change through a joint configuration only, in force as soon as it is in the log, undone when its
  * entry is. One change at a time, after an entry of the leader's own term has committed. New voters must have caught up as
@@ -67,7 +67,7 @@
  * again), only when they are on its own disk; a snapshot that is `restored` stands for those up to its index. One outcome for each request. `events` for people and metrics, among them `anomaly`: a peer that
  * does what no correct member with its disk intact does. Such messages are ignored; they never throw.
  *
- * **Left out.** Leases, witnesses, priorities beyond ranks. Byzantine members: this is crash fault tolerance, one lying voter can break it.
+ * **Left out.** Leases, witnesses, and priorities that depose a living leader (but one of last resort, which makes way). Byzantine members: this is crash fault tolerance, one lying voter can break it.
  */
 import { RaftNode } from './node.ts'
 import type { ConsensusView, RaftEffects, RaftInit, RaftInput, RaftStatus } from './types.ts'

@@ -21,6 +21,7 @@ import type { Progress } from './progress.ts'
 import { jointValue, majority } from './quorum.ts'
 import { ReadQueue } from './reads.ts'
 import { Replication } from './replication.ts'
+import { Succession } from './succession.ts'
 import type { EntryType, Membership, MembershipChange, NodeId, Proposal, RaftStatus, RefusalCode } from './types.ts'
 
 const NO_DATA = new Uint8Array()
@@ -33,6 +34,7 @@ export class Leader {
   /** The own-term no-op: once it has committed, so has everything before it. */
   readonly #firstIndex: number
   readonly #replication: Replication
+  readonly #succession: Succession
   #heartbeatAt: number
   /** When CheckQuorum looks next. */
   #quorumAt: number
@@ -40,14 +42,13 @@ export class Leader {
   readonly #reads = new ReadQueue()
   /** The membership change that waits for its joint configuration to be left. */
   #changeRef: number | undefined
-  /** The transfer target has been told to campaign. */
-  #handoverSent = false
 
   constructor(node: RaftNode, now: number) {
     const { timing, checkQuorum } = node.settings
     this.#node = node
     this.#firstIndex = node.log.lastIndex + 1
     this.#replication = new Replication(node, now)
+    this.#succession = new Succession(node, this.#replication, now)
     this.#heartbeatAt = this.#alone ? Infinity : now + timing.heartbeatMs
     this.#quorumAt = checkQuorum ? now + timing.electionTimeoutMs : Infinity
   }
@@ -67,7 +68,15 @@ export class Leader {
   }
 
   progressStatus(): RaftStatus['progress'] {
-    return this.#replication.peers.map(({ id, match, connected, state }) => ({ id, match, active: connected, state }))
+    const { configurations } = this.#node
+    return this.#replication.peers.map(({ id, match, connected, state, rank, roundTrip }) => ({
+      id,
+      match,
+      active: connected,
+      state,
+      rank: configurations.isVoter(id) ? rank : undefined,
+      roundTripMs: roundTrip.smoothedMs
+    }))
   }
 
   get #alone(): boolean {
@@ -87,7 +96,10 @@ export class Leader {
 
   tick(now: number): void {
     if (now >= this.#stallAt()) this.#resign('its disk does not answer', now)
-    else if (now >= this.#heartbeatAt) this.#heartbeat(now)
+    else if (now >= this.#heartbeatAt) {
+      this.#heartbeat(now)
+      if (this.writable) this.#succession.makeWay(now)
+    }
   }
 
   #heartbeat(now: number): void {
@@ -154,7 +166,7 @@ export class Leader {
     // It may have committed the configuration that ends its own office.
     if (this.#node.role !== this) return
     this.#replication.send(peer)
-    if (news) this.#handOverTo(peer)
+    if (news) this.#succession.progressed(peer)
   }
 
   #heartbeatReply(peer: Progress, message: HeartbeatReply, now: number): void {
@@ -323,47 +335,16 @@ export class Leader {
   // --- leaving office ---
 
   transfer(ref: number, wanted: NodeId | undefined, now: number): void {
-    const { requests, membership, settings, self, outbox } = this.#node
-    const to = wanted ?? this.#heir()?.id
-    if (requests.handover !== undefined) this.#refuse(ref, 'busy', this.#handingOver(requests.handover.to))
-    else if (to === undefined) this.#refuse(ref, 'transfer-failed', 'no other voter is connected')
-    else if (to === self) outbox.outcome({ type: 'transferred', ref, to })
-    else if (!membership.voters.includes(to)) this.#refuse(ref, 'transfer-failed', `${to} is not a voter`)
-    else {
-      requests.handover = { ref, to, deadline: now + settings.timing.electionTimeoutMs }
-      this.#handoverSent = false
-      const peer = this.#replication.get(to)!
-      this.#replication.send(peer)
-      this.#handOverTo(peer)
-    }
-  }
-
-  /** Tells the target of a transfer to campaign, once it holds the whole log. */
-  #handOverTo(peer: Progress): void {
-    const { requests, log } = this.#node
-    if (requests.handover?.to !== peer.id || this.#handoverSent || peer.match < log.lastIndex) return
-    this.#handoverSent = true
-    this.#sendTransfer(peer)
-  }
-
-  #sendTransfer(peer: Progress): void {
-    const { term, log } = this.#node
-    this.#node.send(peer.id, { type: 'transfer', term, lastIndex: log.lastIndex, lastTerm: log.lastTerm })
-  }
-
-  /** The voter that would take over best. */
-  #heir(): Progress | undefined {
-    const { voters } = this.#node.membership
-    const able = this.#replication.peers.filter((peer) => peer.connected && voters.includes(peer.id))
-    return able.toSorted((a, b) => b.match - a.match || a.rank - b.rank)[0]
+    const { handover } = this.#node.requests
+    if (handover !== undefined) this.#refuse(ref, 'busy', this.#handingOver(handover.to))
+    else this.#succession.transfer(ref, wanted, now)
   }
 
   /** Leaves office of its own accord, to an heir when there is one that could win. */
   #resign(reason: string, now: number): void {
     const node = this.#node
-    const heir = this.#heir()
     this.flush()
-    if (heir !== undefined && heir.match === node.log.lastIndex) this.#sendTransfer(heir)
+    this.#succession.bequeath(now)
     node.becomeFollower(node.term, undefined, reason, now)
   }
 

@@ -83,8 +83,8 @@ export interface Heartbeat {
   readonly commit: number
   /** Rising within a term; confirms reads and measures round trips. */
   readonly seq: number
-  /** How many others should campaign before the receiver if the leader is lost. */
-  readonly rank: number
+  /** How long the receiver lets others campaign first if the leader is lost, ms; 0: nobody comes before it. */
+  readonly waitMs: number
 }
 
 export interface HeartbeatReply {
@@ -178,7 +178,7 @@ export function encodeRaftMessage(message: RaftMessage): CborValue {
     case 'append-rejected':
       return [APPEND_REJECTED, m.term, m.prevIndex, m.hintIndex, m.hintTerm]
     case 'heartbeat':
-      return [HEARTBEAT, m.term, m.commit, m.seq, m.rank]
+      return [HEARTBEAT, m.term, m.commit, m.seq, m.waitMs]
     case 'heartbeat-reply':
       return [HEARTBEAT_REPLY, m.term, m.seq, m.match]
     case 'commit':
@@ -241,7 +241,7 @@ function readMessage(f: Fields): RaftMessage {
         term: f.positive('term'),
         commit: f.number('commit'),
         seq: f.number('seq'),
-        rank: f.number('rank')
+        waitMs: f.number('waitMs')
       }
     case HEARTBEAT_REPLY:
       return { type: 'heartbeat-reply', term: f.positive('term'), seq: f.number('seq'), match: f.number('match') }

@@ -11,6 +11,7 @@ import { Configurations } from './configuration.ts'
 import { Durability } from './durability.ts'
 import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
+import { PRIORITY_DEFAULT } from './heirs.ts'
 import { refsOf, tellLeader } from './leader-inputs.ts'
 import { Log, LOG_ORIGIN } from './log.ts'
 import { decodeMembership } from './messages.ts'
@@ -42,15 +43,15 @@ export class RaftNode {
   /** When this process last went on after it had been suspended: its timer was late by more than any stall that is to be borne. */
   wokeAt = -Infinity
   #dueAt = Infinity
-  /** Peers with an open connection, by our own evidence. */
-  readonly connections = new Set<NodeId>()
+  /** Peers with an open connection, by our own evidence, and their priorities. */
+  readonly connections: Map<NodeId, number>
   /** Whom this member follows now (itself when it leads). */
   leader: NodeId | undefined = undefined
   /** Who was seen to lead the current term; outlives the loss of contact, since a term has one leader for ever. */
   termLeader: NodeId | undefined = undefined
   role: Follower | PreCandidate | Candidate | Leader
-  /** How many others should campaign first when the leader is lost. */
-  rank: number
+  /** How long others should campaign first when the leader is lost, ms; undefined until a leader has said so. */
+  waitMs: number | undefined = undefined
   /** Campaigns in a row that led nowhere. */
   failedRounds = 0
   /** The newest snapshot that is durable here. */
@@ -64,6 +65,7 @@ export class RaftNode {
   constructor(init: RaftInit) {
     this.self = init.self
     this.settings = resolveSettings(init)
+    this.connections = new Map(init.connections)
     this.suspicion = new Suspicion(this.settings.timing)
     checkRecovered(init)
     this.disk = new Durability(init.hardState)
@@ -82,7 +84,6 @@ export class RaftNode {
         this.configurations.append(index, decodeMembership(data))
       }
     }
-    this.rank = init.rank ?? Math.max(0, this.membership.voters.indexOf(this.self))
     this.#round = this.settings.random.int(0, 0xffff_ffff)
     this.role = new Follower(this)
   }
@@ -134,7 +135,7 @@ export class RaftNode {
         if (input.from !== this.self) receive(this, input.from, input.message, now)
         break
       case 'connected':
-        this.connections.add(input.peer)
+        this.connections.set(input.peer, input.priority ?? PRIORITY_DEFAULT)
         this.role.connected(input.peer, now)
         break
       case 'disconnected':

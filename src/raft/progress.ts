@@ -8,6 +8,7 @@
  * A rejection or a lost connection leads back to `probe`; `match` itself never goes down within a term (RAFT-HOLES 49).
  */
 import { invariant } from '../core/invariant.ts'
+import { RoundTrip } from './round-trip.ts'
 import type { NodeId } from './types.ts'
 
 export class Progress {
@@ -27,12 +28,13 @@ export class Progress {
   connected = true
   /** When it last answered a heartbeat of this term, while it was connected. */
   answeredAt: number | undefined = undefined
-  /** Smoothed round trip of heartbeats, ms; undefined before the first. */
-  roundTripMs: number | undefined = undefined
+  /** Of heartbeats. */
+  readonly roundTrip = new RoundTrip()
   /** Newest heartbeat that it has answered. */
   ackedSeq = 0
-  /** Place in the order of campaigns if this leader is lost. */
+  /** Place in the order of campaigns if this leader is lost, and how long that is from the first place, ms (heirs.ts). */
   rank = 0
+  waitMs = 0
   /** Number of the newest heartbeat that was sent to it. */
   heartbeatSeq = 0
   /** `match` when the newest heartbeat was sent. */
@@ -127,10 +129,6 @@ export class Progress {
     this.probing = false
     this.#inflight.clear()
     this.next = this.match + 1
-  }
-
-  roundTrip(ms: number): void {
-    this.roundTripMs = this.roundTripMs === undefined ? ms : this.roundTripMs + (ms - this.roundTripMs) / 8
   }
 }
 

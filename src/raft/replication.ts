@@ -8,10 +8,10 @@
  * and says what became of it. Nothing of ours waits for that for ever: a lost connection, a report of failure, or patience's end
  * leads back to probing, which asks again or finds that it is not needed any more.
  */
-import { compareText } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
 import { learnersTurns } from './beats.ts'
 import { membersOf } from './configuration.ts'
+import { Heirs } from './heirs.ts'
 import { entryBytes } from './log.ts'
 import type { Append, AppendRejected, HeartbeatReply } from './messages.ts'
 import type { RaftNode } from './node.ts'
@@ -28,6 +28,8 @@ export class Replication {
   peers: readonly Progress[] = []
   /** Number of the newest heartbeat. */
   seq = 0
+  /** Who would take over. */
+  readonly heirs: Heirs
   readonly #sentAt = new Float64Array(ROUND_TRIPS_REMEMBERED)
   #commitMoved = false
   /** The newest append made: peers at the same place get the same object. */
@@ -36,6 +38,7 @@ export class Replication {
 
   constructor(node: RaftNode, now: number) {
     this.#node = node
+    this.heirs = new Heirs(node)
     this.track(now)
   }
 
@@ -48,7 +51,7 @@ export class Replication {
     }
     for (const id of this.#progress.keys()) if (!configurations.isMember(id)) this.#progress.delete(id)
     this.peers = ids.map((id) => this.#progress.get(id)!)
-    for (let rank = 0; rank < this.peers.length; rank++) this.peers[rank]!.rank = rank
+    this.heirs.make(this.peers, now)
   }
 
   get(id: NodeId): Progress | undefined {
@@ -69,7 +72,7 @@ export class Replication {
     const { log, term, configurations, membership } = this.#node
     const seq = ++this.seq
     this.#sentAt[seq % ROUND_TRIPS_REMEMBERED] = now
-    this.#rank()
+    this.heirs.refresh(this.peers, now)
     const turns = learnersTurns(membership)
     for (const [place, peer] of this.peers.entries()) {
       if (turns > 1 && (place + seq) % turns !== 0 && !configurations.isVoter(peer.id)) continue
@@ -78,34 +81,29 @@ export class Replication {
       peer.heartbeatMatch = peer.match
       peer.heartbeatNext = peer.next
       if (commit > peer.commitSent) peer.commitSent = commit
-      this.#node.send(peer.id, { type: 'heartbeat', term, commit, seq, rank: peer.rank })
+      this.#node.send(peer.id, { type: 'heartbeat', term, commit, seq, waitMs: peer.waitMs })
     }
-  }
-
-  /** Who holds all that is committed comes first, then who is near; learners, in no order, after all voters. */
-  #rank(): void {
-    const { log, configurations } = this.#node
-    const held = (peer: Progress): number => Math.min(peer.match, log.commit)
-    const order = this.peers
-      .filter(({ id }) => configurations.isVoter(id))
-      .toSorted(
-        (a, b) =>
-          held(b) - held(a) || (a.roundTripMs ?? Infinity) - (b.roundTripMs ?? Infinity) || compareText(a.id, b.id)
-      )
-    for (const peer of this.peers) peer.rank = order.length
-    for (let rank = 0; rank < order.length; rank++) order[rank]!.rank = rank
   }
 
   heartbeatAnswered(peer: Progress, { seq, match }: HeartbeatReply, now: number): void {
     if (seq === 0 || seq > this.seq) return
-    if (this.seq - seq < ROUND_TRIPS_REMEMBERED) peer.roundTrip(now - this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!)
     if (seq > peer.ackedSeq) peer.ackedSeq = seq
     const { suspicion, wokeAt } = this.#node
+    this.#measure(peer, seq, now)
     if (peer.rank === 0 && peer.answeredAt !== undefined && peer.answeredAt >= wokeAt) {
       suspicion.observe(now - peer.answeredAt)
     }
     peer.answeredAt = now
     if (seq === peer.heartbeatSeq) this.#repair(peer, match)
+  }
+
+  /** How far away it is. A time in which this process itself was suspended says nothing about the way. */
+  #measure(peer: Progress, seq: number, now: number): void {
+    const { settings, wokeAt } = this.#node
+    const sentAt = this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!
+    if (this.seq - seq >= ROUND_TRIPS_REMEMBERED || sentAt < wokeAt) return
+    const { electionTimeoutMs, rankStepMinMs } = settings.timing
+    peer.roundTrip.observe(Math.min(now - sentAt, electionTimeoutMs), rankStepMinMs)
   }
 
   /** A heartbeat came through; did what was sent before it? */

@@ -10,13 +10,14 @@ import type { Entry, NodeId } from './types.ts'
 import type { Outbox } from './outbox.ts'
 
 export interface Handover {
-  readonly ref: number
+  /** Undefined: nobody asked for it. */
+  readonly ref: number | undefined
   readonly to: NodeId
   readonly deadline: number
 }
 
 export class Requests {
-  /** A transfer that was asked for here. */
+  /** A transfer that was begun here. */
   handover: Handover | undefined
   readonly #outbox: Outbox
   /** By the index of their entry, rising. */
@@ -77,16 +78,17 @@ export class Requests {
   /** Somebody leads: if a transfer was under way, this is how it ended. */
   settleHandover(leader: NodeId): void {
     if (this.handover === undefined) return
-    if (leader !== this.handover.to) this.failHandover(`${leader} leads now`)
+    const { ref, to } = this.handover
+    if (leader !== to) this.failHandover(`${leader} leads now`)
     else {
-      this.#outbox.outcome({ type: 'transferred', ref: this.handover.ref, to: leader })
+      if (ref !== undefined) this.#outbox.outcome({ type: 'transferred', ref, to })
       this.handover = undefined
     }
   }
 
   failHandover(detail: string): void {
-    if (this.handover === undefined) return
-    this.#outbox.outcome({ type: 'refused', ref: this.handover.ref, code: 'transfer-failed', detail })
+    const ref = this.handover?.ref
+    if (ref !== undefined) this.#outbox.outcome({ type: 'refused', ref, code: 'transfer-failed', detail })
     this.handover = undefined
   }
 }

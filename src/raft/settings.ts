@@ -1,6 +1,7 @@
 /** What a member is configured with, every default filled in. */
 import { InvalidOptionError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
+import { PRIORITY_DEFAULT } from './heirs.ts'
 import { LOG_ORIGIN } from './log.ts'
 import { membershipProblem } from './messages.ts'
 import type { Entry, LogPosition, NodeId, RaftInit, RaftLimits, RaftTiming, SnapshotMeta } from './types.ts'
@@ -14,6 +15,8 @@ export interface RaftSettings {
   readonly checkQuorum: boolean
   readonly random: Random
   readonly firstEntryData: Uint8Array
+  readonly priority: number
+  readonly rank: number | undefined
 }
 
 /** Small enough that one message never holds up a heartbeat for long on a slow link, large enough that a batch pays. */
@@ -33,19 +36,30 @@ export const DEFAULT_LIMITS: RaftLimits = {
 
 export function resolveSettings(init: RaftInit): RaftSettings {
   const { heartbeatMs, electionTimeoutMs, rankStepMs, jitterMs } = init.timing
-  const timing = { diskStallMs: 4 * electionTimeoutMs, electionTimeoutMinMs: electionTimeoutMs, ...init.timing }
+  const timing = {
+    diskStallMs: 4 * electionTimeoutMs,
+    electionTimeoutMinMs: electionTimeoutMs,
+    rankStepMinMs: rankStepMs,
+    rankStepMaxMs: rankStepMs,
+    ...init.timing
+  }
   check(heartbeatMs > 0, 'heartbeatMs is above 0', heartbeatMs)
   check(electionTimeoutMs > heartbeatMs, 'electionTimeoutMs is above heartbeatMs', electionTimeoutMs)
   const least = timing.electionTimeoutMinMs
   check(least > heartbeatMs, 'electionTimeoutMinMs is above heartbeatMs', least)
   check(least <= electionTimeoutMs, 'electionTimeoutMinMs is at most electionTimeoutMs', least)
-  check(rankStepMs > 0, 'rankStepMs is above 0', rankStepMs)
+  const { rankStepMinMs, rankStepMaxMs } = timing
+  check(rankStepMinMs > 0, 'rankStepMinMs is above 0', rankStepMinMs)
+  check(rankStepMs >= rankStepMinMs, 'rankStepMs is at least rankStepMinMs', rankStepMs)
+  check(rankStepMs <= rankStepMaxMs, 'rankStepMs is at most rankStepMaxMs', rankStepMs)
   check(jitterMs >= 0, 'jitterMs is not negative', jitterMs)
   check(timing.diskStallMs > 0, 'diskStallMs is above 0', timing.diskStallMs)
   const limits = { ...DEFAULT_LIMITS, ...init.limits }
   for (const [name, value] of Object.entries(limits)) check(value > 0, `${name} is above 0`, value)
   const firstEntryData = init.firstEntryData ?? new Uint8Array()
   const { byteLength } = firstEntryData
+  const { priority = PRIORITY_DEFAULT } = init
+  check(priority >= 0 && Number.isSafeInteger(priority), 'priority is a whole number from 0', priority)
   check(byteLength <= limits.entryBytesMax, `firstEntryData is at most ${limits.entryBytesMax} bytes`, byteLength)
   return {
     self: init.self,
@@ -55,7 +69,9 @@ export function resolveSettings(init: RaftInit): RaftSettings {
     preVote: init.preVote ?? true,
     checkQuorum: init.checkQuorum ?? true,
     random: init.random,
-    firstEntryData
+    firstEntryData,
+    priority,
+    rank: init.rank
   }
 }
 

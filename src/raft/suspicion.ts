@@ -15,7 +15,7 @@
  * measures as well, on the answers of the member that would follow it, and so is no newcomer when it has to follow.
  *
  * Round trips are not used here: a heartbeat is no later for a long way. The leader measures them for the order of campaigns
- * (replication.ts). Nothing but speed rests on these numbers: whoever doubts too early asks for pre-votes, and is refused by all who
+ * (round-trip.ts). Nothing but speed rests on these numbers: whoever doubts too early asks for pre-votes, and is refused by all who
  * have heard the leader.
  */
 export interface SuspicionTiming {

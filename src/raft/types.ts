@@ -63,8 +63,15 @@ export interface RaftTiming {
   readonly electionTimeoutMs: number
   /** The least that suspicion adapts down to where heartbeats come on time (suspicion.ts). Default electionTimeoutMs: it does not adapt. */
   readonly electionTimeoutMinMs?: number
-  /** Rank i campaigns i steps after rank 0. Larger than one delay plus one write. */
+  /**
+   * Who comes next in the order of campaigns waits so much longer, as long as no round trips have been measured. Larger than one
+   * delay plus one write.
+   */
   readonly rankStepMs: number
+  /** The least that the step adapts down to where round trips are short. Default rankStepMs: it does not adapt. */
+  readonly rankStepMinMs?: number
+  /** The most that the step adapts up to where round trips are long. Default rankStepMs. */
+  readonly rankStepMaxMs?: number
   /** Upper bound of the small random addition to every campaign delay. */
   readonly jitterMs: number
   /** A write that takes longer than this costs a leader its office and a candidate its campaign. Default 4 * electionTimeoutMs. */
@@ -91,8 +98,15 @@ export interface RaftInit {
   readonly random: Random
   /** Data of the no-op of a leader that is elected with an empty log: how a new cluster gets its initial config. Default empty. */
   readonly firstEntryData?: Uint8Array
-  /** Campaign rank until a leader has assigned one. Default: the place among the sorted voters. */
+  /** Place in the order of campaigns until a leader has assigned one. Default: by priority, then among the sorted voters. */
   readonly rank?: number
+  /**
+   * Between voters that could take over equally well, the higher one does. 0: leads only when nobody else can, and hands
+   * over as soon as somebody else can. A whole number; default 100.
+   */
+  readonly priority?: number
+  /** Peers with an open connection already, and their priorities. Default: none. */
+  readonly connections?: ReadonlyMap<NodeId, number>
   readonly limits?: Partial<RaftLimits>
 }
 
@@ -128,8 +142,11 @@ export type RaftInput =
   /** Time has passed; sent when `deadline` is reached. Harmless when early or late. */
   | { readonly type: 'tick' }
   | { readonly type: 'message'; readonly from: NodeId; readonly message: RaftMessage }
-  /** An authenticated connection to this peer exists, or the last one closed: our own evidence, never somebody's word. */
-  | { readonly type: 'connected'; readonly peer: NodeId }
+  /**
+   * An authenticated connection to this peer exists, or the last one closed: our own evidence, never somebody's word. `priority`
+   * is what the peer says of itself (default 100).
+   */
+  | { readonly type: 'connected'; readonly peer: NodeId; readonly priority?: number }
   | { readonly type: 'disconnected'; readonly peer: NodeId }
   /** Write `write` and all before it are durable. */
   | { readonly type: 'persisted'; readonly write: number }
@@ -151,7 +168,7 @@ export type RaftInput =
   | { readonly type: 'propose-batch'; readonly proposals: readonly Proposal[] }
   | { readonly type: 'change-membership'; readonly ref: number; readonly change: MembershipChange }
   | { readonly type: 'read'; readonly ref: number }
-  /** To the named voter, or to the most caught-up one. */
+  /** To the named voter, or to the one that would take over best. */
   | { readonly type: 'transfer'; readonly ref: number; readonly to?: NodeId }
 
 export interface Proposal {
@@ -282,5 +299,9 @@ export interface RaftStatus {
     readonly match: number
     readonly active: boolean
     readonly state: string
+    /** Place in the order of those who would take over, from 0; undefined for learners. */
+    readonly rank: number | undefined
+    /** Smoothed round trip of heartbeats, ms; undefined before the first. */
+    readonly roundTripMs: number | undefined
   }[]
 }

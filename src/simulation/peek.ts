@@ -56,7 +56,7 @@ const CODES = new Map<number, RaftMessage['type']>(
       { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] },
       { type: 'append-accepted', term: 1, match: 0 },
       { type: 'append-rejected', term: 1, prevIndex: 1, hintIndex: 0, hintTerm: 0 },
-      { type: 'heartbeat', term: 1, commit: 0, seq: 1, rank: 0 },
+      { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0 },
       { type: 'heartbeat-reply', term: 1, seq: 0, match: 0 },
       { type: 'commit', term: 1, commit: 0 },
       { type: 'transfer', term: 1, lastIndex: 0, lastTerm: 0 }

@@ -48,8 +48,13 @@ describe('resolveTiming', () => {
       { raft: { electionTimeoutMinMs: 501 } },
       /electionTimeoutMinMs \(501\) must be at most raft.electionTimeoutMs \(500\)/
     ],
-    [{ raft: { jitterMs: 20 } }, /jitterMs \(20\) must be less than raft.rankStepMs \(20\)/],
-    [{ raft: { rankStepMs: 500 } }, /rankStepMs \(500\) must be less than raft.electionTimeoutMs/],
+    [{ raft: { jitterMs: 20 } }, /jitterMs \(20\) must be less than raft.rankStepMinMs \(20\)/],
+    [
+      { raft: { rankStepMs: 100 } },
+      /rankStepMs \(100\) must be from raft.rankStepMinMs \(20\) to raft.rankStepMaxMs \(80\)/
+    ],
+    [{ raft: { rankStepMs: 19 } }, /rankStepMs \(19\) must be from/],
+    [{ raft: { rankStepMaxMs: 500 } }, /rankStepMaxMs \(500\) must be less than raft.electionTimeoutMs/],
     [{ formation: { campaignTimeoutMs: 250 } }, /formation.rankStepMs \(250\) must be less than/],
     [{ formation: { rankStepMs: 10 } }, /formation.rankStepMs \(10\) must be at least raft.rankStepMs \(20\)/],
     [{ raft: { heartbeatMs: 0 } }, /raft.heartbeatMs must be a number of milliseconds above 0/],

@@ -88,7 +88,7 @@ const raftMessages: { readonly [T in RaftMessage['type']]: readonly Extract<Raft
   ],
   'append-accepted': [{ type: 'append-accepted', term: 3, match: 6 }],
   'append-rejected': [{ type: 'append-rejected', term: 3, prevIndex: 9, hintIndex: 6, hintTerm: 3 }],
-  heartbeat: [{ type: 'heartbeat', term: 3, commit: 5, seq: 8, rank: 1 }],
+  heartbeat: [{ type: 'heartbeat', term: 3, commit: 5, seq: 8, waitMs: 10 }],
   'heartbeat-reply': [{ type: 'heartbeat-reply', term: 3, seq: 8, match: 6 }],
   commit: [{ type: 'commit', term: 3, commit: 6 }],
   transfer: [{ type: 'transfer', term: 3, lastIndex: 6, lastTerm: 3 }]

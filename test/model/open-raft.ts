@@ -58,7 +58,8 @@ const TIMES = new Set([
   'endsAt',
   '$heartbeatAt',
   '$quorumAt',
-  'roundTripMs',
+  '$madeAt',
+  '$makeWayAt',
   'deadline'
 ])
 /** The same where nobody beats: heartbeats are counted, and what was sent before one is compared with its answer. */
@@ -67,6 +68,10 @@ const NEUTRAL = new Set([
   'settings',
   'self',
   'rank',
+  'waitMs',
+  'roundTrip',
+  'order',
+  '$settled',
   'failedRounds',
   '$graced',
   '$lastAppend',

@@ -102,7 +102,7 @@ export const message: fc.Arbitrary<RaftMessage> = fc.oneof(
     term: counter(1),
     commit: counter(),
     seq: counter(),
-    rank: fc.nat({ max: 5 })
+    waitMs: fc.nat({ max: 50 })
   }),
   fc.record({ type: fc.constant('heartbeat-reply' as const), term: counter(1), seq: counter(), match: counter() }),
   fc.record({ type: fc.constant('commit' as const), term: counter(1), commit: counter() }),

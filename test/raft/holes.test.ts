@@ -257,7 +257,7 @@ describe('elections and votes', () => {
     'a heartbeat of an old term quiets nobody, and its sender is told',
     plays(
       'stale_leader_is_told',
-      '> send n1>n2 heartbeat term=2 commit=0 seq=1 rank=0\nn2 -> n1 heartbeat-reply term 3 seq 0 match 0'
+      '> send n1>n2 heartbeat term=2 commit=0 seq=1 waitMs=0\nn2 -> n1 heartbeat-reply term 3 seq 0 match 0'
     )
   )
 
@@ -595,7 +595,7 @@ describe('disk, log and reads', () => {
     plays(
       'reads_wait_for_own_term',
       '> read n1\n> settle',
-      'n1 is writable in term 2\nn1 -> n2 heartbeat term 2 commit 2 seq 1 rank 0',
+      'n1 is writable in term 2\nn1 -> n2 heartbeat term 2 commit 2 seq 1 wait 0',
       'n1 answers request 1: readable at 2'
     )
   )

@@ -7,6 +7,7 @@
  * persisted, time until it passes. Chance is switched off (no jitter, rounds count from 1).
  *
  *   cluster n1 n2 n3 [learners=n4] [mode=classic] [prevote=off] [checkquorum=off] [down=n3]
+ *   cluster ... priorities=n1:0,n3:200       what they are given; who starts has connections to all that are not down
  *   disk n1 term=2 vote=n2 entries=1,1,2     what n1 finds at its (next) start; entries are their terms
  *   disk n1 ... snapshot=5@2 first=4         the same with a snapshot of entry 5 of term 2; the entries begin with 4
  *   start                                    starts all that are not down
@@ -32,6 +33,7 @@
  */
 import { utf8 } from '../../src/core/bytes.ts'
 import type { Random } from '../../src/core/random.ts'
+import { PRIORITY_DEFAULT } from '../../src/raft/heirs.ts'
 import { createRaft, decodeMembership, decodeRaftMessage, encodeRaftMessage } from '../../src/raft/index.ts'
 import type { Entry, HardState, Membership, NodeId, Outcome, Raft, SnapshotMeta } from '../../src/raft/index.ts'
 import type { RaftEffects, RaftEvent, RaftInput, RaftMessage, RaftWrite } from '../../src/raft/index.ts'
@@ -136,7 +138,11 @@ class Scenario {
       case 'heal':
         return this.#cut.clear()
       case 'connect':
-        return this.#step(this.#member(first!), { type: 'connected', peer: second! })
+        return this.#step(this.#member(first!), {
+          type: 'connected',
+          peer: second!,
+          priority: this.#priorityOf(second!)
+        })
       case 'disconnect':
         return this.#step(this.#member(first!), { type: 'disconnected', peer: second! })
       case 'snapshot':
@@ -248,6 +254,8 @@ class Scenario {
       preVote: this.#options['prevote'] !== 'off',
       checkQuorum: this.#options['checkquorum'] !== 'off',
       random: noChance,
+      priority: this.#priorityOf(member.id),
+      connections: this.#connectionsOf(member.id),
       firstEntryData: utf8('config'),
       limits: {
         appendEntriesMax: Number(this.#options['entriesmax'] ?? 100),
@@ -269,6 +277,19 @@ class Scenario {
   #startAll(): void {
     for (const member of this.#members.values())
       if (!this.#listed(this.#options['down'], member.id)) this.#start(member)
+  }
+
+  #priorityOf(id: NodeId): number {
+    const given = list(this.#options['priorities']).find((text) => text.startsWith(`${id}:`))
+    return given === undefined ? PRIORITY_DEFAULT : Number(given.slice(id.length + 1))
+  }
+
+  #connectionsOf(id: NodeId): ReadonlyMap<NodeId, number> {
+    const others = [...this.#members.keys()].filter((other) => other !== id)
+    const there = others.filter((other) => !this.#listed(this.#options['down'], other))
+    return new Map(
+      this.#options['priorities'] === undefined ? [] : there.map((other) => [other, this.#priorityOf(other)])
+    )
   }
 
   #begin(): void {
@@ -507,7 +528,7 @@ function describeMessage(m: RaftMessage): string {
     case 'append-rejected':
       return `append-rejected term ${m.term} prev ${m.prevIndex} hint ${m.hintIndex}@${m.hintTerm}`
     case 'heartbeat':
-      return `heartbeat term ${m.term} commit ${m.commit} seq ${m.seq} rank ${m.rank}`
+      return `heartbeat term ${m.term} commit ${m.commit} seq ${m.seq} wait ${m.waitMs}`
     case 'heartbeat-reply':
       return `heartbeat-reply term ${m.term} seq ${m.seq} match ${m.match}`
     case 'commit':
