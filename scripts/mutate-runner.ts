@@ -3,6 +3,9 @@
  * tried by calling the tests that reach it, cheapest file first, until one fails. That takes milliseconds where a worker for
  * each change takes seconds.
  *
+ * With QUORATE_MUTATE_COST_MAX_MS=200 the tests that take longer than that are left out. Most changes are noticed without them, and
+ * those that are not can be looked at again, alone: `src/raft/log.ts:40-60` stands for these lines.
+ *
  * Tests of one file run in their order; nothing but their hooks stands between them, so a test that noticed a change has to pass
  * again without it. A change that is in force while files are imported needs a process of its own, which Stryker starts.
  */
@@ -10,6 +13,7 @@ import { registerHooks } from 'node:module'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { Script } from 'node:vm'
 import { configureGlobal } from 'fast-check'
 import { collect, type Suite, type Test } from './mutate-vitest.ts'
 
@@ -35,12 +39,18 @@ interface MutantRun {
 const globals = globalThis as { __stryker__?: Shared }
 // oxlint-disable-next-line no-underscore-dangle -- Stryker's name
 const shared = (globals.__stryker__ ??= {})
+/** A test that takes this many times as long as without a change, and this much more, goes on for ever. */
+const PATIENCE_FACTOR = 10
+const PATIENCE_MS = 4_000
+/** Tests that cost more are left out; for a first list, which is then taken again with all of them. */
+const COST_MAX_MS = Number(process.env['QUORATE_MUTATE_COST_MAX_MS'] ?? Infinity)
 const SUCCESS = 0
 const FAILED = 1
 const door = new URL('mutate-vitest.ts', import.meta.url).href
 
 class InProcess {
   #tests: Test[] | undefined
+  /** How long each test, and all of a file, took without a change. */
   readonly #costMs = new Map<string, number>()
 
   capabilities(): { readonly reloadEnvironment: boolean } {
@@ -62,9 +72,12 @@ class InProcess {
     const results = []
     for (const test of await this.#load()) {
       shared.currentTestId = test.id
-      const from = performance.now()
+      const from = process.cpuUsage()
       const failure = await failureOf(test)
-      const timeSpentMs = performance.now() - from
+      const { user, system } = process.cpuUsage(from)
+      // Of this process alone: a busy machine makes nothing slow.
+      const timeSpentMs = (user + system) / 1000
+      this.#costMs.set(test.id, timeSpentMs)
       this.#costMs.set(test.file, (this.#costMs.get(test.file) ?? 0) + timeSpentMs)
       const result = { id: test.id, name: test.id, timeSpentMs }
       results.push(
@@ -83,12 +96,14 @@ class InProcess {
     shared.hitLimit = hitLimit
     const wanted = testFilter === undefined ? undefined : new Set(testFilter)
     const tests = all
-      .filter(({ id }) => wanted?.has(id) ?? true)
+      .filter(({ id }) => (wanted?.has(id) ?? true) && (this.#costMs.get(id) ?? 0) <= COST_MAX_MS)
       .toSorted((a, b) => (this.#costMs.get(a.file) ?? 0) - (this.#costMs.get(b.file) ?? 0))
     let nrOfTests = 0
     for (const test of tests) {
       nrOfTests++
-      const failure = await failureOf(test)
+      const limitMs = PATIENCE_MS + PATIENCE_FACTOR * (this.#costMs.get(test.id) ?? PATIENCE_MS)
+      const failure = await failureOf(test, Math.ceil(limitMs))
+      if (failure === ENDLESS) return { status: 'timeout', reason: `${test.id} takes more than ${limitMs} ms` }
       if (hitLimit !== undefined && shared.hitCount > hitLimit) {
         return { status: 'timeout', reason: `reached more than ${hitLimit} times` }
       }
@@ -116,7 +131,18 @@ class InProcess {
   }
 }
 
-async function failureOf(test: Test): Promise<string | undefined> {
+const ENDLESS = 'it does not end'
+
+/** What a test does before it waits for anything ends within the limit; the rest is left to Stryker's own. */
+function runWithin(test: Test, limitMs: number): unknown {
+  held = test.run
+  return new Script('globalThis[Symbol.for("quorate.mutate.run")]()').runInThisContext({ timeout: limitMs })
+}
+
+let held: () => unknown = () => undefined
+Object.assign(globalThis, { [Symbol.for('quorate.mutate.run')]: () => held() })
+
+async function failureOf(test: Test, limitMs?: number): Promise<string | undefined> {
   try {
     const suites = suitesOf(test.suite)
     for (const suite of suites) {
@@ -126,12 +152,13 @@ async function failureOf(test: Test): Promise<string | undefined> {
     }
     for (const suite of suites) for (const body of suite.beforeEach) await body()
     try {
-      await test.run()
+      await (limitMs === undefined ? test.run() : runWithin(test, limitMs))
     } finally {
       for (const suite of suites.toReversed()) for (const body of suite.afterEach.toReversed()) await body()
     }
     return undefined
   } catch (error) {
+    if ((error as { code?: unknown } | undefined)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return ENDLESS
     return error instanceof Error ? (error.stack ?? error.message) : String(error)
   }
 }

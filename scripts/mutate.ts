@@ -2,6 +2,7 @@
  * Mutation testing: changes the code in one small way after the other, and lists the changes that no test of the room noticed.
  *
  *   node scripts/mutate.ts src/raft/voting.ts src/raft/quorum.ts      these files
+ *   node scripts/mutate.ts src/raft/log.ts:40-60                      these lines
  *   node scripts/mutate.ts src/formation                              all files of a room
  *
  * It runs StrykerJS in a copy of the project in the temporary directory, because Stryker brings two hundred packages that
@@ -97,7 +98,7 @@ function prepare(): void {
   const config = {
     testRunner: 'in-process',
     plugins: ['./scripts/mutate-runner.ts'],
-    mutate: targets.map((target) => (statSync(join(root, target)).isDirectory() ? `${target}/**/*.ts` : target)),
+    mutate: targets.map((target) => (isFolder(target) ? `${target}/**/*.ts` : target)),
     coverageAnalysis: 'perTest',
     concurrency: 1,
     timeoutMS: 20_000,
@@ -109,6 +110,9 @@ function prepare(): void {
   }
   writeFileSync(join(project, 'stryker.config.json'), JSON.stringify(config))
 }
+
+const isFolder = (target: string): boolean =>
+  statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory() ?? false
 
 function testsIn(place: string): readonly string[] {
   const names = readdirSync(join(root, place), { recursive: true, encoding: 'utf8' })
