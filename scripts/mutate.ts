@@ -101,7 +101,8 @@ function prepare(): void {
     mutate: targets.map((target) => (isFolder(target) ? `${target}/**/*.ts` : target)),
     coverageAnalysis: 'perTest',
     concurrency: 1,
-    timeoutMS: 20_000,
+    // The runner itself gives up on tests without end; this is for those that wait.
+    timeoutMS: 120_000,
     reporters: ['progress-append-only', 'json'],
     jsonReporter: { fileName: join(folder, 'report.json') },
     tempDirName: sandboxes,
