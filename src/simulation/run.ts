@@ -26,6 +26,8 @@ export interface RunInit {
   readonly seed: number
   /** Length of the safety phase in virtual seconds. */
   readonly seconds: number
+  /** The safety phase ends here already; everything is drawn for `seconds` all the same. Default: `seconds`. */
+  readonly healAtSeconds?: number
   /** Default: drawn from the seed. */
   readonly plan?: readonly Fault[]
   /** Draw only these kinds. */
@@ -126,7 +128,7 @@ class Run {
     const every = EVERY_MS[this.#init.callers ?? 'busy']
     this.#workload(every[random.fork('requests').int(0, every.length - 1)]!)
     let recoveryMs: number | undefined
-    world.run(seconds * 1_000_000)
+    world.run((this.#init.healAtSeconds ?? seconds) * 1_000_000)
     const formed = world.oracle.founded
     if (world.oracle.violations.length === 0) recoveryMs = this.#recover()
     return {

@@ -3,8 +3,9 @@
  *
  * Taking a fault out changes which frames are sent, and so which of them are lost; the failure may hide behind that. So a
  * candidate counts as failing when any of some network re-seeds of it fails (the idea of Hypothesis' and FoundationDB's
- * reducers: the plan is the test case, the network's dice are not). Halves are tried first, then single faults
- * (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+ * reducers: the plan is the test case, the network's dice are not). Whole kinds are tried first, then halves, then single faults
+ * (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). While much can be thrown away, a few re-seeds
+ * tell enough: what they keep wrongly is tried again, with all of them, when little is left.
  */
 import type { Cast } from './cast.ts'
 import type { Fault } from './faults.ts'
@@ -26,11 +27,14 @@ export interface Shrunk {
   /** Which faults of the seed's plan are left, by their place in it. */
   readonly keep: readonly number[]
   readonly plan: readonly Fault[]
-  readonly seconds: number
+  /** Where the safety phase may end. */
+  readonly healAtSeconds: number
   readonly networkSeed: number
   readonly result: RunResult
   readonly runs: number
 }
+
+const RESEEDS_FEW = 3
 
 export function shrink(init: ShrinkInit): Shrunk {
   return new Shrinker(init).shrink()
@@ -51,7 +55,7 @@ class Shrinker {
     this.#best = {
       keep: failing.plan.map((_, i) => i),
       plan: failing.plan,
-      seconds: this.#secondsOf(failing, seconds),
+      healAtSeconds: this.#healAt(failing, seconds),
       networkSeed: failing.seed,
       result: failing,
       runs: 0
@@ -59,39 +63,60 @@ class Shrinker {
   }
 
   /** What comes after the failure cannot have caused it; a lack of progress needs all of the run. */
-  #secondsOf({ violation }: RunResult, seconds: number): number {
+  #healAt({ violation }: RunResult, seconds: number): number {
     return violation === undefined || violation.invariant === 'progress'
       ? seconds
       : Math.min(seconds, Math.ceil(violation.atMs / 1_000) + 1)
   }
 
   shrink(): Shrunk {
-    for (let size = Math.ceil(this.#best.keep.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-      this.#sweep(size)
+    this.#dropKinds()
+    for (let size = Math.ceil(this.#best.keep.length / 2); size > 1; size = Math.ceil(size / 2)) {
+      this.#sweep(size, RESEEDS_FEW)
     }
     // A fault that could not be spared before may be of no use now.
-    this.#sweep(1)
+    for (let before = Infinity; this.#best.keep.length < before && this.#runs < this.#runsMax;) {
+      before = this.#best.keep.length
+      this.#sweep(1, this.#reseeds)
+    }
     return { ...this.#best, runs: this.#runs }
   }
 
-  #sweep(size: number): void {
-    for (let from = 0; from < this.#best.keep.length && this.#runs < this.#runsMax;) {
-      const keep = this.#best.keep.toSpliced(from, size)
-      if (!this.#fails(keep)) from += size
+  #dropKinds(): void {
+    const { plan } = this.#init.failing
+    for (const id of new Set(plan.map((fault) => fault.id))) {
+      this.#fails(
+        this.#best.keep.filter((place) => plan[place]!.id !== id),
+        RESEEDS_FEW
+      )
     }
   }
 
-  #fails(keep: readonly number[]): boolean {
-    const { cast, failing, callers = 'busy' } = this.#init
+  #sweep(size: number, reseeds: number): void {
+    for (let from = 0; from < this.#best.keep.length && this.#runs < this.#runsMax;) {
+      const keep = this.#best.keep.toSpliced(from, size)
+      if (!this.#fails(keep, reseeds)) from += size
+    }
+  }
+
+  #fails(keep: readonly number[], reseeds: number): boolean {
+    const { cast, failing, seconds, callers = 'busy' } = this.#init
     const { seed } = failing
     const plan = keep.map((place) => failing.plan[place]!)
-    for (let i = 0; i < this.#reseeds && this.#runs < this.#runsMax; i++) {
+    for (let i = 0; i < Math.min(reseeds, this.#reseeds) && this.#runs < this.#runsMax; i++) {
       this.#runs++
       const networkSeed = i === 0 ? this.#best.networkSeed : seed + 1_000_003 * i
-      const result = run({ cast, seed, seconds: this.#best.seconds, plan, networkSeed, callers })
+      const { healAtSeconds } = this.#best
+      const result = run({ cast, seed, seconds, healAtSeconds, plan, networkSeed, callers })
       if (result.violation?.invariant !== failing.violation?.invariant) continue
-      const seconds = this.#secondsOf(result, this.#best.seconds)
-      this.#best = { keep, plan, seconds, networkSeed, result, runs: this.#runs }
+      this.#best = {
+        keep,
+        plan,
+        healAtSeconds: this.#healAt(result, healAtSeconds),
+        networkSeed,
+        result,
+        runs: this.#runs
+      }
       return true
     }
     return false

@@ -1,10 +1,12 @@
 /**
  * `npm run sim:planted`: is each planted bug found, how soon, by which invariant, and how small does it get? A process for each
  * bug, as many at once as there are cores. A seed counts only when it holds every invariant without the bug. Fails when a bug is
- * missed within `--seconds` of one core, when more faults than somebody can think about are left after shrinking, and when a
+ * not found within `--seconds` of one core, when more faults than somebody can think about are left after shrinking, and when a
  * seed fails without any bug.
  *
- *     node test/planted/main.ts [--seconds 60] [--workers 2] [--out planted.json] [words of the names…]
+ *     node test/planted/main.ts [--seconds 60] [--workers 2] [--out planted.json] [--page docs/PLANTED.md] [words of the names…]
+ *
+ * The page is written when all of them were searched for.
  */
 import { fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -12,34 +14,38 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { PLANTED, type PlantedBug } from './bugs.ts'
-import { search, type Found } from './plant.ts'
-import { table } from './table.ts'
+import { type Found, nothingFound, search } from './plant.ts'
+import { page, table } from './table.ts'
 
 const FAULTS_MAX = 6
 const SEEDS_MAX = 5_000
 /** Virtual seconds of one run: long enough for a chain of faults, short enough for many of them. */
 const RUN_SECONDS = 12
+/** Of wall time for each second of search, on a busy machine: a bug may make one run endless. */
+const PATIENCE = 20
 
 const say = (text: string): boolean => process.stdout.write(`${text}\n`)
 
-function inChild(bug: PlantedBug, seconds: string): Promise<Found> {
-  const child = fork(fileURLToPath(import.meta.url), ['--seconds', seconds], {
-    env: { ...process.env, PLANTED_BUG: bug.name }
+function inChild(bug: PlantedBug, seconds: number): Promise<Found> {
+  const child = fork(fileURLToPath(import.meta.url), ['--seconds', String(seconds)], {
+    env: { ...process.env, PLANTED_BUG: bug.name },
+    signal: AbortSignal.timeout(seconds * PATIENCE * 1_000)
   })
   return new Promise((resolve) => {
     child.once('message', (found) => resolve(found as Found))
-    child.once('exit', (code) => code !== 0 && resolve(brokenSearch(bug, code)))
+    child.once('error', (error) => resolve(brokenSearch(bug, error.message)))
+    child.once('exit', (code) => code !== 0 && resolve(brokenSearch(bug, `code ${code}`)))
   })
 }
 
-/** The copy of the sources with this bug does not even run: that is no way to find it. */
-function brokenSearch(bug: PlantedBug, code: number | null): Found {
-  say(`the search for "${bug.name}" ended with ${code}`)
-  return { bug, invariant: undefined, seed: 0, seeds: 0, seconds: 0, faults: [], shrinkRuns: 0, falseFinds: [] }
+/** The copy of the sources with this bug does not even run, or for ever: that is no way to find it. */
+function brokenSearch(bug: PlantedBug, how: string): Found {
+  say(`the search for "${bug.name}" ended with ${how}`)
+  return nothingFound(bug)
 }
 
 /** All of them, `workers` at a time, in the order of the list. */
-async function searchAll(bugs: readonly PlantedBug[], workers: number, seconds: string): Promise<readonly Found[]> {
+async function searchAll(bugs: readonly PlantedBug[], workers: number, seconds: number): Promise<readonly Found[]> {
   const found: Found[] = []
   let next = 0
   const work = async (): Promise<void> => {
@@ -47,14 +53,33 @@ async function searchAll(bugs: readonly PlantedBug[], workers: number, seconds: 
       const one = await inChild(bugs[at]!, seconds)
       found[at] = one
       const done = found.filter((known) => known !== undefined).length
-      say(`${String(done).padStart(3)}/${bugs.length}  ${one.invariant ?? 'MISSED'}  ${one.bug.name}`)
+      const after = `${one.seconds.toFixed(1)} + ${one.shrinkSeconds.toFixed(1)} s, ${one.plan.length} faults`
+      say(`${String(done).padStart(3)}/${bugs.length}  ${one.invariant ?? 'MISSED'}  ${one.bug.name} (${after})`)
     }
   }
   await Promise.all(Array.from({ length: workers }, work))
   return found
 }
 
-const isLarge = ({ faults }: Found): boolean => faults.length > FAULTS_MAX
+/** One sentence for each reason to fail. */
+function failuresIn(found: readonly Found[], secondsMax: number): readonly string[] {
+  const missed = found.filter(({ invariant, seconds }) => invariant === undefined || seconds > secondsMax)
+  const large = found.filter(({ plan }) => plan.length > FAULTS_MAX)
+  const unsound = found.filter(({ falseFinds }) => falseFinds.length > 0)
+  return [
+    ...missed.map(({ bug, seeds, seconds }) => `missed: ${bug.name} (${seeds} seeds, ${seconds.toFixed(0)} s)`),
+    ...large.map(({ bug, plan }) => `${plan.length} faults are left: ${bug.name}`),
+    ...unsound.map(
+      ({ bug, falseFinds }) =>
+        `fails without the bug as well, which is worse: seeds ${falseFinds.join(', ')} of ${bug.nodes ?? '3 or 5'}, ${bug.name}`
+    )
+  ]
+}
+
+async function searchOne(name: string, secondsMax: number): Promise<void> {
+  const bug = PLANTED.find((one) => one.name === name)!
+  process.send!(await search(bug, { seedsMax: SEEDS_MAX, secondsMax, runSeconds: RUN_SECONDS }))
+}
 
 async function main(): Promise<void> {
   const { values, positionals: words } = parseArgs({
@@ -62,34 +87,24 @@ async function main(): Promise<void> {
     options: {
       seconds: { type: 'string', default: '60' },
       workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
-      out: { type: 'string' }
+      out: { type: 'string' },
+      page: { type: 'string' }
     }
   })
+  const seconds = Number(values.seconds)
   const only = process.env['PLANTED_BUG']
-  if (only !== undefined) {
-    const bug = PLANTED.find(({ name }) => name === only)!
-    process.send!(
-      await search(bug, { seedsMax: SEEDS_MAX, secondsMax: Number(values.seconds), runSeconds: RUN_SECONDS })
-    )
-    return
-  }
+  if (only !== undefined) return searchOne(only, seconds)
   const bugs = PLANTED.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
-  const found = await searchAll(bugs, Number(values.workers), values.seconds)
-  const missed = found.filter(({ invariant }) => invariant === undefined)
-  const large = found.filter(isLarge)
-  const unsound = found.filter(({ falseFinds }) => falseFinds.length > 0)
+  const found = await searchAll(bugs, Number(values.workers), seconds)
   say(`\n${table(found)}\n`)
-  say(
-    `${found.length - missed.length} of ${found.length} planted bugs found; ${large.length} with more than ${FAULTS_MAX} faults left`
-  )
-  for (const { bug } of missed) say(`missed: ${bug.name}`)
-  for (const { bug, falseFinds } of unsound) {
-    say(
-      `fails without the bug as well, which is worse: seeds ${falseFinds.join(', ')} (${bug.nodes ?? '3 or 5'} nodes)`
-    )
-  }
+  say(`${found.filter(({ invariant }) => invariant !== undefined).length} of ${found.length} planted bugs found`)
+  const failures = failuresIn(found, seconds)
+  for (const failure of failures) say(`FAILED: ${failure}`)
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(found, undefined, 2)}\n`)
-  process.exitCode = missed.length + large.length + unsound.length > 0 ? 1 : 0
+  if (values.page !== undefined && bugs.length === PLANTED.length) {
+    writeFileSync(values.page, await page(found, { seconds, faults: FAULTS_MAX }))
+  }
+  process.exitCode = failures.length > 0 ? 1 : 0
 }
 
 await main()

@@ -15,10 +15,14 @@ export interface Found {
   readonly invariant: string | undefined
   readonly seed: number
   readonly seeds: number
-  /** Of one core: a busy machine must not decide what is found. */
+  /** Of one core, until it was found, the making of the copy included: a busy machine must not decide what is found. */
   readonly seconds: number
-  readonly faults: readonly string[]
+  /** The same, from there on. */
+  readonly shrinkSeconds: number
   readonly shrinkRuns: number
+  /** What is left of the faults of the failing run, and the same in words. */
+  readonly plan: readonly Simulator.Fault[]
+  readonly faults: readonly string[]
   /** Seeds that fail without the bug as well: no find, but something wrong with the sources or the oracle. */
   readonly falseFinds: readonly number[]
 }
@@ -45,6 +49,11 @@ export interface SearchInit {
 }
 
 export async function search(bug: PlantedBug, init: SearchInit): Promise<Found> {
+  const started = process.cpuUsage()
+  const seconds = (): number => {
+    const { user, system } = process.cpuUsage(started)
+    return (user + system) / 1e6
+  }
   const directory = mkdtempSync(join(tmpdir(), 'quorate-planted-'))
   try {
     cpSync(new URL('src', root), join(directory, 'src'), { recursive: true })
@@ -52,19 +61,19 @@ export async function search(bug: PlantedBug, init: SearchInit): Promise<Found> 
     symlinkSync(new URL('node_modules', root), join(directory, 'node_modules'))
     for (const [file, text] of patched(bug)) writeFileSync(join(directory, file), text)
     const door = pathToFileURL(join(directory, 'src/simulation/index.ts')).href
-    return await searchWith((await import(door)) as typeof Simulator, bug, init)
+    return await searchWith((await import(door)) as typeof Simulator, bug, init, seconds)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
 /** Alternates between three and five voters, unless the bug names a size. */
-async function searchWith(simulator: typeof Simulator, bug: PlantedBug, init: SearchInit): Promise<Found> {
-  const started = process.cpuUsage()
-  const seconds = (): number => {
-    const { user, system } = process.cpuUsage(started)
-    return (user + system) / 1e6
-  }
+async function searchWith(
+  simulator: typeof Simulator,
+  bug: PlantedBug,
+  init: SearchInit,
+  seconds: () => number
+): Promise<Found> {
   const sizes = bug.nodes === undefined ? [3, 5] : [bug.nodes]
   const only = bug.only as readonly Simulator.FaultId[] | undefined
   const falseFinds: number[] = []
@@ -80,10 +89,33 @@ async function searchWith(simulator: typeof Simulator, bug: PlantedBug, init: Se
       falseFinds.push(seed)
       continue
     }
-    const shrunk = simulator.shrink({ cast, failing, seconds: init.runSeconds, reseeds: 8, runsMax: 400 })
-    const faults = shrunk.plan.map((fault) => simulator.faultText(fault, (index) => `n${index + 1}`))
-    const { invariant } = failing.violation
-    return { bug, invariant, seed, seeds: seed, seconds: seconds(), faults, shrinkRuns: shrunk.runs, falseFinds }
+    const found = seconds()
+    const { plan, runs } = simulator.shrink({ cast, failing, seconds: init.runSeconds })
+    return {
+      ...nothingFound(bug),
+      invariant: failing.violation.invariant,
+      seed,
+      seeds: seed,
+      seconds: found,
+      shrinkSeconds: seconds() - found,
+      shrinkRuns: runs,
+      plan,
+      faults: plan.map((fault) => simulator.faultText(fault, (index) => `n${index + 1}`)),
+      falseFinds
+    }
   }
-  return { bug, invariant: undefined, seed: 0, seeds: seed, seconds: seconds(), faults: [], shrinkRuns: 0, falseFinds }
+  return { ...nothingFound(bug), seeds: seed, seconds: seconds(), falseFinds }
 }
+
+export const nothingFound = (bug: PlantedBug): Found => ({
+  bug,
+  invariant: undefined,
+  seed: 0,
+  seeds: 0,
+  seconds: 0,
+  shrinkSeconds: 0,
+  shrinkRuns: 0,
+  plan: [],
+  faults: [],
+  falseFinds: []
+})

@@ -105,6 +105,10 @@ describe('beyond what is promised', () => {
       const shrunk = shrink({ cast: three, failing, seconds: 12, reseeds: 5, runsMax: 60 })
       expect(shrunk.result.violation?.invariant).toBe(failing.violation.invariant)
       expect(shrunk.plan.length).toBeLessThanOrEqual(6)
+      const { plan, networkSeed, healAtSeconds, result } = shrunk
+      expect(run({ cast: three, seed, seconds: 12, plan, networkSeed, healAtSeconds }).violation).toEqual(
+        result.violation
+      )
       expect(shrunk.plan.some(({ id }) => id === 'P5' || id === 'P6')).toBe(true)
       return
     }

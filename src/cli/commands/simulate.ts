@@ -26,6 +26,7 @@ interface Options {
   readonly faults?: readonly string[]
   readonly keep?: readonly number[]
   readonly network?: number
+  readonly heal?: number
   readonly joiners?: number
   readonly scenario?: string
   readonly report?: string
@@ -47,6 +48,7 @@ export function define(command: Command, io: Io): void {
     .option('--faults <ids>', 'draw only these kinds, such as N5,P1 (docs/SIMULATION.md)', words)
     .option('--keep <places>', 'of the faults of a single seed keep only these', places)
     .option('--network <seed>', 'another fate for every frame of a single seed', wholeNumber(0))
+    .option('--heal <s>', 'heal the cluster of a single seed after so many of its seconds', wholeNumber(1))
     .option('--scenario <file>', 'play a scenario file instead, - for standard input')
     .option('--report <file>', 'write a page that shows the first failing run, or the first run')
     .option('--light', 'callers ask for less: many seeds in little time')
@@ -70,7 +72,7 @@ async function campaign(io: Io, options: Options): Promise<void> {
   const { castOfSeed, runCampaign } = await import('../../simulation/index.ts')
   const { nodes, seeds, seconds, json } = options
   const only = await faultIds(options.faults)
-  if (options.keep !== undefined || options.network !== undefined)
+  if (options.keep !== undefined || options.network !== undefined || options.heal !== undefined)
     return replay(io, options, await castOfSeed(nodes, seeds.from), only)
   let first: RunResult | undefined
   const report = await runCampaign({
@@ -104,7 +106,7 @@ interface Replayed {
   readonly result?: RunResult
   readonly keep?: readonly number[]
   readonly networkSeed?: number
-  readonly seconds?: number
+  readonly healAtSeconds?: number
 }
 
 async function smallest(options: Options, cast: Cast, failing: RunResult): Promise<Replayed> {
@@ -112,23 +114,24 @@ async function smallest(options: Options, cast: Cast, failing: RunResult): Promi
   const only = await faultIds(options.faults)
   if (!options.shrink) return { seed, only, result: failing }
   const { shrink } = await import('../../simulation/index.ts')
-  const { keep, networkSeed, seconds, result } = shrink({
+  const { keep, networkSeed, healAtSeconds, result } = shrink({
     cast,
     failing,
     seconds: options.seconds,
     callers: load(options)
   })
-  return { seed, only, result, keep, networkSeed, seconds }
+  return { seed, only, result, keep, networkSeed, healAtSeconds }
 }
 
 /** One seed again, with fewer faults or another network. */
 async function replay(io: Io, options: Options, cast: Cast, only: readonly FaultId[] | undefined): Promise<void> {
-  const { seeds, keep, network } = options
+  const { seeds, keep, network, heal } = options
   const wanted = {
     seed: seeds.from,
     only,
     ...(keep === undefined ? {} : { keep }),
-    ...(network === undefined ? {} : { networkSeed: network })
+    ...(network === undefined ? {} : { networkSeed: network }),
+    ...(heal === undefined ? {} : { healAtSeconds: heal })
   }
   const { result } = await record(options, cast, wanted)
   if (options.report !== undefined) await writeReport(options.report, options, cast, wanted)
@@ -147,7 +150,7 @@ async function record(
 ): Promise<{ readonly result: RunResult; readonly recorder: Recorder }> {
   const { drawPlan, Recorder, run } = await import('../../simulation/index.ts')
   const { seconds } = options
-  const { seed, only, keep, networkSeed } = wanted
+  const { seed, only, keep, networkSeed, healAtSeconds } = wanted
   // The plan is drawn for the whole length, whatever is left of it: a fault keeps its place.
   const all = drawPlan({
     seed,
@@ -159,7 +162,8 @@ async function record(
   const result = run({
     cast,
     seed,
-    seconds: wanted.seconds ?? seconds,
+    seconds,
+    ...(healAtSeconds === undefined ? {} : { healAtSeconds }),
     recorder,
     callers: load(options),
     plan: keep === undefined ? all : keep.flatMap((place) => all[place] ?? []),
@@ -183,12 +187,16 @@ async function writeReport(path: string, options: Options, cast: Cast, wanted: R
 
 const load = ({ light }: Options): CallerLoad => (light === true ? 'light' : 'busy')
 
-function replayCommand({ nodes, seconds, faults, light }: Options, { seed, keep, networkSeed }: Replayed): string {
+function replayCommand(
+  { nodes, seconds, faults, light }: Options,
+  { seed, keep, networkSeed, healAtSeconds }: Replayed
+): string {
   const parts = [`quorate simulate --nodes ${nodes} --seeds ${seed} --seconds ${seconds}`]
   if (light === true) parts.push('--light')
   if (faults !== undefined) parts.push(`--faults ${faults.join(',')}`)
   if (keep !== undefined) parts.push(`--keep ${keep.length === 0 ? 'none' : keep.join(',')}`)
   if (networkSeed !== undefined && networkSeed !== seed) parts.push(`--network ${networkSeed}`)
+  if (healAtSeconds !== undefined && healAtSeconds !== seconds) parts.push(`--heal ${healAtSeconds}`)
   return parts.join(' ')
 }
 
