@@ -110,7 +110,8 @@ class Run {
     })
     this.#world.oracle.valuesAreUnique = true
     this.#faults = new FaultDriver(this.#world, this.#plan, {
-      burst: (process, times) => this.#burst(process, times)
+      burst: (process, times) => this.#burst(process, times),
+      read: (process) => this.#read(process)
     })
   }
 
@@ -170,15 +171,17 @@ class Run {
   }
 
   #ask(process: Process, dice: number): void {
+    if (dice < 0.35) return this.#read(process)
     const requestId = this.#nextId()
-    if (dice < 0.35) {
-      this.#world.oracle.asksToRead(requestId)
-      this.#world.request(process, { type: 'read', requestId })
-      return
-    }
     const version = this.#world.oracle.version(process)
     const ifVersion = dice < 0.6 && version > 0 ? version : undefined
     this.#set(process, requestId, ifVersion)
+  }
+
+  #read(process: Process): void {
+    const requestId = this.#nextId()
+    this.#world.oracle.asksToRead(requestId)
+    this.#world.request(process, { type: 'read', requestId })
   }
 
   #burst(process: Process, times: number): void {

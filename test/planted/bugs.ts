@@ -229,16 +229,7 @@ export const PLANTED: readonly PlantedBug[] = [
     'raft',
     'raft/leader.ts',
     'if (awaited === undefined || jointValue(this.#node.membership, this.#replication.ackedSeqOf) < awaited) return',
-    'if (awaited === undefined) return',
-    {
-      edits: [
-        {
-          file: 'src/raft/settings.ts',
-          find: 'checkQuorum: init.checkQuorum ?? true',
-          replace: 'checkQuorum: init.checkQuorum ?? false'
-        }
-      ]
-    }
+    'if (awaited === undefined) return'
   ),
   bug(
     'a read is answered before its index is applied',

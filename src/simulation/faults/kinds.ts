@@ -243,7 +243,7 @@ export const FAULT_KINDS: readonly Kind[] = [
   },
   {
     id: 'M1',
-    text: 'a leader is cut off while it writes, and comes back',
+    text: 'a leader is cut off while it writes and is read from, and comes back',
     draw: (r) => ({
       ...none,
       nodes: [LEADER],

@@ -8,6 +8,9 @@ import type { MachineFaults } from './machines.ts'
 import type { NetworkFaults } from './network.ts'
 import type { Scene } from './scene.ts'
 
+/** Between two callers while a leader is cut off. */
+const ASK_MS = 40
+
 export class Mixes {
   readonly #scene: Scene
   readonly #network: NetworkFaults
@@ -32,13 +35,15 @@ export class Mixes {
   /**
    * A leader is cut off and goes on writing entries that nobody hears, while the others elect another one. When it comes back, its
    * log has to give way: to a living successor, or (`heir dies`) to the log of whoever is elected next. With a slow disk its own
-   * writes are still under way then; `torn` takes its power at that moment.
+   * writes are still under way then; `torn` takes its power at that moment. All the while somebody reads where the old leader is, and
+   * somebody writes elsewhere: a leader that is none any more must not answer.
    */
   #usurped(fault: Fault, old: Machine): void {
     const cut = { ...fault, nodes: [old.index] }
     this.#network.activate(cut)
     if (fault.variant === 'slow disk' || fault.variant === 'torn') old.diskUs = fault.forMs * 1_200
     if (old.process !== undefined) this.#scene.callers.burst(old.process, fault.value)
+    this.#readHereWriteThere(old, Math.floor(fault.forMs / ASK_MS))
     this.#scene.later(fault.forMs, () => {
       this.#network.deactivate(cut)
       const heir = this.#scene.leads()
@@ -52,6 +57,15 @@ export class Mixes {
       }
       this.#scene.later(fault.forMs, () => (old.diskUs = 300))
     })
+  }
+
+  #readHereWriteThere(old: Machine, times: number): void {
+    if (times <= 0) return
+    const { callers } = this.#scene
+    const heir = this.#scene.leads()
+    if (heir !== old && heir?.process !== undefined) callers.burst(heir.process, 1)
+    if (old.process !== undefined) callers.read(old.process)
+    this.#scene.later(ASK_MS, () => this.#readHereWriteThere(old, times - 1))
   }
 
   /** Each leader in turn reaches one follower with what it writes, and is gone: figure 8 of the paper. */

@@ -8,6 +8,8 @@ import { type Fault, LEADER } from './kinds.ts'
 export interface Callers {
   /** Asks this process to change the config, `times` in a row. */
   burst(process: Process, times: number): void
+  /** Asks this process for the config as the cluster has it. */
+  read(process: Process): void
 }
 
 export class Scene {
