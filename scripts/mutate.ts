@@ -112,8 +112,9 @@ function prepare(): void {
   writeFileSync(join(project, 'stryker.config.json'), JSON.stringify(config))
 }
 
-const isFolder = (target: string): boolean =>
-  statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory() ?? false
+function isFolder(target: string): boolean {
+  return statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory() ?? false
+}
 
 function testsIn(place: string): readonly string[] {
   const names = readdirSync(join(root, place), { recursive: true, encoding: 'utf8' })
