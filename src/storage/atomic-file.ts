@@ -1,5 +1,5 @@
 /** Small files that are there whole or not at all (FAULTS D6, D8): temporary file, sync, rename, sync of the directory. */
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { toHex } from '../core/bytes.ts'
 import { secureBytes } from '../core/random.ts'
 import { openingError } from './errors.ts'
@@ -44,11 +44,11 @@ async function writeNew(path: string, bytes: Uint8Array, mode: number, fileSyste
   }
 }
 
-const leftover = /^.+\.[0-9a-f]{16}\.tmp$/
+const leftover = /.\.[0-9a-f]{16}\.tmp$/
 
 /** Removes what crashes in the middle of `writeFileAtomic` have left in the directory; only while nobody else writes there. */
 export async function removeLeftovers(directory: string, fileSystem: FileSystem = nodeFileSystem): Promise<void> {
   for (const name of await fileSystem.list(directory)) {
-    if (leftover.test(basename(name))) await fileSystem.remove(join(directory, name))
+    if (leftover.test(name)) await fileSystem.remove(join(directory, name))
   }
 }

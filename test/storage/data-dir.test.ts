@@ -13,14 +13,13 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { toHex, utf8 } from '../../src/core/bytes.ts'
-import { writeFileAtomic } from '../../src/storage/atomic-file.ts'
+import { toHex } from '../../src/core/bytes.ts'
 import { openDataDir, openStoreId } from '../../src/storage/data-dir.ts'
 import type { DataDir, DataDirOptions } from '../../src/storage/data-dir.ts'
 import { loadLockAddon } from '../../src/storage/lock.ts'
 import { openWalStorage } from '../../src/storage/wal/wal.ts'
 import { owner } from './harness.ts'
-import { SimulatedDisk, errno, nothing, prefix, whole } from './simulated-disk.ts'
+import { SimulatedDisk, nothing, prefix, whole } from './simulated-disk.ts'
 
 let root = ''
 let path = ''
@@ -238,47 +237,4 @@ describe('the pid file', () => {
 
 test('the native lock is there on the platforms that we test on', () => {
   expect(loadLockAddon()).toBeDefined()
-})
-
-describe('writeFileAtomic', () => {
-  test('replaces the file, keeps it private and leaves nothing else', async () => {
-    const file = join(root, 'token')
-    await writeFileAtomic(file, utf8('old'))
-    await writeFileAtomic(file, utf8('new'), { mode: 0o640 })
-    expect([readFileSync(file, 'utf8'), modeOf(file), readdirSync(root)]).toEqual(['new', 0o640, ['token']])
-  })
-
-  test('power cut at any moment: old or new, whole; new once it was said', async () => {
-    const disk = new SimulatedDisk()
-    disk.directories.add('/data')
-    const contentOf = (at: SimulatedDisk): string => Buffer.from(at.content('/data/token')).toString()
-    await writeFileAtomic('/data/token', utf8('old'), { fileSystem: disk })
-    const moments: SimulatedDisk[] = []
-    disk.onChange = () => moments.push(disk.clone())
-    await writeFileAtomic('/data/token', utf8('new'), { fileSystem: disk })
-    for (const moment of moments) {
-      for (let names = 0; names <= moment.nameChanges.length; names++) {
-        for (const tear of [nothing, whole, prefix(1, false), prefix(1, true)]) {
-          expect(['old', 'new']).toContain(contentOf(moment.afterPowerCut(tear, names)))
-        }
-      }
-    }
-    expect(contentOf(disk.afterPowerCut(nothing, 0))).toBe('new')
-  })
-
-  test.each([
-    ['create', 'EACCES', 'StorageAccessError'],
-    ['write', 'ENOSPC', 'StorageFullError'],
-    ['sync', 'EIO', 'StorageFailedError'],
-    ['rename', 'EROFS', 'StorageAccessError']
-  ])('when %s fails with %s the old file stays and nothing is left behind', async (call, code, name) => {
-    const disk = new SimulatedDisk()
-    disk.directories.add('/data')
-    await writeFileAtomic('/data/token', utf8('old'), { fileSystem: disk })
-    disk.fault = (other) => (other === call ? { error: errno(code), keep: 1 } : undefined)
-    await expect(writeFileAtomic('/data/token', utf8('new'), { fileSystem: disk })).rejects.toMatchObject({ name })
-    disk.fault = () => undefined
-    expect(Buffer.from(disk.content('/data/token')).toString()).toBe('old')
-    expect(await disk.list('/data')).toEqual(['token'])
-  })
 })

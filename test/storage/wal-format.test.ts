@@ -82,6 +82,15 @@ describe('a frame', () => {
     expect(kinds.map((kind) => Buffer.from(frameOf({ kind })).readUint16BE(28))).toEqual([1, 2, 3])
   })
 
+  test('is the same whatever stood in its place', () => {
+    for (const position of [0, 480, 500]) {
+      const init = { kind: 'batch', body: [Uint8Array.of(1, 0)], sequence: 2, previous: 3, ownerTag: tag } as const
+      const dirty = new Uint8Array(frameBytes(init.body)).fill(0xaa)
+      encodeFrame(dirty, position, init)
+      expect(dirty).toEqual(frameOf(init, position))
+    }
+  })
+
   test('is nothing when a bit of its header is another', () => {
     const frame = frameOf({ body: [Uint8Array.of(1)] })
     expect(readFrameHeader(frame.subarray(0, frameHeaderBytes), 0)).toBeDefined()

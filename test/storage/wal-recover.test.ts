@@ -4,7 +4,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
-import { segmentHeaderBytes } from '../../src/storage/wal/format.ts'
+import { ownerTag } from '../../src/storage/owner.ts'
+import { encodeFrame, segmentHeaderBytes } from '../../src/storage/wal/format.ts'
 import { encodeBatch, encodeCheckpoint } from '../../src/storage/wal/items.ts'
 import { startOfLog } from '../../src/storage/wal/position.ts'
 import { Replay } from '../../src/storage/wal/recover.ts'
@@ -256,6 +257,17 @@ describe('does not belong where it stands', () => {
     refused(put(made([vote('a'), vote('b')], { sequence: 2 }))).toThrow(
       corrupt(at, /^frame 4 after \w{8} stands where frame 3 after \w{8} belongs$/) as Error
     )
+    const { previous, sequence } = tailOf(cut(file, at))
+    const skipped = edited(file, (bytes) => {
+      encodeFrame(bytes.subarray(at), at, {
+        kind: 'batch',
+        body: [bodyOf(utf8('b'))],
+        sequence: sequence + 1,
+        previous,
+        ownerTag: ownerTag(owner)
+      })
+    })
+    refused(skipped).toThrow(corrupt(at, /^frame 4 after (\w{8}) stands where frame 3 after \1 belongs$/))
     refused(put(made([vote('x'), vote('b')]))).toThrow(
       corrupt(at, /^frame 3 after \w{8} stands where frame 3 after \w{8} belongs$/) as Error
     )

@@ -89,6 +89,7 @@ export function encodeFrame(target: Uint8Array, position: number, frame: FrameIn
   view.setUint32(24, frame.previous)
   view.setUint16(28, frameKinds.indexOf(frame.kind) + 1)
   view.setUint16(30, 0)
+  // In a log the byte behind them is never zero, so what stands in bytes 32 to 43 before they are set does not matter here.
   view.setUint32(32, countZeroSectors(target.subarray(0, bytes), position))
   view.setUint32(36, crc32(target.subarray(frameHeaderBytes, end)))
   const check = crc32(target.subarray(0, 40))
@@ -126,7 +127,7 @@ export function readFrameHeader(file: Uint8Array, at: number): FrameHeader | und
 /** The body, when all of the frame is there and right. */
 export function readFrameBody(file: Uint8Array, at: number, header: FrameHeader): Uint8Array | undefined {
   const end = at + header.totalBytes
-  if (end > file.byteLength || file[end - 1] !== endMark) return undefined
+  if (file[end - 1] !== endMark) return undefined
   const body = file.subarray(at + frameHeaderBytes, end - 1)
   return crc32(body) === header.bodyCrc ? body : undefined
 }
