@@ -1,5 +1,10 @@
 /**
- * What a process that runs for months does once it has started, for the sake of its peers and of its next start.
+ * What a process that runs for months does when it starts, for the sake of its peers, of its next start, and of the hour in
+ * which it is needed.
+ *
+ * V8 compiles a function when it is first called, and Node.js keeps for the next start only what was compiled before anything ran.
+ * So each start compiled some 2,600 functions one by one, most of them in the middle of forming a cluster. What a node consists
+ * of is therefore compiled whole, which happens once for each version and Node.js; later starts read it from the cache.
  *
  * The kernel frees the memory of a killed process before it closes its sockets, so the size of a leader is part of every
  * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow to 32 MiB for programs that make many; what the
@@ -8,8 +13,16 @@
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 
+/** Before the node is loaded; `settleIn` ends it. */
+export function compileWhole(): void {
+  setFlagsFromString('--no-lazy')
+}
+
 /** When the node listens: whatever a start needs is compiled, and nobody waits for an answer yet. */
 export function settleIn(): void {
+  setFlagsFromString('--lazy')
+  // A collector that drops what has not run for a while would drop what a failover needs: it runs once in months.
+  setFlagsFromString('--no-flush-bytecode')
   setFlagsFromString('--semi-space-growth-factor=1')
   // Otherwise only a process that ends in order would leave compiled code to the next one. Writes once for each version.
   flushCompileCache()
