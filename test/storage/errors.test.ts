@@ -20,34 +20,32 @@ const lines = (...errors: readonly QuorateError[]): string[] =>
 test('a call that fails while a store is opened', () => {
   const causes = codes.map(errno)
   const errors = causes.map((cause) => openingError('opening', 'f', cause, 7))
-  expect(lines(...errors)).toMatchInlineSnapshot(`
-    [
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EACCES: simulated",
-      "    Give the user that runs the node read and write permission on the data directory.",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EPERM: simulated",
-      "    Give the user that runs the node read and write permission on the data directory.",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EROFS: simulated",
-      "    The file system is mounted read-only: remount it read-write, or choose another data directory.",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EMFILE: simulated",
-      "    Too many files are open in this process: raise its limit (ulimit -n).",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ENFILE: simulated",
-      "    Too many files are open on this machine: raise fs.file-max or stop other processes.",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ENOENT: simulated",
-      "    The path does not exist: check it, or let the node create its data directory.",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ENOTDIR: simulated",
-      "    A part of the path is a file where a directory should be.",
-      "StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ELOOP: simulated",
-      "    The path is a symbolic link where a plain file should be: somebody may have put it there.",
-      "StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)",
-      "    Free space or raise the quota, then restart the node; it recovers what was acknowledged.",
-      "StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)",
-      "    Free space or raise the quota, then restart the node; it recovers what was acknowledged.",
-      "StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)",
-      "    Free space or raise the quota, then restart the node; it recovers what was acknowledged.",
-      "StorageFailedError ERR_STORAGE_FAILED: opening of f failed: EIO: simulated",
-      "    Check the disk (dmesg, SMART), then restart the node; it recovers what was acknowledged.",
-    ]
-  `)
+  expect(lines(...errors)).toEqual([
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EACCES: simulated',
+    '    Give the user that runs the node read and write permission on the data directory.',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EPERM: simulated',
+    '    Give the user that runs the node read and write permission on the data directory.',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EROFS: simulated',
+    '    The file system is mounted read-only: remount it read-write, or choose another data directory.',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: EMFILE: simulated',
+    '    Too many files are open in this process: raise its limit (ulimit -n).',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ENFILE: simulated',
+    '    Too many files are open on this machine: raise fs.file-max or stop other processes.',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ENOENT: simulated',
+    '    The path does not exist: check it, or let the node create its data directory.',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ENOTDIR: simulated',
+    '    A part of the path is a file where a directory should be.',
+    'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ELOOP: simulated',
+    '    The path is a symbolic link where a plain file should be: somebody may have put it there.',
+    'StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)',
+    '    Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+    'StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)',
+    '    Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+    'StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)',
+    '    Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+    'StorageFailedError ERR_STORAGE_FAILED: opening of f failed: EIO: simulated',
+    '    Check the disk (dmesg, SMART), then restart the node; it recovers what was acknowledged.'
+  ])
   errors.forEach((error, i) => {
     const free = error.name === 'StorageFullError' ? { freeBytes: 7 } : {}
     expect([error.cause, error.details]).toEqual([
@@ -90,22 +88,20 @@ test('what is said of the others', () => {
     new DataDirLockedError('d', 'd/lock', 'another process', undefined),
     new DataDirUnsafeError('d', 'is open', 'Close it.')
   ]
-  expect(lines(...errors)).toMatchInlineSnapshot(`
-    [
-      "StorageCorruptError ERR_STORAGE_CORRUPT: f is damaged at byte 3: it is",
-      "    Keep a copy of the data directory, then move store-id and wal away and start again: the node comes back as a new incarnation and is re-admitted by its peers.",
-      "StorageForeignError ERR_STORAGE_FOREIGN: f belongs to another node: expected alice, found mallory",
-      "    Put the right files back, or point this node at its own data directory.",
-      "StorageClosedError ERR_STORAGE_CLOSED: the store is closed",
-      "    Open the store again, or stop writing before it is closed.",
-      "DataDirLockedError ERR_DATA_DIR_LOCKED: data directory d is in use by process 5",
-      "    Stop process 5, or choose another data directory.",
-      "DataDirLockedError ERR_DATA_DIR_LOCKED: data directory d is in use by another process",
-      "    Stop the process that uses it (fuser d/lock), or choose another data directory.",
-      "DataDirUnsafeError ERR_DATA_DIR_UNSAFE: d is open",
-      "    Close it.",
-    ]
-  `)
+  expect(lines(...errors)).toEqual([
+    'StorageCorruptError ERR_STORAGE_CORRUPT: f is damaged at byte 3: it is',
+    '    Keep a copy of the data directory, then move store-id and wal away and start again: the node comes back as a new incarnation and is re-admitted by its peers.',
+    'StorageForeignError ERR_STORAGE_FOREIGN: f belongs to another node: expected alice, found mallory',
+    '    Put the right files back, or point this node at its own data directory.',
+    'StorageClosedError ERR_STORAGE_CLOSED: the store is closed',
+    '    Open the store again, or stop writing before it is closed.',
+    'DataDirLockedError ERR_DATA_DIR_LOCKED: data directory d is in use by process 5',
+    '    Stop process 5, or choose another data directory.',
+    'DataDirLockedError ERR_DATA_DIR_LOCKED: data directory d is in use by another process',
+    '    Stop the process that uses it (fuser d/lock), or choose another data directory.',
+    'DataDirUnsafeError ERR_DATA_DIR_UNSAFE: d is open',
+    '    Close it.'
+  ])
   expect(errors.map(({ details }) => details)).toEqual([
     { file: 'f', offset: 3, reason: 'it is' },
     { file: 'f', what: 'node', expected: 'alice', found: 'mallory' },
