@@ -66,7 +66,7 @@ beforeAll(async () => {
   })
   const hello = encodeHello({
     ...{ version: HELLO_VERSION, domainId: genesis.domainId, generation: 1, claim, boot, clusterId: undefined },
-    ...{ addressRecord: undefined, wallMs: 1, agent: 'x', needGenesis: false }
+    ...{ addressRecord: undefined, wallMs: 1, agent: 'x', priority: 100, needGenesis: false }
   })
   const statement = makeStatement({
     ...{ peerId: 'a', storeId: '1', boot: 1, bootNonce: 'n', sequence: 0, seen: undefined },

@@ -123,7 +123,7 @@ async function stopHalfStarted(run: Run): Promise<void> {
 
 async function nodeInit(run: Run): Promise<NodeInit> {
   const { io, options, cluster, output } = run
-  const { mdns, interface: interfaces, listen, timing, snapshotEvery } = options
+  const { mdns, interface: interfaces, listen, timing, priority, snapshotEvery } = options
   const token = cluster?.ownToken ?? (options.token === undefined ? undefined : await readToken(io, options.token))
   const genesis =
     cluster?.genesis ??
@@ -141,6 +141,7 @@ async function nodeInit(run: Run): Promise<NodeInit> {
     ...(genesis === undefined ? {} : { genesis: new Uint8Array(genesis) }),
     ...(listen === undefined ? {} : { listen }),
     ...(timing === undefined ? {} : { timing }),
+    ...(priority === undefined ? {} : { priority }),
     ...(snapshotEvery === undefined ? {} : { snapshots: { entriesMax: snapshotEvery } })
   }
 }

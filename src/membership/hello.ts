@@ -1,11 +1,13 @@
 /**
  * What two nodes say to each other before anything else: a hello and a verdict each way (FAULTS B1 to B6). The channel has
  * already proved the peer's key; a hello shows that this key is a member's. Nothing in it is secret, and nothing in it is
- * believed unless a signature or the channel says so: `wallMs` and `agent` are for diagnostics only.
+ * believed unless a signature or the channel says so: `wallMs` and `agent` are for diagnostics only, and `priority` is the
+ * sender's own wish.
  */
 import { ADDRESS_RECORD_BYTES_MAX } from '../identity/address-record.ts'
 import { BOOT_STATEMENT_BYTES_MAX } from '../identity/boot-statement.ts'
 import { encodeCbor } from '../core/cbor.ts'
+import { PRIORITY_MAX } from '../core/priority.ts'
 import { cborMap, decodeDocument, Fields } from '../identity/document.ts'
 import { GENESIS_BYTES_MAX } from '../identity/genesis.ts'
 import { DETAIL_CHARS_MAX, REFUSAL_CODES, refusal, type Refusal, type RefusalCode } from './refusal.ts'
@@ -35,6 +37,8 @@ export interface Hello {
   readonly wallMs: number
   /** Program and version, for people. */
   readonly agent: string
+  /** How much the sender would like to lead, from 0 to PRIORITY_MAX (src/raft/heirs.ts). Nothing but speed rests on it. */
+  readonly priority: number
   /** The sender knows only the domainId and asks for the document. */
   readonly needGenesis: boolean
 }
@@ -53,6 +57,7 @@ export function encodeHello(hello: Hello): Uint8Array {
       ['addr', hello.addressRecord],
       ['wall', Math.floor(hello.wallMs)],
       ['agent', hello.agent.toWellFormed().slice(0, AGENT_CHARS_MAX).toWellFormed()],
+      ['priority', hello.priority],
       ['needGenesis', hello.needGenesis]
     ])
   )
@@ -73,6 +78,7 @@ export function decodeHello(bytes: Uint8Array): Hello | { readonly version: numb
     addressRecord: fields.optional('addr', () => fields.bytes('addr', 1, ADDRESS_RECORD_BYTES_MAX)),
     wallMs: fields.integer('wall', Number.MIN_SAFE_INTEGER),
     agent: fields.text('agent', AGENT_CHARS_MAX),
+    priority: fields.integer('priority', 0, PRIORITY_MAX),
     needGenesis: fields.flag('needGenesis')
   }
   fields.end()

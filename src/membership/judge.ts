@@ -54,6 +54,8 @@ export interface Admitted {
   readonly addressRecord: Uint8Array | undefined
   /** Program and version, printable; for people. */
   readonly agent: string
+  /** What it wishes, from 0 to 1,000. */
+  readonly priority: number
 }
 
 /** One process life of an incarnation, as somebody showed it. */
@@ -346,7 +348,8 @@ function admit(hello: Hello, claim: VerifiedClaim, statement: BootStatement): Ju
       clusterId: hello.clusterId === undefined ? undefined : toHex(hello.clusterId),
       addresses,
       addressRecord: hello.addressRecord,
-      agent: printable(hello.agent, AGENT_CHARS_MAX)
+      agent: printable(hello.agent, AGENT_CHARS_MAX),
+      priority: hello.priority
     }
   }
 }

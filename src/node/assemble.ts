@@ -2,6 +2,7 @@
 import { isTimingPreset, type NetworkTiming, timingPresets } from '../config-init/index.ts'
 import { systemClock } from '../core/clock.ts'
 import { InvalidOptionError } from '../core/errors.ts'
+import { PRIORITY_DEFAULT, PRIORITY_MAX } from '../core/priority.ts'
 import { systemRandom } from '../core/random.ts'
 import type { LocalKey } from '../identity/signer.ts'
 import { resolveSnapshots } from '../replica/index.ts'
@@ -53,6 +54,7 @@ export async function assembleNode(init: NodeInit, { events, createTransport, ke
     events,
     timing,
     snapshots: resolveSnapshots(init.snapshots),
+    priority: init.priority ?? PRIORITY_DEFAULT,
     createTransport: (gate, network) =>
       createTransport({
         home,
@@ -83,6 +85,7 @@ const OPTIONS: readonly (keyof NodeInit)[] = [
   'discovery',
   'timing',
   'snapshots',
+  'priority',
   'logger',
   'events',
   'transports'
@@ -94,7 +97,7 @@ function checkOptions(init: NodeInit): void {
   if (unknown !== undefined) {
     throw new InvalidOptionError(`unknown option ${unknown}; the options are ${OPTIONS.join(', ')}`)
   }
-  const { dataDir, timing, token } = init
+  const { dataDir, timing, token, priority = PRIORITY_DEFAULT } = init
   if (typeof dataDir !== 'string') {
     throw new InvalidOptionError(`dataDir is ${String(dataDir)}: name a directory for key and log`)
   }
@@ -104,5 +107,8 @@ function checkOptions(init: NodeInit): void {
   if (dataDir.trim() === '') throw new InvalidOptionError('dataDir is empty: name a directory for key and log')
   if (timing !== undefined && !isTimingPreset(timing)) {
     throw new InvalidOptionError(`timing is ${String(timing)}; it is one of ${Object.keys(timingPresets).join(', ')}`)
+  }
+  if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
+    throw new InvalidOptionError(`priority is ${String(priority)}; it is a whole number from 0 to ${PRIORITY_MAX}`)
   }
 }

@@ -29,6 +29,7 @@ export interface GateFacts {
   /** Our own first boot statement. */
   readonly bootStatement: Uint8Array
   readonly agent: string
+  readonly priority: number
   readonly clock: Clock
   genesis(): VerifiedGenesis | undefined
   /** The document that a peer brought; it hashes to our domainId. */
@@ -71,6 +72,7 @@ export function createGate(facts: GateFacts): AdmissionGate {
         addressRecord: facts.addressRecord(),
         wallMs: facts.clock.wallNow(),
         agent: facts.agent,
+        priority: facts.priority,
         needGenesis: facts.genesis() === undefined
       }),
     judge(hello, remotePeerId) {

@@ -20,6 +20,8 @@ export interface NodeParts {
   /** Overrides the preset of the genesis. */
   readonly timing: TimingPreset | undefined
   readonly snapshots: SnapshotPolicy
+  /** See NodeInit. */
+  readonly priority: number
   /** Builds the transport around the gate; called once. */
   readonly createTransport: (gate: AdmissionGate, network: NetworkTiming) => Promise<Transport>
   /** Sources of hints; `addresses` is what may be announced. */

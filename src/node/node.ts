@@ -220,7 +220,7 @@ export class Node extends NodeFace {
   }
 
   #gate(): AdmissionGate {
-    const { home, clock, agent } = this.#parts
+    const { home, clock, agent, priority } = this.#parts
     return createGate({
       peerId: this.peerId,
       domainId: home.domainId,
@@ -228,6 +228,7 @@ export class Node extends NodeFace {
       claim: home.claim,
       bootStatement: home.bootStatement,
       agent,
+      priority,
       clock,
       genesis: () => this.#genesis,
       onGenesis: (genesis) => this.#onGenesis(genesis),
@@ -256,8 +257,8 @@ export class Node extends NodeFace {
   }
 
   #beginReplica(genesis: VerifiedGenesis): void {
-    const { home, random, clock, snapshots } = this.#parts
-    this.#replica = prepareReplica({ home, genesis, timing: this.#timing, random, snapshots })
+    const { home, random, clock, snapshots, priority } = this.#parts
+    this.#replica = prepareReplica({ home, genesis, timing: this.#timing, random, snapshots, priority })
     const driver = new Driver({
       replica: this.#replica,
       storage: home.storage,

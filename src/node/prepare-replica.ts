@@ -32,9 +32,10 @@ export interface ReplicaParts {
   readonly timing: Timing
   readonly random: Random
   readonly snapshots: SnapshotPolicy
+  readonly priority: number
 }
 
-export function prepareReplica({ home, genesis, timing, random, snapshots }: ReplicaParts): Replica {
+export function prepareReplica({ home, genesis, timing, random, snapshots, priority }: ReplicaParts): Replica {
   const { generation, storage } = home
   const { foundingSize, config } = genesis.genesis
   const crypto = formationCrypto(genesis, generation)
@@ -60,6 +61,7 @@ export function prepareReplica({ home, genesis, timing, random, snapshots }: Rep
     readAddressRecord: readNews,
     raftTiming: timing.raft,
     formationTiming: timing.formation,
+    priority,
     random
   })
 }

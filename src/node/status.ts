@@ -59,7 +59,7 @@ export function members({
   incarnation: self
 }: Pick<StatusFacts, 'replica' | 'incarnation'>): readonly MemberInfo[] {
   if (replica === undefined) return []
-  const { raft, formation, founders, sessions, standing } = replica
+  const { raft, formation, founders, sessions, standing, priority: own } = replica
   const rows = memberRows({
     self,
     membership: raft === undefined ? undefined : rolesSeen(raft.membership, self, standing.type === 'removed'),
@@ -67,16 +67,22 @@ export function members({
     connected: new Set(sessions.map(({ incarnation }) => incarnation)),
     leader: raft?.leader
   })
-  return rows.map(({ peerId, storeId, seat, role, connected, self: isSelf, leader }) => ({
+  const priorities = new Map([[self, own], ...sessions.map((peer) => [peer.incarnation, peer.priority] as const)])
+  const ranks = new Map(raft?.progress.map(({ id, rank }) => [id, rank]))
+  return rows.map(({ incarnation, peerId, storeId, seat, role, connected, self: isSelf, leader }) => ({
     peerId,
     storeId,
     seat,
     role,
     connected,
     self: isSelf,
-    leader
+    leader,
+    priority: priorities.get(incarnation),
+    heir: placeOf(ranks.get(incarnation))
   }))
 }
+
+const placeOf = (rank: number | undefined): number | undefined => (rank === undefined ? undefined : rank + 1)
 
 /** Whoever was told that it is out has nothing newer than the configuration in which it was not. */
 function rolesSeen(membership: ConsensusRoles, self: string, isRemoved: boolean): ConsensusRoles {

@@ -30,6 +30,12 @@ export interface NodeInit {
   readonly discovery?: DiscoveryInit
   /** Timing preset; overrides the genesis' own. */
   readonly timing?: TimingPreset
+  /**
+   * Who leads when voters could do it equally well: the higher one. From 0 to 1,000; default 100. Being caught up and near to the
+   * leader that is lost comes first, and a living leader is not replaced for a higher priority. 0: a last resort, which leads only
+   * when nobody else can, and hands over as soon as somebody else can.
+   */
+  readonly priority?: number
   /** When the state is saved and the log before it is cut. The defaults suit a config that people and machines change. */
   readonly snapshots?: Partial<SnapshotPolicy>
   /** A pino-like logger. Default: silent. */
@@ -71,6 +77,10 @@ export interface MemberInfo {
   readonly connected: boolean
   readonly self: boolean
   readonly leader: boolean
+  /** What it was started with; undefined for whoever is not connected. */
+  readonly priority: number | undefined
+  /** Place in the order of voters that would take over, from 1. On the leader only. */
+  readonly heir: number | undefined
 }
 
 export interface ConfigVersion {
@@ -145,7 +155,7 @@ export interface QuorateNode {
     ): Promise<ConfigVersion>
     history(): readonly ConfigHistoryEntry[]
   }
-  /** Hands leadership to a voter (PeerId), or to the most caught-up one; resolves when the new leader is known. */
+  /** Hands leadership to a voter (PeerId), or to the one that would take over best; resolves when the new leader is known. */
   transfer(options?: CallOptions & { readonly to?: string }): Promise<LeaderInfo>
   /**
    * Gives a learner a vote. `peer` is a PeerId, or `<peerId>#<storeId>` where a PeerId is a member with two disks; the same holds

@@ -17,15 +17,10 @@
  * the step leaves room for a write, the ceiling bounds what a mismeasured link can cost.
  */
 import { compareText } from '../core/bytes.ts'
+import { LAST_RESORT, PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { RaftNode } from './node.ts'
 import type { Progress } from './progress.ts'
 import type { NodeId } from './types.ts'
-
-/** Of a member that was given none. Room on both sides, as in RFC 5798. */
-export const PRIORITY_DEFAULT = 100
-
-/** Leads only when nobody else can, and hands over as soon as somebody else can. */
-export const LAST_RESORT = 0
 
 /** Our own, or what a connected peer says of itself. */
 export function priorityOf({ self, settings, connections }: RaftNode, id: NodeId): number {

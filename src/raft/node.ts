@@ -6,12 +6,12 @@
  * new role relies on.
  */
 import { invariant, unreachable } from '../core/invariant.ts'
+import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import { Candidate, PreCandidate } from './candidate.ts'
 import { Configurations } from './configuration.ts'
 import { Durability } from './durability.ts'
 import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
-import { PRIORITY_DEFAULT } from './heirs.ts'
 import { refsOf, tellLeader } from './leader-inputs.ts'
 import { Log, LOG_ORIGIN } from './log.ts'
 import { decodeMembership } from './messages.ts'

@@ -1,7 +1,7 @@
 /** What a member is configured with, every default filled in. */
 import { InvalidOptionError } from '../core/errors.ts'
+import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { Random } from '../core/random.ts'
-import { PRIORITY_DEFAULT } from './heirs.ts'
 import { LOG_ORIGIN } from './log.ts'
 import { membershipProblem } from './messages.ts'
 import type { Entry, LogPosition, NodeId, RaftInit, RaftLimits, RaftTiming, SnapshotMeta } from './types.ts'

@@ -4,7 +4,7 @@
  * A hand-over lets the target catch up (proposals are refused meanwhile), then tells it to campaign at once (dissertation section
  * 3.10). If nothing comes of it within an election timeout, the leader goes on. Whom to choose is what heirs.ts says.
  */
-import { LAST_RESORT } from './heirs.ts'
+import { LAST_RESORT } from '../core/priority.ts'
 import type { RaftNode } from './node.ts'
 import type { Progress } from './progress.ts'
 import type { Replication } from './replication.ts'

@@ -93,8 +93,11 @@ export class Consensus {
 
   // ── Its beginning ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** These decide from now on; `announce` is called before anything is said. Throws StoredStateError. */
-  found(membership: Membership, now: number, announce: () => void): void {
+  /**
+   * These decide from now on; `connections`: who is there, with their priorities. `announce` is called before anything is said.
+   * Throws StoredStateError.
+   */
+  found(membership: Membership, connections: RaftInit['connections'], now: number, announce: () => void): void {
     invariant(this.#raft === undefined, 'founded twice')
     const { init, fences } = this.#around
     const snapshot = recoveredSnapshot(init)
@@ -107,6 +110,8 @@ export class Consensus {
       timing: init.raftTiming,
       random: init.random.fork('raft'),
       firstEntryData: utf8(init.initialConfigText),
+      ...(init.priority === undefined ? {} : { priority: init.priority }),
+      ...(connections === undefined ? {} : { connections }),
       limits: {
         trailingEntriesMax: this.#policy.trailingEntriesMax,
         trailingBytesMax: this.#policy.trailingBytesMax

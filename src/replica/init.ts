@@ -45,6 +45,8 @@ export interface ReplicaInit {
   readonly readAddressRecord: RecordReader
   readonly raftTiming: RaftTiming
   readonly formationTiming: { readonly rankStepMs: number; readonly campaignTimeoutMs: number }
+  /** As in RaftInit. */
+  readonly priority?: number
   readonly random: Random
 }
 
@@ -74,6 +76,8 @@ export interface ReplicaStatus {
   readonly standing: Standing
   /** Incarnations that this node does not let vote, because their disks were set back or copied. By incarnation. */
   readonly barred: readonly (Bar & { readonly incarnation: string })[]
+  /** Our own. */
+  readonly priority: number
   /** By PeerId. */
   readonly sessions: readonly Admitted[]
   readonly requestsPending: number

@@ -1,5 +1,6 @@
 /** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
 import { compareText, equalBytes, toHex } from '../core/bytes.ts'
+import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { FoundingCertificate } from '../formation/types.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { isJoint } from '../raft/configuration.ts'
@@ -195,6 +196,7 @@ export class Replica {
       joins: this.#init.self.seat === undefined,
       standing: this.#fences.standing(),
       barred: this.#boots.bars().filter(({ incarnation }) => incarnation !== this.#init.self.incarnation),
+      priority: this.#init.priority ?? PRIORITY_DEFAULT,
       sessions: this.#sessions.list(),
       requestsPending: this.#requests.size
     }
@@ -238,12 +240,12 @@ export class Replica {
 
   /** From here on formation and consensus know that it is there. */
   #hear(peer: Admitted, now: number): void {
-    const { incarnation, claim } = peer
+    const { incarnation, claim, priority } = peer
     if (this.#fences.isBarred(incarnation) || this.#boots.selfBar !== undefined) return
     this.#mail.heard.add(incarnation)
     if (claim !== undefined) this.#founding.tell({ type: 'founder-connected', claim }, now)
     this.#handCertificate(peer)
-    this.#consensus.tell({ type: 'connected', peer: incarnation }, now)
+    this.#consensus.tell({ type: 'connected', peer: incarnation, priority }, now)
     this.#newcomers.look(now)
   }
 
@@ -379,11 +381,11 @@ export class Replica {
         certificate: this.#init.certificateDocument(certificate),
         member: this.#isMember()
       })
-    this.#consensus.found({ voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }, now, announce)
+    const connections = this.#sessions.priorities(this.#mail.heard)
+    const membership = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
+    this.#consensus.found(membership, connections, now, announce)
     for (const peer of this.#sessions.list()) this.#handCertificate(peer)
-    for (const incarnation of [...this.#mail.heard].toSorted(compareText)) {
-      this.#consensus.tell({ type: 'connected', peer: incarnation }, now)
-    }
+    for (const [peer, priority] of connections) this.#consensus.tell({ type: 'connected', peer, priority }, now)
     this.#boots.membersChanged()
     for (const { from, frame } of this.#mail.takeEarly()) this.#receive(from, frame, now)
   }

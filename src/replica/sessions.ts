@@ -6,6 +6,7 @@
  * costs a verification only when it claims to be newer than what is known, and while its bringer has an allowance left.
  */
 import { compareText } from '../core/bytes.ts'
+import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { Allowances } from './allowance.ts'
 import { PEER_RECORDS_MAX } from './frames.ts'
@@ -70,6 +71,12 @@ export class Sessions {
   list(): readonly Admitted[] {
     this.#sorted ??= [...this.#open.values()].toSorted((a, b) => compareText(a.peerId, b.peerId))
     return this.#sorted
+  }
+
+  /** What these incarnations say of themselves, in their order, so that nothing depends on who came first. */
+  priorities(incarnations: Iterable<string>): ReadonlyMap<string, number> {
+    const priorityOf = (id: string): number => this.#open.get(peerIdOf(id))?.priority ?? PRIORITY_DEFAULT
+    return new Map([...incarnations].toSorted(compareText).map((id) => [id, priorityOf(id)]))
   }
 
   /** The peer whose present session belongs to this very incarnation. */

@@ -101,6 +101,7 @@ export class Door {
       addressRecord: machine.addressRecord,
       wallMs: this.#wallMs(machine),
       agent: AGENT,
+      priority: 100,
       needGenesis: false
     })
   }
@@ -161,6 +162,7 @@ export class Door {
       addressRecord: undefined,
       wallMs: START_WALL_MS,
       agent: AGENT,
+      priority: 100,
       needGenesis: false
     })
     const at = Math.floor(this.#world.fate.unit(machine.index, n, FATE.flip) * hello.byteLength)

@@ -28,9 +28,39 @@ export const READY: NodeStatus = {
   leader: SELF,
   writable: true,
   members: [
-    { peerId: SELF, storeId: '01', seat: 1, role: 'voter', connected: true, self: true, leader: true },
-    { peerId: OTHER, storeId: '02', seat: 2, role: 'voter', connected: true, self: false, leader: false },
-    { peerId: THIRD, storeId: '03', seat: 3, role: 'voter', connected: false, self: false, leader: false }
+    {
+      peerId: SELF,
+      storeId: '01',
+      seat: 1,
+      role: 'voter',
+      connected: true,
+      self: true,
+      leader: true,
+      priority: 100,
+      heir: undefined
+    },
+    {
+      peerId: OTHER,
+      storeId: '02',
+      seat: 2,
+      role: 'voter',
+      connected: true,
+      self: false,
+      leader: false,
+      priority: 100,
+      heir: 1
+    },
+    {
+      peerId: THIRD,
+      storeId: '03',
+      seat: 3,
+      role: 'voter',
+      connected: false,
+      self: false,
+      leader: false,
+      priority: undefined,
+      heir: 2
+    }
   ],
   config: { version: 1, hash: 'ab'.repeat(32) },
   safety: { foundingSize: 3, incarnationsSeen: 4, splitNeeds: 6 },

@@ -182,7 +182,7 @@ describe('members', () => {
     const { out } = await ask('members')
     expect(out.split('\n').slice(0, 3)).toEqual([
       `✓  seat 1  voter  ${SELF}  leader, this node`,
-      `✓  seat 2  voter  ${OTHER}`,
+      `✓  seat 2  voter  ${OTHER}  leads next`,
       expect.stringMatching(/^· {2}seat 3 {2}voter .*not connected$/)
     ])
     expect((await ask('members', '--json')).json()).toEqual([READY.members])

@@ -57,6 +57,8 @@ describe('usage errors', () => {
     [['up', '--data', 'x', '--token', 'QTK1.AAAA'], 'looks like a token and does not begin as one'],
     [['up', '--data', 'x', '--token', `"qtk1.${'a'.repeat(300)}`], 'looks like a token and does not begin as one'],
     [['up', '--data', 'x', '--snapshot-every', '0'], '0'],
+    [['up', '--data', 'x', '--priority', '1001'], 'It is not a whole number from 0 to 1000'],
+    [['up', '--data', 'x', '--priority', '-1'], 'from 0 to 1000'],
     [['up', '--data', 'x', '--timing', 'moon'], 'Allowed choices are fast, lan, wan, edge']
   ])('%j', async (argv, text) => {
     const people = await quorate(argv)

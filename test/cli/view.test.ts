@@ -158,7 +158,17 @@ describe('status', () => {
       '',
       '  members',
       `    ✓  seat 1  voter  ${SELF}  leader, this node`,
-      `    ✓  seat 2  voter  ${OTHER}`,
+      `    ✓  seat 2  voter  ${OTHER}  leads next`,
+      `    ·  seat 3  voter  ${THIRD}  not connected`
+    ])
+  })
+
+  it('shows priorities that somebody gave', () => {
+    const [self, other, third] = READY.members
+    const members = [{ ...self!, priority: 0 }, { ...other!, priority: 200 }, third!]
+    expect(statusLines({ ...READY, members }, plain).slice(-3)).toEqual([
+      `    ✓  seat 1  voter  ${SELF}  leader, this node, priority 0`,
+      `    ✓  seat 2  voter  ${OTHER}  leads next, priority 200`,
       `    ·  seat 3  voter  ${THIRD}  not connected`
     ])
   })
@@ -182,7 +192,7 @@ describe('status', () => {
     const advice = [`${THIRD} came back: \`quorate replace\``]
     const lines = statusLines({ ...READY, members: [first!, second!, third!, reborn], advice }, plain)
     expect(lines.slice(-6)).toEqual([
-      `    ✓  seat 2  voter    ${OTHER}`,
+      `    ✓  seat 2  voter    ${OTHER}  leads next`,
       `    ·  seat 3  voter    ${THIRD}  not connected, disk 03`,
       `    ✓  -       learner  ${THIRD}  disk 04`,
       '',

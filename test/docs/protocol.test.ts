@@ -176,6 +176,7 @@ const hello = (change: Partial<Hello> = {}): Hello => ({
   addressRecord: undefined,
   wallMs: 5,
   agent: 'quorate',
+  priority: 100,
   needGenesis: false,
   ...change
 })
@@ -470,7 +471,7 @@ describe('what is read', () => {
     const bare = decodeCbor(encodeHello(hello({ boot: sha256() })))
     grammar.add(
       'test.md',
-      '```cddl\nbare-hello = { "v": 1, "domain": domain-id, "gen": generation, "boot": bytes .size (1..1024), "wall": int, "agent": tstr .size (0..64), "needGenesis": bool, ? "claim": bytes, ? "cluster": cluster-id, ? "addr": bytes }\n```\n'
+      '```cddl\nbare-hello = { "v": 1, "domain": domain-id, "gen": generation, "boot": bytes .size (1..1024), "wall": int, "agent": tstr .size (0..64), "priority": 0..1000, "needGenesis": bool, ? "claim": bytes, ? "cluster": cluster-id, ? "addr": bytes }\n```\n'
     )
     expectAllowed('test.md', 'bare-hello', [bare], (bytes) => {
       const read = decodeHello(bytes)

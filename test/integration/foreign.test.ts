@@ -146,6 +146,7 @@ describe('a node of another cluster on the same LAN', () => {
       addressRecord: undefined,
       wallMs: Date.now(),
       agent: 'forger',
+      priority: 100,
       needGenesis: false
     })
     const { transport } = await createQuorateLibp2p({

@@ -1,5 +1,6 @@
 /** Every way to be refused, with its code and its sentence, and the ways to be let in. */
 import fc from 'fast-check'
+import { PRIORITY_MAX } from '../../src/core/priority.ts'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
 import { decodeCbor, encodeCbor, type CborValue } from '../../src/core/cbor.ts'
@@ -79,6 +80,7 @@ const hello = (change: Partial<Hello> = {}): Hello => ({
   addressRecord: undefined,
   wallMs: NOW + 5000,
   agent: 'quorate/0.1.0',
+  priority: 100,
   needGenesis: false,
   ...change
 })
@@ -551,6 +553,7 @@ describe('hello and verdict', () => {
       addressRecord: optional(fc.uint8Array({ minLength: 1, maxLength: 99 })),
       wallMs: fc.maxSafeInteger(),
       agent: fc.string({ maxLength: 64 }),
+      priority: fc.nat({ max: PRIORITY_MAX }),
       needGenesis: fc.boolean()
     })
     fc.assert(

@@ -117,6 +117,7 @@ export class MemoryNodes {
       clock,
       random: seededRandom(`${place.name} ${home.boot}`),
       logger: silentLogger,
+      priority: 100,
       agent: 'test',
       events,
       timing: undefined,

@@ -32,8 +32,8 @@
  *   status
  */
 import { utf8 } from '../../src/core/bytes.ts'
+import { PRIORITY_DEFAULT } from '../../src/core/priority.ts'
 import type { Random } from '../../src/core/random.ts'
-import { PRIORITY_DEFAULT } from '../../src/raft/heirs.ts'
 import { createRaft, decodeMembership, decodeRaftMessage, encodeRaftMessage } from '../../src/raft/index.ts'
 import type { Entry, HardState, Membership, NodeId, Outcome, Raft, SnapshotMeta } from '../../src/raft/index.ts'
 import type { RaftEffects, RaftEvent, RaftInput, RaftMessage, RaftWrite } from '../../src/raft/index.ts'

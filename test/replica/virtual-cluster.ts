@@ -3,6 +3,7 @@
  * synced. Everything else is the shipped code. Real signatures are replaced by arithmetic; every run is a function of its seed.
  */
 import { fromUtf8, utf8 } from '../../src/core/bytes.ts'
+import { PRIORITY_DEFAULT } from '../../src/core/priority.ts'
 import { sha256 } from '../../src/core/hash.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
 import { encodeFoundingSet } from '../../src/formation/index.ts'
@@ -79,6 +80,8 @@ export interface ClusterOptions {
   readonly snapshots?: Partial<SnapshotPolicy>
   /** Of single nodes, beside that. */
   readonly snapshotsOf?: Readonly<Record<string, Partial<SnapshotPolicy>>>
+  /** Of nodes that were given one. */
+  readonly priorities?: Readonly<Record<string, number>>
 }
 
 export class VirtualCluster {
@@ -106,6 +109,7 @@ export class VirtualCluster {
       loss: 0,
       snapshots: {},
       snapshotsOf: {},
+      priorities: {},
       ...options
     }
     this.random = seededRandom(options.seed)
@@ -192,6 +196,7 @@ export class VirtualCluster {
       readAddressRecord: readRecord,
       raftTiming: { heartbeatMs: 50, electionTimeoutMs: 250, rankStepMs: 20, jitterMs: 5 },
       formationTiming: { rankStepMs: 100, campaignTimeoutMs: 500 },
+      ...this.#priorityOf(name),
       random: this.random.fork(`${name}/${node.boot}`)
     })
     node.life = { replica, own, events: [], outcomes: [], durable: 0, waiting: [], deadline: undefined }
@@ -270,6 +275,11 @@ export class VirtualCluster {
       .join('; ')
   }
 
+  #priorityOf(name: string): { readonly priority?: number } {
+    const priority = this.#options.priorities[name]
+    return priority === undefined ? {} : { priority }
+  }
+
   #admitted(name: string): Admitted {
     const { claim, boot, token, life } = this.nodes.get(name)!
     return {
@@ -286,7 +296,8 @@ export class VirtualCluster {
       clusterId: undefined,
       addresses: undefined,
       addressRecord: utf8(`record ${name} ${boot}`),
-      agent: 'test'
+      agent: 'test',
+      priority: this.#priorityOf(name).priority ?? PRIORITY_DEFAULT
     }
   }
 

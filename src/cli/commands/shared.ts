@@ -30,11 +30,12 @@ export function durationOption(text: string): Duration {
 
 /** A whole number from `low` on, for `option(…)`. */
 export const wholeNumber =
-  (low: number) =>
+  (low: number, high = Number.MAX_SAFE_INTEGER) =>
   (text: string): number => {
     const value = Number(text)
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= low) return value
-    throw new InvalidArgumentError(`It is not a whole number from ${low} on.`)
+    if (/^\d+$/.test(text) && value >= low && value <= high) return value
+    const range = high === Number.MAX_SAFE_INTEGER ? `from ${low} on` : `from ${low} to ${high}`
+    throw new InvalidArgumentError(`It is not a whole number ${range}.`)
   }
 
 /** For options that may be given several times. */

@@ -1,6 +1,7 @@
 /** `quorate up`: its options and the rules between them. The work is in run-up.ts, which is loaded when it is due. */
 import { type Command, Option } from 'commander'
 import { type TimingPreset, timingPresets } from '../../config-init/index.ts'
+import { PRIORITY_MAX } from '../../core/priority.ts'
 import { UsageError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'
 import type { LogLevel } from '../log.ts'
@@ -15,6 +16,7 @@ export interface UpOptions {
   readonly mdns: boolean
   readonly interface?: readonly string[]
   readonly timing?: TimingPreset
+  readonly priority?: number
   readonly snapshotEvery?: number
   readonly deadline?: Duration
   readonly stopWithParent?: true
@@ -57,6 +59,11 @@ export function define(command: Command, io: Io): void {
     .option('--no-mdns', 'do not look for peers by mDNS')
     .option('--interface <name...>', 'interfaces for mDNS, by name or address (default: all that can multicast)')
     .addOption(new Option('--timing <preset>', "overrides the genesis' preset").choices(Object.keys(timingPresets)))
+    .option(
+      '--priority <n>',
+      'of voters that could lead equally well, the highest does: 0 to 1000 (default: 100); 0 leads only when nobody else can',
+      wholeNumber(0, PRIORITY_MAX)
+    )
     .option(
       '--snapshot-every <n>',
       'save the state and cut the log after so many changes (default: 10000)',

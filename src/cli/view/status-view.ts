@@ -1,4 +1,5 @@
 /** `quorate status` and `quorate members` for people. Pure: facts -> lines. */
+import { PRIORITY_DEFAULT } from '../../core/priority.ts'
 import type { MemberInfo, NodeStatus } from '../../node/types.ts'
 import { durationText } from '../duration.ts'
 import type { Style } from './style.ts'
@@ -114,6 +115,8 @@ function notesOn(member: MemberInfo, members: readonly MemberInfo[], style: Styl
   const notes: string[] = []
   if (member.leader) notes.push(style.bold('leader'))
   if (member.self) notes.push('this node')
+  if (member.heir === 1) notes.push('leads next')
+  if (member.priority !== undefined && member.priority !== PRIORITY_DEFAULT) notes.push(`priority ${member.priority}`)
   if (!member.self && !member.connected) notes.push(style.yellow('not connected'))
   // Two disks of one machine: here the PeerId alone does not say which is meant.
   if (members.some(({ peerId, storeId }) => peerId === member.peerId && storeId !== member.storeId)) {
