@@ -44,7 +44,7 @@ export class Log {
   /** `recovered` follows `base`, all of it on disk; what `base` covers is committed and was handed out. */
   constructor(recovered: readonly Entry[], base = LOG_ORIGIN) {
     this.base = base
-    this.#runs = runsFrom(base)
+    this.#runs = [runFrom(base)]
     this.lastIndex = this.commit = this.emitted = base.index
     this.lastTerm = base.term
     for (const entry of recovered) this.append(entry)
@@ -75,9 +75,9 @@ export class Log {
   truncate(index: number): void {
     invariant(index > this.commit, () => `truncation at ${index} would undo the commit of ${this.commit}`)
     this.#entries.length = index - this.base.index - 1
-    while (this.#runs.length > 0 && this.#runs.at(-1)!.first >= index) this.#runs.pop()
+    while (this.#runs.at(-1)!.first >= index) this.#runs.pop()
     this.lastIndex = index - 1
-    this.lastTerm = this.#runs.at(-1)?.term ?? 0
+    this.lastTerm = this.#runs.at(-1)!.term
     if (this.stable > this.lastIndex) this.stable = this.lastIndex
   }
 
@@ -88,10 +88,9 @@ export class Log {
       () =>
         `entries up to ${index} cannot be forgotten: the log begins after ${this.base.index}, ${this.emitted} is out`
     )
-    if (index === this.base.index) return
     const base = { index, term: this.termAt(index)! }
     this.#entries = this.#entries.slice(index - this.base.index)
-    this.#runs = [...runsFrom(base), ...this.#runs.filter(({ first }) => first > index)]
+    this.#runs = [runFrom(base), ...this.#runs.filter(({ first }) => first > index)]
     this.base = base
   }
 
@@ -105,7 +104,7 @@ export class Log {
     this.stable = Math.min(this.stable, this.commit)
     this.base = position
     this.#entries = []
-    this.#runs = runsFrom(position)
+    this.#runs = [runFrom(position)]
     this.lastIndex = this.commit = position.index
     this.lastTerm = position.term
   }
@@ -169,4 +168,5 @@ export class Log {
 
 const NONE: readonly Entry[] = []
 
-const runsFrom = ({ index, term }: LogPosition): Run[] => (index === 0 ? [] : [{ term, first: index }])
+/** The run that goes on behind the base of a log, which no truncation reaches. */
+const runFrom = ({ index, term }: LogPosition): Run => ({ term, first: index })

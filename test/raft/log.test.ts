@@ -60,6 +60,8 @@ describe('the log', () => {
         for (const log of [whole, fresh]) {
           expect([log.base, log.lastIndex, log.lastTerm]).toEqual([base, list.length, list.at(-1) ?? 0])
           expect(log.tail(cut + 1)).toEqual(entriesOf(list).slice(cut))
+          expect(log.slice(cut + 1, 3, Infinity)).toEqual(entriesOf(list).slice(cut, cut + 3))
+          expect(log.slice(cut + 2, 1, Infinity)).toEqual(entriesOf(list).slice(cut + 1, cut + 2))
           expect(Array.from({ length: list.length + 3 }, (_, index) => log.termAt(index))).toEqual(
             Array.from({ length: list.length + 3 }, (_, index) =>
               index < cut ? undefined : index === 0 ? 0 : list[index - 1]
@@ -82,6 +84,12 @@ describe('the log', () => {
         if (cut > 0) expect(list.length - cut === entriesMax || bytes(cut - 1) > bytesMax).toBe(true)
       })
     )
+  })
+
+  test('keeps behind a snapshot as many bytes as it is told', () => {
+    const log = new Log(entriesOf([1, 1, 1]))
+    const bytes = entryBytes(log.at(1))
+    expect([2 * bytes - 1, 2 * bytes, 3 * bytes].map((max) => log.trailBefore(3, 9, max))).toEqual([2, 1, 0])
   })
 
   test('slices within the limits, and at least one entry', () => {
