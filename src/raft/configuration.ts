@@ -116,7 +116,6 @@ class Draft {
   /** The reason why it cannot be, if any. */
   apply(changes: readonly MemberChange[]): string | undefined {
     for (const { op, id } of changes) {
-      if (op === 'learner' && this.#learners.has(id)) continue
       this.voters.delete(id)
       this.#learners.delete(id)
       this.#learnersNext.delete(id)

@@ -81,6 +81,14 @@ describe.skipIf(!tablesArePresent)(
   }
 )
 
+test('a simple change leaves somebody to vote', () => {
+  const from = { ...NOBODY, voters: ['a'], learners: ['b'] }
+  const removed = simpleChange(from, [{ op: 'remove', id: 'a' }])
+  expect(removed).toEqual({ ok: false, reason: 'removed all voters' })
+  const again = simpleChange(from, [{ op: 'learner', id: 'b' }])
+  expect(again).toEqual({ ok: true, membership: from })
+})
+
 describe('a planned change', () => {
   const settled = membership.filter((m) => !isJoint(m))
 

@@ -40,7 +40,7 @@ const append = (terms: readonly number[], commit = 0): RaftMessage => ({
   commit,
   entries: log(...terms)
 })
-const heartbeat = (term: number, seq = 1): RaftMessage => ({ type: 'heartbeat', term, commit: 0, seq, rank: 0 })
+const heartbeat = (term: number, seq = 1): RaftMessage => ({ type: 'heartbeat', term, commit: 0, seq, waitMs: 0 })
 
 describe('writes', () => {
   test('of entries alone keep no answer back that rests on the term only', () => {
