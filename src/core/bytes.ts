@@ -15,9 +15,22 @@ export const toHex = (bytes: Uint8Array): string =>
 
 /** Undefined when the text is not an even number of lower- or upper-case hex digits. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
-  return new Uint8Array(Buffer.from(text, 'hex'))
+  if (text.length % 2 !== 0) return undefined
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) {
+    const digits = (hexDigit(text.charCodeAt(2 * i)) << 4) | hexDigit(text.charCodeAt(2 * i + 1))
+    if (digits < 0) return undefined
+    bytes[i] = digits
+  }
+  return bytes
 }
+
+/** Its value, or -1. */
+const hexDigit = (code: number): number => (code < 128 ? hexDigits[code]! : -1)
+
+const hexDigits = Int8Array.from({ length: 128 }, (_, code) =>
+  /[0-9a-fA-F]/.test(String.fromCharCode(code)) ? Number.parseInt(String.fromCharCode(code), 16) : -1
+)
 
 export const toBase64Url = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')

@@ -23,7 +23,33 @@ export class NotJsonError extends QuorateError {
 const DEPTH_MAX = 64
 
 export function canonicalJson(value: unknown): string {
-  return write(value, '', 0)
+  // Most values have their members in order already: then the platform's own text is the canonical one, at a tenth of the cost.
+  return isInOrder(value, 0) ? JSON.stringify(value) : write(value, '', 0)
+}
+
+/** JSON that JSON.stringify writes in its canonical form. False for whatever needs a closer look, or has no JSON form. */
+function isInOrder(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (value === null || typeof value === 'boolean') return true
+  return typeof value === 'object' && depth < DEPTH_MAX && areInOrder(value, depth + 1)
+}
+
+function areInOrder(value: object, depth: number): boolean {
+  // Called by JSON.stringify, and not by us.
+  if ('toJSON' in value && typeof value.toJSON === 'function') return false
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (!isInOrder(value[i], depth)) return false
+    return true
+  }
+  if (!isPlain(value)) return false
+  let previous: string | undefined
+  for (const key of Object.keys(value)) {
+    if (!key.isWellFormed() || (previous !== undefined && previous >= key)) return false
+    if (!isInOrder((value as JsonObject)[key], depth)) return false
+    previous = key
+  }
+  return true
 }
 
 function write(value: unknown, path: string, depth: number): string {

@@ -1,8 +1,10 @@
 /**
  * Callers that wait for the replica's answer: each request gets exactly one end, whatever comes first of the outcome, its
  * deadline, its signal, and the node's own end.
+ *
+ * All requests without a signal have the same time, so they fall due in the order in which they came: one timer serves them all.
  */
-import type { Clock } from '../core/clock.ts'
+import type { Clock, Timer } from '../core/clock.ts'
 import { isTimeout } from '../core/deadline.ts'
 import type { ClientOutcome, ClientRequest, ReplicaInput } from '../replica/types.ts'
 import { NodeStoppedError, NoQuorumError } from './errors.ts'
@@ -16,6 +18,9 @@ interface Waiter {
   readonly request: ClientRequest
   readonly settle: (outcome: ClientOutcome) => void
   readonly fail: (error: unknown) => void
+  readonly startedAt: number
+  /** Of its own; it has the deadline in that case. */
+  readonly signal: AbortSignal | undefined
 }
 
 export class Callers {
@@ -25,6 +30,8 @@ export class Callers {
   /** Undefined while there is no replica. */
   #tell: Tell | undefined
   #ended: unknown
+  /** Not after the deadline of the oldest waiter that has no signal. */
+  #timer: Timer | undefined
 
   constructor(clock: Clock, waitingFor: () => readonly string[]) {
     this.#clock = clock
@@ -44,6 +51,7 @@ export class Callers {
   /** The node ends: everybody who waits is told why, and so is everybody who still comes. */
   end(error: unknown): void {
     this.#ended = error
+    this.#timer?.cancel()
     for (const waiter of [...this.#waiters.values()]) waiter.fail(error)
   }
 
@@ -51,13 +59,12 @@ export class Callers {
     signal?.throwIfAborted()
     if (this.#ended !== undefined) throw new NodeStoppedError('it takes no more requests', this.#ended)
     const { requestId } = request
-    const startedAt = this.#clock.now()
     const { promise, resolve, reject } = Promise.withResolvers<ClientOutcome>()
-    const late = (): void => reject(new NoQuorumError(this.#clock.now() - startedAt, this.#waitingFor()))
-    const deadline = signal === undefined ? this.#clock.setTimer(REQUEST_DEADLINE_MS, late) : undefined
-    const onAbort = (): void => (isTimeout(signal!.reason) ? late() : reject(signal!.reason))
+    const waiter = { request, settle: resolve, fail: reject, startedAt: this.#clock.now(), signal }
+    const onAbort = (): void => (isTimeout(signal!.reason) ? this.#late(waiter) : reject(signal!.reason))
     signal?.addEventListener('abort', onAbort, { once: true })
-    this.#waiters.set(requestId, { request, settle: resolve, fail: reject })
+    this.#waiters.set(requestId, waiter)
+    if (signal === undefined && this.#timer === undefined) this.#arm(REQUEST_DEADLINE_MS)
     try {
       this.#tell?.({ type: 'request', request })
       return await promise
@@ -66,9 +73,27 @@ export class Callers {
       this.#tell?.({ type: 'cancel', requestId })
       throw error
     } finally {
-      deadline?.cancel()
       signal?.removeEventListener('abort', onAbort)
       this.#waiters.delete(requestId)
     }
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer = this.#clock.setTimer(delayMs, () => this.#look())
+  }
+
+  /** Most waiters that it was set for have been answered since. */
+  #look(): void {
+    this.#timer = undefined
+    for (const waiter of [...this.#waiters.values()]) {
+      if (waiter.signal !== undefined) continue
+      const leftMs = waiter.startedAt + REQUEST_DEADLINE_MS - this.#clock.now()
+      if (leftMs > 0) return this.#arm(leftMs)
+      this.#late(waiter)
+    }
+  }
+
+  #late({ startedAt, fail }: Waiter): void {
+    fail(new NoQuorumError(this.#clock.now() - startedAt, this.#waitingFor()))
   }
 }

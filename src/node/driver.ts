@@ -45,6 +45,8 @@ export interface DriverInit {
 
 /** A tick that comes this much after its deadline was held up. */
 const LATE_MS = 5
+/** Shorter than the pause between two heartbeats of most presets: an idle follower's timer never fires. */
+const TIMER_EARLY_MS = 50
 
 export class Driver {
   readonly #init: DriverInit
@@ -208,11 +210,12 @@ export class Driver {
 
   /**
    * Nearly every message of a leader moves its followers' deadline. So a timer that is set is left alone when the deadline moves
-   * back; when it fires, it looks how long there is still to wait.
+   * back a little; when it fires, it looks how long there is still to wait.
    */
   #arm(deadline: number | undefined): void {
     this.#deadline = deadline ?? Infinity
-    if (this.#stopped || this.#deadline >= this.#timerAt) return
+    if (this.#stopped || this.#deadline === Infinity) return
+    if (this.#deadline >= this.#timerAt && this.#deadline < this.#timerAt + TIMER_EARLY_MS) return
     const { clock } = this.#init
     this.#timer?.cancel()
     this.#timerAt = this.#deadline

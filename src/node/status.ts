@@ -115,7 +115,7 @@ export function currentConfig(state: ConfigState | undefined): ConfigVersion | u
 }
 
 export const configHistory = (state: ConfigState | undefined): readonly ConfigHistoryEntry[] =>
-  (state?.history ?? []).map(({ version, hash, value, previousHash, author, reason, at, term }) => ({
+  [...(state?.history ?? [])].map(({ version, hash, value, previousHash, author, reason, at, term }) => ({
     version,
     hash,
     value,

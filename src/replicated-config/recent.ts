@@ -3,7 +3,7 @@
  *
  * States share one array: each sees its own stretch of it, and a longer state writes behind what the shorter ones see. Only
  * the newest may do so; whoever extends an older state gets a copy. Values that fell off the front go with the next copy, which
- * comes when they outnumber the rest, so that memory stays within twice of what is kept.
+ * comes when they are a quarter of the rest, or as many as the rest where each copy has to be indexed by key as well.
  */
 export class Recent<T> implements Iterable<T> {
   readonly #items: T[]
@@ -53,7 +53,8 @@ export class Recent<T> implements Iterable<T> {
     const isNewest = this.#items.length === this.#end
     // A key that comes again would move away from where the shorter states find it.
     const isKnown = this.#places?.has(key) === true
-    const base = isNewest && !isKnown && this.#first <= lengthMax ? this : this.#copy()
+    const goneMax = this.#places === undefined ? lengthMax / 4 : lengthMax
+    const base = isNewest && !isKnown && this.#first <= goneMax ? this : this.#copy()
     return base.#push(item, key, lengthMax)
   }
 
@@ -65,7 +66,7 @@ export class Recent<T> implements Iterable<T> {
   }
 
   #copy(): Recent<T> {
-    const items = [...this]
+    const items = this.#items.slice(this.#first, this.#end)
     const keyOf = this.#keyOf
     const places = keyOf === undefined ? undefined : new Map(items.map((item, i) => [keyOf(item), i]))
     return new Recent(items, places, keyOf, 0, items.length)

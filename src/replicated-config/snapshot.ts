@@ -36,13 +36,13 @@ const REQUEST_ID_BYTES = 16
 const DETAIL_LENGTH_MAX = 4_096
 
 export function encodeConfigState({ current, history, older, answered }: ConfigState): CborValue {
-  const first = older.at(0) ?? history[0]
+  const first = older.at(0) ?? history.at(0)
   invariant(first !== undefined, 'a config has a first version')
   return [
     bytesOf(first.previousHash),
     first.version,
     [...older].map((header) => [bytesOf(header.digest), ...wordsOf(header)]),
-    history.map((record) => [record.text, ...wordsOf(record)]),
+    [...history].map((record) => [record.text, ...wordsOf(record)]),
     bytesOf(current.hash),
     [...answered].map(({ requestId, result }) => [bytesOf(requestId), ...encodeResult(result)])
   ]
@@ -67,8 +67,14 @@ export function decodeConfigState(value: CborValue | undefined): ConfigState {
   const chain = new Chain(toHex(f.bytes('the hash before the first version', HASH_BYTES)), f.count('first version'))
   let older = Recent.empty<ConfigHeader>()
   for (const item of f.array('older versions', HEADERS_MAX)) older = older.add(chain.header(item), HEADERS_MAX)
-  const history = f.array('versions', HISTORY_VERSIONS_MAX).map((item) => chain.record(item))
-  const current = history.at(-1)
+  let history = Recent.empty<ConfigRecord>()
+  let historyLetters = 0
+  for (const item of f.array('versions', HISTORY_VERSIONS_MAX)) {
+    const record = chain.record(item)
+    history = history.add(record, HISTORY_VERSIONS_MAX)
+    historyLetters += record.text.length
+  }
+  const current = history.at(history.length - 1)
   if (current === undefined) throw fail('it has no version')
   if (toHex(f.bytes('the hash of the last version', HASH_BYTES)) !== current.hash) {
     throw fail('the versions do not lead to the hash of the last one')
@@ -76,7 +82,6 @@ export function decodeConfigState(value: CborValue | undefined): ConfigState {
   let answered = Recent.empty<AnsweredRequest>(({ requestId }) => requestId)
   for (const item of f.array('answers', ANSWERS_MAX)) answered = answered.add(decodeAnswer(item), ANSWERS_MAX)
   f.end()
-  const historyLetters = history.reduce((sum, { text }) => sum + text.length, 0)
   return { current, history, older, answered, historyLetters }
 }
 

@@ -46,7 +46,7 @@ export function initialConfig(text: string): ConfigState {
   const current = { ...fields, hash: chainHash(fields), index: 0, term: 0, value: read.value, text }
   return {
     current,
-    history: [current],
+    history: Recent.empty<ConfigRecord>().add(current, HISTORY_VERSIONS_MAX),
     older: Recent.empty(),
     answered: Recent.empty(({ requestId }) => requestId),
     historyLetters: text.length
@@ -83,8 +83,8 @@ export function judgeCommand(state: ConfigState, command: ConfigSet, validate: V
 }
 
 /** The record of a version that is still kept in full. */
-export const recordAt = (state: ConfigState, version: number): ConfigRecord | undefined =>
-  state.history.find((record) => record.version === version)
+export const recordAt = ({ history, current }: ConfigState, version: number): ConfigRecord | undefined =>
+  history.at(history.length - 1 - (current.version - version))
 
 function readText(text: string): Exclude<Verdict, { type: 'conflict' | 'malformed' }> {
   const bytes = utf8Length(text)
@@ -115,19 +115,18 @@ function nextRecord(state: ConfigState, entry: AppliedEntry, command: ConfigSet,
 }
 
 function append(state: ConfigState, record: ConfigRecord): ConfigState {
+  const { history } = state
   let { older } = state
   let letters = state.historyLetters + record.text.length
-  let gone = 0
+  let kept = history.length
   // The new version always stays, however large: history never empties.
-  for (const oldest of state.history) {
-    if (state.history.length - gone < HISTORY_VERSIONS_MAX && letters <= HISTORY_LETTERS_MAX) break
+  while (kept > 0 && (kept >= HISTORY_VERSIONS_MAX || letters > HISTORY_LETTERS_MAX)) {
+    const oldest = history.at(history.length - kept)!
     letters -= oldest.text.length
     older = older.add(headerOf(oldest), HEADERS_MAX)
-    gone++
+    kept--
   }
-  const history = state.history.slice(gone)
-  history.push(record)
-  return { ...state, current: record, history, older, historyLetters: letters }
+  return { ...state, current: record, history: history.add(record, kept + 1), older, historyLetters: letters }
 }
 
 function headerOf(record: ConfigRecord): ConfigHeader {

@@ -74,7 +74,7 @@ export interface AnsweredRequest {
 export interface ConfigState {
   readonly current: ConfigRecord
   /** The newest versions in full, oldest first; the last is `current`. */
-  readonly history: readonly ConfigRecord[]
+  readonly history: Recent<ConfigRecord>
   /** Versions whose value was let go, oldest first; together with `history` they are contiguous. */
   readonly older: Recent<ConfigHeader>
   /** The latest answers, oldest first, by requestId. */

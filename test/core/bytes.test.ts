@@ -37,7 +37,7 @@ describe('texts of bytes', () => {
     expect(toBase64Url(view)).toBe('AgM')
   })
 
-  it.each(['0', '0g', 'zz', '0x00', ' 00', '00 '])('%j is not hex', (text) => {
+  it.each(['0', '0g', 'zz', '0x00', ' 00', '00 ', '0š', '\u0130\u0131'])('%j is not hex', (text) => {
     expect(fromHex(text)).toBeUndefined()
   })
 

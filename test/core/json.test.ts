@@ -51,6 +51,12 @@ describe('canonical JSON (RFC 8785)', () => {
     )
   })
 
+  it('calls nothing of the value: a toJSON is a member like any other, and an own one of an array is none', () => {
+    const list = Object.assign([1], { toJSON: () => 2 })
+    expect(canonicalJson({ a: list, toJSON: 3 })).toBe('{"a":[1],"toJSON":3}')
+    expect(() => canonicalJson({ toJSON: () => 2 })).toThrow(/toJSON is of type function/)
+  })
+
   it('is the text of the same value, and its own canonical text', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {

@@ -417,20 +417,33 @@ describe('the timer', () => {
     expect(steps.map(({ type }) => type)).toEqual(['cancel', 'tick'])
   })
 
-  it('is set once while the deadline moves back, and waits on when it fires before it', () => {
+  it('is set once while the deadline moves back a little, and waits on when it fires before it', () => {
     let deadline: number | undefined = 100
     const { clock, driver, steps } = makeDriver({ start: { deadline }, step: () => ({ deadline }) })
     driver.start()
     const [timer] = clock.timers
-    for (deadline = 110; deadline <= 200; deadline += 10) driver.input({ type: 'session-close', peerId: 'a' })
+    for (deadline = 110; deadline < 150; deadline += 10) driver.input({ type: 'session-close', peerId: 'a' })
     expect([...clock.timers]).toEqual([timer])
     steps.length = 0
     deadline = 200
     clock.wakeAt(100)
     expect(steps).toEqual([])
-    expect([...clock.timers].map(({ at }) => at)).toEqual([200])
-    clock.wakeAt(200)
+    expect([...clock.timers].map(({ at }) => at)).toEqual([140])
+    clock.wakeAt(140)
     expect(steps.map(({ type }) => type)).toEqual(['tick'])
+  })
+
+  it('never fires on a follower whose leader is heard in time', () => {
+    let deadline: number | undefined = 155
+    const { clock, driver, steps } = makeDriver({ start: { deadline }, step: () => ({ deadline }) })
+    driver.start()
+    for (let at = 70; at <= 700; at += 70) {
+      deadline = at + 155
+      clock.wakeAt(at)
+      driver.input({ type: 'session-close', peerId: 'a' })
+      expect([...clock.timers].map((timer) => timer.at)).toEqual([deadline])
+    }
+    expect(steps.map(({ type }) => type)).not.toContain('tick')
   })
 
   it('ticks no more when there is no deadline any more', () => {

@@ -144,10 +144,7 @@ describe('requests in bad weather', () => {
     for (let seed = 1; seed <= 12; seed++) {
       const { cluster, asked } = storm(seed)
       const histories = cluster.names.map((name) =>
-        cluster
-          .life(name)
-          .replica.status()
-          .config!.history.map(({ text }) => text)
+        [...cluster.life(name).replica.status().config!.history].map(({ text }) => text)
       )
       expect(new Set(histories[0]).size, `seed ${seed}: a command was applied twice`).toBe(histories[0]!.length)
       for (const history of histories) expect(history, `seed ${seed}`).toEqual(histories[0])

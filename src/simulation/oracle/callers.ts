@@ -1,5 +1,6 @@
 /** Invariants 14, 15, 16 and 27 as far as one look can tell: config versions, and what callers are told. */
 import type { ClientOutcome } from '../../replica/types.ts'
+import { recordAt } from '../../replicated-config/index.ts'
 import type { Process } from '../machine.ts'
 import type { Cluster, Memory, View } from './memory.ts'
 
@@ -28,8 +29,9 @@ export class CallerOracle {
       const detail = `config ${version} has hash ${hash.slice(0, 8)} here and ${known.slice(0, 8)} elsewhere`
       this.#memory.fail('config-agreement', process, detail)
     }
-    // Several versions may have been applied in one step; history holds them in full, and the newest is most often meant.
-    const record = process.replica.config?.history.findLast((one) => one.version === version)
+    // Several versions may have been applied in one step; history holds them in full.
+    const { config } = process.replica
+    const record = config === undefined ? undefined : recordAt(config, version)
     if (record !== undefined) {
       if (version > 1 && view.hash !== '' && !jumps && record.previousHash !== view.hash) {
         this.#memory.fail('config-order', process, `config ${version} names another one before it than was here`)

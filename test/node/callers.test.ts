@@ -1,0 +1,88 @@
+/** Each request gets one end: its outcome, its deadline, its signal, or the end of the node. */
+import { describe, expect, it } from 'vitest'
+import { Callers, REQUEST_DEADLINE_MS } from '../../src/node/callers.ts'
+import { NodeStoppedError, NoQuorumError } from '../../src/node/errors.ts'
+import type { ClientOutcome, ReplicaInput } from '../../src/replica/types.ts'
+import { manualClock } from '../transport/manual-clock.ts'
+
+function setUp() {
+  const clock = manualClock()
+  const told: ReplicaInput[] = []
+  const callers = new Callers(clock, () => ['a leader'])
+  callers.connect((input) => told.push(input))
+  const ends: string[] = []
+  const ask = (requestId: string, signal?: AbortSignal): Promise<void> =>
+    callers.request({ type: 'read', requestId }, signal).then(
+      (outcome) => void ends.push(`${requestId} ${outcome.type} at ${clock.now()}`),
+      (error: unknown) => void ends.push(`${requestId} ${(error as Error).name} at ${clock.now()}`)
+    )
+  return { clock, told, callers, ends, ask }
+}
+
+/** Of the event loop: every promise that can settle has. */
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+const done = (requestId: string): ClientOutcome => ({ type: 'done', requestId, leader: undefined })
+
+describe('the deadline of requests', () => {
+  it('is everybody’s own, by one timer for all', async () => {
+    const { clock, callers, ends, ask } = setUp()
+    const asked = [ask('a')]
+    clock.advance(1_000)
+    asked.push(ask('b'), ask('c'), ask('signalled', new AbortController().signal))
+    clock.advance(1_000)
+    asked.push(ask('d'))
+    expect(clock.pending).toBe(1)
+    callers.settle(done('c'))
+    await asked[2]
+    const steps = [REQUEST_DEADLINE_MS - 2_001, 1, 999, 1, 999, 1]
+    for (const ms of steps) {
+      clock.advance(ms)
+      await turn()
+    }
+    expect(clock.pending).toBe(0)
+    await Promise.all(asked.slice(0, 3).concat(asked[4]!))
+    expect(ends).toEqual([
+      'c done at 2000',
+      'a NoQuorumError at 30000',
+      'b NoQuorumError at 31000',
+      'd NoQuorumError at 32000'
+    ])
+    callers.settle(done('signalled'))
+    await asked[3]
+  })
+
+  it('begins anew when nobody has waited for a while', async () => {
+    const { clock, callers, ends, ask } = setUp()
+    const first = ask('a')
+    callers.settle(done('a'))
+    await first
+    clock.advance(REQUEST_DEADLINE_MS * 2)
+    expect(clock.pending).toBe(0)
+    const second = ask('b')
+    clock.advance(REQUEST_DEADLINE_MS)
+    await second
+    expect(ends).toEqual(['a done at 0', `b NoQuorumError at ${REQUEST_DEADLINE_MS * 3}`])
+  })
+
+  it('of a signal is told as what it is, and takes the question back', async () => {
+    const { told, ends, ask, clock } = setUp()
+    const controller = new AbortController()
+    const asked = ask('a', controller.signal)
+    clock.advance(10)
+    controller.abort(new DOMException('too late', 'TimeoutError'))
+    await asked
+    expect(ends).toEqual([`a ${NoQuorumError.name} at 10`])
+    expect(told.map(({ type }) => type)).toEqual(['request', 'cancel'])
+  })
+
+  it('is not waited for when the node ends', async () => {
+    const { clock, callers, ends, ask } = setUp()
+    const asked = ask('a')
+    callers.end(new NodeStoppedError('stop was called'))
+    await asked
+    await ask('b')
+    expect(ends).toEqual(['a NodeStoppedError at 0', 'b NodeStoppedError at 0'])
+    expect(clock.pending).toBe(0)
+  })
+})
