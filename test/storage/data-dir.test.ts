@@ -12,14 +12,16 @@ import {
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
-import { openDataDir, openStoreId } from '../../src/storage/data-dir.ts'
-import type { DataDir, DataDirOptions } from '../../src/storage/data-dir.ts'
+import { dataFiles, openDataDir, openStoreId } from '../../src/storage/data-dir.ts'
+import type { DataDir, DataDirOptions, DataFile } from '../../src/storage/data-dir.ts'
+import { nodeFileSystem } from '../../src/storage/file-system.ts'
 import { loadLockAddon } from '../../src/storage/lock.ts'
 import { openWalStorage } from '../../src/storage/wal/wal.ts'
 import { owner } from './harness.ts'
-import { SimulatedDisk, nothing, prefix, whole } from './simulated-disk.ts'
+import { SimulatedDisk, errno, nothing, prefix, whole } from './simulated-disk.ts'
 
 let root = ''
 let path = ''
@@ -82,7 +84,10 @@ describe('birth', () => {
     await log.close()
     await dir.close()
     rmSync(dir.pathOf('storeId'))
-    await expect(open()).rejects.toMatchObject({ name: 'StorageCorruptError' })
+    await expect(open()).rejects.toMatchObject({
+      name: 'StorageCorruptError',
+      details: { file: dir.pathOf('storeId'), offset: 0, reason: 'it is missing, and there is a log' }
+    })
   })
 
   test('a log that vanished beside a storeId is refused', async () => {
@@ -102,6 +107,71 @@ describe('birth', () => {
       writeFileSync(file, Buffer.from(good).fill(good[at]! ^ 1, at, at + 1))
       await expect(open()).rejects.toMatchObject({ name: 'StorageCorruptError' })
     }
+  })
+
+  test('the storeId is a line of text with a checksum, and anything else is refused', async () => {
+    const dir = await open()
+    const file = dir.pathOf('storeId')
+    const good = readFileSync(file, 'latin1')
+    await dir.close()
+    const line = `quorate-store 1 ${toHex(dir.storeId)}`
+    expect(good).toBe(`${line} ${crc32(line).toString(16).padStart(8, '0')}\n`)
+    for (const other of [
+      '',
+      ` ${good}`,
+      `x\n${good}`,
+      `${good}\n`,
+      `${good}x`,
+      good.slice(0, -1),
+      good.toUpperCase()
+    ]) {
+      writeFileSync(file, other, 'latin1')
+      await expect(open()).rejects.toMatchObject({
+        name: 'StorageCorruptError',
+        details: { file, offset: 0, reason: 'it is not a storeId with its checksum' }
+      })
+    }
+    // A checksum that begins with zeros has all of its digits.
+    const short = 'quorate-store 1 00000000000000000000000000000003'
+    const digits = crc32(short).toString(16)
+    expect(digits.length).toBeLessThan(8)
+    writeFileSync(file, `${short} ${digits.padStart(8, '0')}\n`)
+    expect(toHex((await open()).storeId)).toBe(short.slice(16))
+  })
+
+  test('a storeId that is found is durable before it is believed', async () => {
+    const disk = new SimulatedDisk()
+    disk.directories.add('/data')
+    await openStoreId('/data', disk)
+    const calls: string[] = []
+    disk.fault = (call, name) => void calls.push(`${call} ${name}`)
+    await openStoreId('/data', disk)
+    expect(calls).toEqual(['list /data', 'list /data', 'syncDirectory /data', 'read /data/store-id'])
+  })
+
+  test('every file has its name', async () => {
+    const { pathOf, path: at } = await open()
+    expect(at).toBe(path)
+    expect(Object.keys(dataFiles).map((file) => [file, pathOf(file as DataFile)])).toEqual(
+      [
+        ['nodeKey', 'node.key'],
+        ['storeId', 'store-id'],
+        ['lock', 'lock'],
+        ['wal', 'wal'],
+        ['genesis', 'genesis.cose'],
+        ['certificate', 'certificate.cose'],
+        ['token', 'token'],
+        ['peers', 'peers.json'],
+        ['control', 'control.json']
+      ].map(([file, name]) => [file, join(path, name!)])
+    )
+  })
+
+  test('what a crash left of a storeId goes', async () => {
+    mkdirSync(path, { mode: 0o700 })
+    writeFileSync(join(path, 'store-id.0123456789abcdef.tmp'), 'half')
+    await open()
+    expect(readdirSync(path).toSorted()).toEqual(['lock', 'store-id', 'wal'])
   })
 
   test('power cut at any moment of birth: the next opening has a storeId that stays', async () => {
@@ -132,9 +202,64 @@ describe('what is refused', () => {
     expect((await open({ openPermissions: 'warn' })).warnings).toEqual([expect.stringContaining('mode 777')])
   })
 
+  test('a directory that others can only read is theirs to read', async () => {
+    mkdirSync(path)
+    for (const [mode, isOpen] of [
+      [0o755, false],
+      [0o720, true],
+      [0o702, true],
+      [0o1777, true]
+    ] as const) {
+      chmodSync(path, mode)
+      if (!isOpen) await (await open()).close()
+      else {
+        await expect(open()).rejects.toMatchObject({
+          message: `${path} can be changed by other users (mode ${mode.toString(8)})`
+        })
+      }
+    }
+  })
+
+  test('a directory of another user is worth a warning, where there are users', async () => {
+    await (await open()).close()
+    chmodSync(path, 0o770)
+    const { getuid } = process
+    const uid = statSync(path).uid
+    try {
+      process.getuid = () => uid + 1
+      expect((await open({ ...byPid, openPermissions: 'warn' })).warnings).toEqual([
+        `${path} can be changed by other users (mode 770)`,
+        `${path} belongs to uid ${uid}, this process runs as ${uid + 1}`,
+        'a pid file stands in for the native lock: never use this directory from two machines or containers'
+      ])
+      await opened.pop()!.close()
+      Object.assign(process, { getuid: undefined })
+      expect((await open()).warnings).toEqual([])
+    } finally {
+      Object.assign(process, { getuid })
+    }
+  })
+
+  test('a call that fails says what was done, and where', async () => {
+    writeFileSync(join(root, 'file'), '')
+    await expect(openDataDir(join(root, 'file', 'below'))).rejects.toMatchObject({
+      details: { operation: 'making', file: join(root, 'file', 'below') }
+    })
+    const fileSystem = { ...nodeFileSystem, list: () => Promise.reject(errno('ENOSPC')), freeBytes: async () => 5 }
+    await expect(open({ fileSystem })).rejects.toMatchObject({
+      name: 'StorageFullError',
+      details: { operation: 'opening', file: path, freeBytes: 5 }
+    })
+    await open()
+  })
+
   test('a file in the place of the directory', async () => {
     writeFileSync(path, '')
-    await expect(open()).rejects.toMatchObject({ name: 'DataDirUnsafeError' })
+    await expect(open()).rejects.toMatchObject({
+      name: 'DataDirUnsafeError',
+      message: `${path} is not a directory`,
+      nextStep: 'Choose another path for the data directory.'
+    })
     path = join(path, 'below')
     await expect(open()).rejects.toMatchObject({ name: 'StorageAccessError', details: { errno: 'ENOTDIR' } })
   })

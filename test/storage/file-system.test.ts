@@ -1,6 +1,6 @@
 /** What the port over Node's calls promises about a write, and that the log relies on nothing else. */
 import { readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -54,6 +54,121 @@ it.runIf(isLinux)('a file says that it syncs its writes if, and only if, the ker
         if (isKnown) expect(file.syncsWrites, name).toBe(name === 'synced')
         await file.close()
       }
+    }
+  })
+)
+
+it('reads all of a file or its beginning, and nothing through a link', () =>
+  inDirectory(async (directory) => {
+    const [path, link] = [join(directory, 'file'), join(directory, 'link')]
+    await writeFile(path, 'content')
+    await symlink(path, link)
+    const text = async (bytesMax?: number): Promise<string> =>
+      Buffer.from(await nodeFileSystem.read(path, bytesMax)).toString()
+    expect([await text(), await text(3), await text(7), await text(99)]).toEqual([
+      'content',
+      'con',
+      'content',
+      'content'
+    ])
+    await expect(nodeFileSystem.read(link)).rejects.toMatchObject({ code: 'ELOOP' })
+    await expect(nodeFileSystem.open(link)).rejects.toMatchObject({ code: 'ELOOP' })
+    await expect(nodeFileSystem.read(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(nodeFileSystem.open(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+    expect([...(await nodeFileSystem.list(directory))].toSorted()).toEqual(['file', 'link'])
+  }))
+
+it('makes a file that is new, and no other', () =>
+  inDirectory(async (directory) => {
+    const [path, link] = [join(directory, 'file'), join(directory, 'link')]
+    await symlink(path, link)
+    await expect(nodeFileSystem.create(link, 0o600)).rejects.toMatchObject({ code: 'EEXIST' })
+    await (await nodeFileSystem.create(path, 0o640)).close()
+    expect((await stat(path)).mode & 0o777).toBe(0o640)
+    await expect(nodeFileSystem.create(path, 0o600)).rejects.toMatchObject({ code: 'EEXIST' })
+  }))
+
+it('writes where it is told to, cuts, renames and removes', () =>
+  inDirectory(async (directory) => {
+    const [path, other] = [join(directory, 'file'), join(directory, 'other')]
+    const file = await nodeFileSystem.create(path, 0o600)
+    await file.write(Buffer.from('abcdef'), 0)
+    await file.write(Buffer.from('XY'), 2)
+    await file.write(new Uint8Array(), 1)
+    await file.truncate(5)
+    await file.sync()
+    await file.close()
+    await expect(file.sync()).rejects.toThrow()
+    await expect(file.write(Buffer.from('x'), 0)).rejects.toThrow()
+    await writeFile(other, 'gone')
+    await nodeFileSystem.rename(path, other)
+    expect([await readdir(directory), await readFile(other, 'utf8')]).toEqual([['other'], 'abXYe'])
+    for (let i = 0; i < 2; i++) await nodeFileSystem.remove(other)
+    expect(await readdir(directory)).toEqual([])
+  }))
+
+it.runIf(isLinux)('a write that the system refuses says why', async () => {
+  const file = await nodeFileSystem.open('/dev/full')
+  await expect(file.write(Buffer.from('x'), 0)).rejects.toMatchObject({ code: 'ENOSPC' })
+  await file.close()
+})
+
+it('makes a directory that is missing, in one that is there', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'sub')
+    for (let i = 0; i < 2; i++) await nodeFileSystem.makeDirectory(path, 0o700)
+    expect((await stat(path)).mode & 0o777).toBe(0o700)
+    await expect(nodeFileSystem.makeDirectory(join(directory, 'none', 'sub'), 0o700)).rejects.toMatchObject({
+      code: 'ENOENT'
+    })
+    await nodeFileSystem.syncDirectory(path)
+    await expect(nodeFileSystem.syncDirectory(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+  }))
+
+it('knows how much is free, when anybody does', () =>
+  inDirectory(async (directory) => {
+    const { bavail, bsize } = statfsSync(directory)
+    const free = await nodeFileSystem.freeBytes(directory)
+    // Others use the disk meanwhile.
+    expect(Math.abs(free! - bavail * bsize)).toBeLessThan(0.2 * bavail * bsize + 2 ** 28)
+    expect(await nodeFileSystem.freeBytes(join(directory, 'none'))).toBeUndefined()
+  }))
+
+it.runIf(isLinux)('lets go of what it opened, also when a call fails', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'file')
+    await writeFile(path, 'content')
+    const open = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory)
+        } catch {
+          return false
+        }
+      }).length
+    await nodeFileSystem.read(path)
+    await expect(nodeFileSystem.read(directory)).rejects.toMatchObject({ code: 'EISDIR' })
+    await nodeFileSystem.syncDirectory(directory)
+    expect(open()).toBe(0)
+  })
+)
+
+it.each([
+  { platform: 'win32', syncs: false, isMissing: false },
+  { platform: 'darwin', syncs: false, isMissing: true }
+])('on $platform no promise of its writes is believed', ({ platform, syncs, isMissing }) =>
+  inDirectory(async (directory) => {
+    const real = Object.getOwnPropertyDescriptor(process, 'platform')!
+    Object.defineProperty(process, 'platform', { ...real, value: platform })
+    try {
+      const file = await nodeFileSystem.create(join(directory, 'file'), 0o600, { syncedWrites: true })
+      expect(file.syncsWrites).toBe(syncs)
+      await file.close()
+      // Windows cannot open a directory to sync it.
+      const synced = nodeFileSystem.syncDirectory(join(directory, 'none'))
+      await (isMissing ? expect(synced).rejects.toMatchObject({ code: 'ENOENT' }) : synced)
+    } finally {
+      Object.defineProperty(process, 'platform', real)
     }
   })
 )
