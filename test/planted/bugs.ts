@@ -422,7 +422,7 @@ export const PLANTED: readonly PlantedBug[] = [
     'members are not dialled again',
     'discovery',
     'discovery/dial-planner.ts',
-    'target.nextAt = now + wait',
+    'target.nextAt = now + (stable ? soon : this.#retryDelay(target, target.attempts))',
     'target.nextAt = Infinity'
   )
 ]
