@@ -56,6 +56,9 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits = {}): CborValu
 /** A writer is used again: its buffer is most of what encoding a small message costs. One that threw is not. */
 const idle: Writer[] = []
 const BUFFER_BYTES_KEPT = 64 * 1_024
+/** Up to so many letters of ASCII are written, or read, one by one: faster than a call of the platform for all of them. */
+const ASCII_WRITTEN_MAX = 256
+const ASCII_READ_MAX = 12
 
 class Writer {
   #buffer = new Uint8Array(256)
@@ -68,10 +71,7 @@ class Writer {
       if (value >= 0) this.#head(UINT, value)
       else this.#head(NEGATIVE, -1 - value)
     } else if (typeof value === 'string') {
-      if (!value.isWellFormed()) throw new CborError('text with a lone surrogate has no UTF-8 form')
-      const bytes = utf8(value)
-      this.#head(TEXT, bytes.byteLength)
-      this.#raw(bytes)
+      if (!this.#ascii(value)) this.#text(value)
     } else if (value instanceof Uint8Array) {
       this.#head(BYTES, value.byteLength)
       this.#raw(value)
@@ -98,9 +98,37 @@ class Writer {
     this.#view = new DataView(this.#buffer.buffer)
   }
 
+  /** False, and nothing is written, when it is long or holds more than ASCII. */
+  #ascii(text: string): boolean {
+    const { length } = text
+    if (length > ASCII_WRITTEN_MAX) return false
+    const start = this.#length
+    this.#head(TEXT, length)
+    this.#reserve(length)
+    const buffer = this.#buffer
+    let at = this.#length
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) {
+        this.#length = start
+        return false
+      }
+      buffer[at++] = code
+    }
+    this.#length = at
+    return true
+  }
+
+  #text(text: string): void {
+    if (!text.isWellFormed()) throw new CborError('text with a lone surrogate has no UTF-8 form')
+    const bytes = utf8(text)
+    this.#head(TEXT, bytes.byteLength)
+    this.#raw(bytes)
+  }
+
   #map(map: CborMap): void {
     const entries: { key: Uint8Array; value: CborValue }[] = []
-    for (const [key, value] of map) entries.push({ key: encodeCbor(key), value })
+    for (const [key, value] of map) entries.push({ key: encodedKey(key), value })
     entries.sort((a, b) => compareBytes(a.key, b.key))
     this.#head(MAP, entries.length)
     for (const { key, value } of entries) {
@@ -110,7 +138,7 @@ class Writer {
   }
 
   #head(major: number, argument: number): void {
-    this.#reserve(9)
+    if (this.#length + 9 > this.#buffer.byteLength) this.#reserve(9)
     const type = major << 5
     if (argument < 24) this.#buffer[this.#length++] = type | argument
     else if (argument < 0x100) {
@@ -143,6 +171,20 @@ class Writer {
     this.#allocate(Math.max(this.#buffer.byteLength * 2, this.#length + more))
     this.#buffer.set(before)
   }
+}
+
+/** The names of fields, of which there are few; what somebody else makes up does not push them out. */
+const knownKeys = new Map<CborKey, Uint8Array>()
+const KEYS_KNOWN_MAX = 256
+const KEY_LETTERS_MAX = 16
+
+function encodedKey(key: CborKey): Uint8Array {
+  const known = knownKeys.get(key)
+  if (known !== undefined) return known
+  const bytes = encodeCbor(key)
+  const isName = typeof key === 'string' && key.length <= KEY_LETTERS_MAX
+  if (isName && knownKeys.size < KEYS_KNOWN_MAX) knownKeys.set(key, bytes)
+  return bytes
 }
 
 /** The upper half of 2^53 - 1. */
@@ -203,19 +245,28 @@ class Reader {
   #map(count: number, depth: number): CborMap {
     this.#enter(count * 2, depth)
     const map = new Map<CborKey, CborValue>()
-    let previous: Uint8Array | undefined
+    let before = -1
     for (let i = 0; i < count; i++) {
       const start = this.#at
       const key = this.value(depth + 1)
       if (typeof key !== 'number' && typeof key !== 'string') return this.#fail('map key is not an integer or a text')
-      const encoded = this.#bytes.subarray(start, this.#at)
-      if (previous !== undefined && compareBytes(previous, encoded) >= 0) {
+      if (before !== -1 && !this.#isAscending(before, start)) {
         return this.#fail('map keys are repeated or not in deterministic order')
       }
-      previous = encoded
+      before = start
       map.set(key, this.value(depth + 1))
     }
     return map
+  }
+
+  /** Of two keys in their shortest form, which say themselves where they end, so that none begins another. */
+  #isAscending(before: number, start: number): boolean {
+    const bytes = this.#bytes
+    for (let i = 0; start + i < this.#at; i++) {
+      const difference = bytes[start + i]! - bytes[before + i]!
+      if (difference !== 0) return difference > 0
+    }
+    return false
   }
 
   /** Checked before anything is allocated: each item takes at least one byte. */
@@ -227,12 +278,29 @@ class Reader {
   }
 
   #text(length: number): string {
+    const short = length <= ASCII_READ_MAX ? this.#ascii(length) : undefined
+    if (short !== undefined) return short
     const bytes = this.#take(length)
     try {
       return fromUtf8(bytes)
     } catch {
       return this.#fail('text is not valid UTF-8')
     }
+  }
+
+  /** Undefined, and nothing is read, when it holds more than ASCII. */
+  #ascii(length: number): string | undefined {
+    this.#need(length)
+    const bytes = this.#bytes
+    const start = this.#at
+    let text = ''
+    for (let i = start; i < start + length; i++) {
+      const code = bytes[i]!
+      if (code > 0x7f) return undefined
+      text += String.fromCharCode(code)
+    }
+    this.#at = start + length
+    return text
   }
 
   #argument(info: number): number {

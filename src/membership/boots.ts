@@ -79,6 +79,10 @@ export const storeOf = ({ peerId, storeId }: Pick<BootStatement, 'peerId' | 'sto
 export const recoveryOf = (peerId: string): string =>
   `to end it, stop every process of it, start one with wal and store-id removed from its data directory, then \`quorate replace ${peerId}\``
 
+/** This life is not the newest that is known of its store. */
+export const isOutdated = (newest: BootStatement, statement: BootStatement): boolean =>
+  newest !== statement && !isSameLife(newest, statement) && !isNewer(statement, newest)
+
 export class BootMemory {
   /** Our own incarnation, as a store that may have voted for us. */
   readonly #self: string
@@ -101,12 +105,6 @@ export class BootMemory {
 
   bar(incarnation: string): Bar | undefined {
     return this.#stores.get(incarnation)?.bar
-  }
-
-  /** This life is not the newest that is known of its store. */
-  isOutdated(statement: BootStatement): boolean {
-    const newest = this.#stores.get(storeOf(statement))?.newest
-    return newest !== undefined && !isSameLife(newest, statement) && !isNewer(statement, newest)
   }
 
   /** If it is genuine, it says something that is not known: worth looking at its signature. */

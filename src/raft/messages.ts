@@ -144,12 +144,12 @@ const PRE_VOTE = 1
 const PRE_VOTE_REPLY = 2
 const VOTE = 3
 const VOTE_REPLY = 4
-const APPEND = 5
-const APPEND_ACCEPTED = 6
+export const APPEND = 5
+export const APPEND_ACCEPTED = 6
 const APPEND_REJECTED = 7
-const HEARTBEAT = 8
-const HEARTBEAT_REPLY = 9
-const COMMIT = 10
+export const HEARTBEAT = 8
+export const HEARTBEAT_REPLY = 9
+export const COMMIT = 10
 const TRANSFER = 11
 
 const ENTRY_TYPES: readonly EntryType[] = ['noop', 'membership', 'command']

@@ -22,6 +22,7 @@ import {
   type Bar,
   BootMemory,
   type IdentityAlarm,
+  isOutdated,
   type KnownStore,
   lifeText,
   otherDisk,
@@ -32,6 +33,7 @@ import {
 import type { RaftMessage } from '../raft/messages.ts'
 import { Allowances } from './allowance.ts'
 import { type Frame, STATEMENTS_MAX } from './frames.ts'
+import { peerIdOf } from './incarnations.ts'
 import type { ReplicaEvent } from './types.ts'
 
 /** After a new term or vote: once an election is over. */
@@ -121,7 +123,9 @@ export class BootWatch {
 
   /** Neither formation nor consensus hears it, and nothing is sent to it. */
   isMute(incarnation: string): boolean {
-    return this.bar(incarnation) !== undefined || this.#isOutdated(incarnation)
+    const known = this.#memory.get(incarnation)
+    if (known === undefined) return false
+    return known.bar !== undefined || this.#isOutdated(incarnation, known)
   }
 
   /** Our own disk is not what it should be. */
@@ -129,9 +133,10 @@ export class BootWatch {
     return this.bar(this.#self)
   }
 
-  #isOutdated(incarnation: string): boolean {
-    const peer = this.#around.session(incarnation.slice(0, incarnation.indexOf('#')))
-    return peer?.incarnation === incarnation && this.#memory.isOutdated(peer.statement)
+  /** Its session is of a life that is not the newest that is known of it. */
+  #isOutdated(incarnation: string, { newest }: KnownStore): boolean {
+    const peer = this.#around.session(peerIdOf(incarnation))
+    return peer?.incarnation === incarnation && isOutdated(newest, peer.statement)
   }
 
   /** By incarnation: every member and peer that is barred, with the proof. */

@@ -8,11 +8,13 @@
  */
 import { equalBytes } from '../core/bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { CborCursor } from '../core/cbor-cursor.ts'
 import { CborFields } from '../core/cbor-fields.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Claim } from '../formation/types.ts'
 import { decodeFormationMessage, encodeFormationMessage, type FormationMessage } from '../formation/messages.ts'
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../raft/messages.ts'
+import { readQuickly } from '../raft/quick-messages.ts'
 import type { LogPosition } from '../raft/types.ts'
 import type { MemberOperation } from './member-changes.ts'
 
@@ -131,10 +133,13 @@ const STATUSES = ['done', 'retry', 'refused'] as const
 const SNAPSHOT_STATES = ['more', 'whole', 'unusable'] as const
 export type SnapshotState = (typeof SNAPSHOT_STATES)[number]
 
-const OF_THE_DOMAIN: ReadonlySet<Frame['kind']> = new Set(['formation', 'peers', 'fenced', 'boots'])
+const RAFT = KINDS.indexOf('raft')
+
+const isOfTheDomain = (kind: Frame['kind']): boolean =>
+  kind === 'formation' || kind === 'peers' || kind === 'fenced' || kind === 'boots'
 
 const scopeOf = (kind: Frame['kind'], scope: FrameScope): Uint8Array | undefined =>
-  OF_THE_DOMAIN.has(kind) ? scope.domainId : scope.clusterId
+  isOfTheDomain(kind) ? scope.domainId : scope.clusterId
 
 export function encodeFrame(frame: Frame, scope: FrameScope): Uint8Array {
   const id = scopeOf(frame.kind, scope)
@@ -211,12 +216,22 @@ function argumentOf(operation: ForwardedOperation): CborValue {
 /** Throws FrameError and nothing else. */
 export function decodeFrame(bytes: Uint8Array, scope: FrameScope): Frame {
   try {
-    return decode(bytes, scope)
+    return quickly(bytes, scope) ?? decode(bytes, scope)
   } catch (error) {
     if (error instanceof FrameError) throw error
     if (error instanceof QuorateError) throw new FrameError(`frame refused: ${error.message}`, error)
     throw error
   }
+}
+
+/** What members say all day; anything else, and anything wrong, is for `decode`. */
+function quickly(bytes: Uint8Array, { clusterId, generation }: FrameScope): Frame | undefined {
+  if (clusterId === undefined) return undefined
+  const cursor = new CborCursor(bytes)
+  if (cursor.array() !== 4 || !cursor.isNext(clusterId)) return undefined
+  if (cursor.uint() !== generation || cursor.uint() !== RAFT) return undefined
+  const message = readQuickly(cursor)
+  return message === undefined ? undefined : { kind: 'raft', message }
 }
 
 function decode(bytes: Uint8Array, scope: FrameScope): Frame {

@@ -2,7 +2,18 @@
 import { compareText } from '../core/bytes.ts'
 import type { Membership, NodeId } from '../raft/types.ts'
 
-export const peerIdOf = (incarnation: string): string => incarnation.slice(0, incarnation.indexOf('#'))
+/** The PeerId in it. Remembered, because it is asked for several times a message, and a fresh text has to be hashed at every look-up. */
+export function peerIdOf(incarnation: string): string {
+  const known = peerIds.get(incarnation)
+  if (known !== undefined) return known
+  const peerId = incarnation.slice(0, incarnation.indexOf('#'))
+  if (peerIds.size >= PEER_IDS_MAX) peerIds.clear()
+  peerIds.set(incarnation, peerId)
+  return peerId
+}
+
+const peerIds = new Map<string, string>()
+const PEER_IDS_MAX = 4_096
 
 /** Everybody whom a configuration names, in whatever part, sorted. */
 export const namedBy = (m: Membership): readonly NodeId[] =>

@@ -33,6 +33,7 @@ export class Mail {
   readonly heard = new Set<string>()
   /** Set when the cluster is founded. */
   clusterId: Uint8Array | undefined
+  #lastScope: FrameScope | undefined
   #early: EarlyFrame[] = []
   /** When the first of them came, or when it was last asked who is overdue. */
   #earlySince = 0
@@ -45,8 +46,10 @@ export class Mail {
   }
 
   #scope(): FrameScope {
+    if (this.#lastScope?.clusterId === this.clusterId && this.#lastScope !== undefined) return this.#lastScope
     const { domainId, generation, crypto } = this.#init
-    return { domainId, generation, clusterId: this.clusterId, readClaim: crypto.readClaim }
+    this.#lastScope = { domainId, generation, clusterId: this.clusterId, readClaim: crypto.readClaim }
+    return this.#lastScope
   }
 
   /** To whoever has a session. */

@@ -72,20 +72,23 @@ export class Outbox {
   /** Hands over what has gathered and starts anew. */
   flush(deadline: number | undefined): ReplicaEffects {
     const effects: ReplicaEffects = {
-      writes: this.#writes,
-      sends: this.#sends,
-      bulk: this.#bulk,
-      sign: this.#sign,
-      outcomes: this.#outcomes,
-      events: this.#events,
+      writes: this.#writes.length === 0 ? NOTHING : this.#writes,
+      sends: this.#sends.length === 0 ? NOTHING : this.#sends,
+      bulk: this.#bulk.length === 0 ? NOTHING : this.#bulk,
+      sign: this.#sign.length === 0 ? NOTHING : this.#sign,
+      outcomes: this.#outcomes.length === 0 ? NOTHING : this.#outcomes,
+      events: this.#events.length === 0 ? NOTHING : this.#events,
       deadline
     }
-    this.#writes = []
-    this.#sends = []
-    this.#bulk = []
-    this.#sign = []
-    this.#outcomes = []
-    this.#events = []
+    if (effects.writes !== NOTHING) this.#writes = []
+    if (effects.sends !== NOTHING) this.#sends = []
+    if (effects.bulk !== NOTHING) this.#bulk = []
+    if (effects.sign !== NOTHING) this.#sign = []
+    if (effects.outcomes !== NOTHING) this.#outcomes = []
+    if (effects.events !== NOTHING) this.#events = []
     return effects
   }
 }
+
+/** Most steps ask for one thing, and many for none. */
+const NOTHING: readonly never[] = []

@@ -132,6 +132,7 @@ export class SnapshotSender {
   }
 
   pump(now: number): void {
+    if (this.#transfers.size === 0) return
     for (const [peer, transfer] of [...this.#transfers]) {
       if (now >= transfer.giveUpAt) this.#end(peer, 'snapshot-failed', now)
       else if (!transfer.isRefused && now >= transfer.askAt) this.#ask(peer, transfer, now)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contradictionOf } from '../../src/identity/boot-contradiction.ts'
 import type { BootStatement } from '../../src/identity/boot-statement.ts'
-import { BootMemory, otherDisk, STORES_REMEMBERED_MAX, strangeToUs } from '../../src/membership/boots.ts'
+import { BootMemory, isOutdated, otherDisk, STORES_REMEMBERED_MAX, strangeToUs } from '../../src/membership/boots.ts'
 import { makeStatement } from '../replica/fake-statements.ts'
 
 const say = (change: Partial<Omit<BootStatement, 'id' | 'bytes'>> = {}): BootStatement => {
@@ -208,10 +208,11 @@ describe('memory of stores', () => {
   it('knows an outdated life, which may be one that died while its words were on their way', () => {
     const memory = promised({})
     memory.note(say({ boot: 6 }))
-    expect(memory.isOutdated(say())).toBe(true)
-    expect(memory.isOutdated(say({ boot: 6, sequence: 3 }))).toBe(false)
-    expect(memory.isOutdated(say({ boot: 7 }))).toBe(false)
-    expect(memory.isOutdated(say({ storeId: 's9' }))).toBe(false)
+    const { newest } = memory.get('A#s1')!
+    expect(isOutdated(newest, say())).toBe(true)
+    expect(isOutdated(newest, newest)).toBe(false)
+    expect(isOutdated(newest, say({ boot: 6, sequence: 3 }))).toBe(false)
+    expect(isOutdated(newest, say({ boot: 7 }))).toBe(false)
     expect(memory.bar('A#s1')).toBeUndefined()
   })
 

@@ -1,0 +1,82 @@
+/**
+ * The messages of every day, read in one pass over their bytes: a heartbeat and its answer, an append and its acknowledgement, a
+ * commit. They are nearly all that members say to each other, and half of what hearing one of them costs is decoding it in general.
+ *
+ * Whatever is not plainly one of them is left to `decodeRaftMessage`, which alone refuses: what is read here reads the same there.
+ */
+import type { CborCursor } from '../core/cbor-cursor.ts'
+import {
+  APPEND,
+  APPEND_ACCEPTED,
+  COMMIT,
+  entryTypeOf,
+  HEARTBEAT,
+  HEARTBEAT_REPLY,
+  type RaftMessage
+} from './messages.ts'
+import type { Entry } from './types.ts'
+
+/** Entries of one append that are read here. */
+const ENTRIES_MAX = 256
+
+/** The message that begins at the cursor and ends where the bytes end; undefined when the general decoder has to look at it. */
+export function readQuickly(cursor: CborCursor): RaftMessage | undefined {
+  const count = cursor.array()
+  const kind = cursor.uint()
+  const term = cursor.uint()
+  if (term <= 0) return undefined
+  const message = readFields(cursor, count, kind, term)
+  return cursor.isAtEnd ? message : undefined
+}
+
+function readFields(cursor: CborCursor, count: number, kind: number, term: number): RaftMessage | undefined {
+  if (kind === HEARTBEAT && count === 5) {
+    const commit = cursor.uint()
+    const seq = cursor.uint()
+    const waitMs = cursor.uint()
+    return commit < 0 || seq < 0 || waitMs < 0 ? undefined : { type: 'heartbeat', term, commit, seq, waitMs }
+  }
+  if (kind === HEARTBEAT_REPLY && count === 4) {
+    const seq = cursor.uint()
+    const match = cursor.uint()
+    return seq < 0 || match < 0 ? undefined : { type: 'heartbeat-reply', term, seq, match }
+  }
+  if (kind === APPEND && count === 6) return readAppend(cursor, term)
+  if (kind === APPEND_ACCEPTED && count === 3) {
+    const match = cursor.uint()
+    return match < 0 ? undefined : { type: 'append-accepted', term, match }
+  }
+  if (kind === COMMIT && count === 3) {
+    const commit = cursor.uint()
+    return commit < 0 ? undefined : { type: 'commit', term, commit }
+  }
+  return undefined
+}
+
+function readAppend(cursor: CborCursor, term: number): RaftMessage | undefined {
+  const prevIndex = cursor.uint()
+  const prevTerm = cursor.uint()
+  const commit = cursor.uint()
+  const count = cursor.array()
+  if (prevIndex < 0 || prevTerm < 0 || commit < 0 || count < 0 || count > ENTRIES_MAX) return undefined
+  if (prevTerm > term || (prevIndex === 0) !== (prevTerm === 0)) return undefined
+  const entries: Entry[] = []
+  let least = Math.max(prevTerm, 1)
+  for (let i = 1; i <= count; i++) {
+    const entry = readEntry(cursor, prevIndex + i)
+    if (entry === undefined || entry.term < least || entry.term > term) return undefined
+    least = entry.term
+    entries.push(entry)
+  }
+  return { type: 'append', term, prevIndex, prevTerm, commit, entries }
+}
+
+/** Memberships have rules of their own, and are rare. */
+function readEntry(cursor: CborCursor, index: number): Entry | undefined {
+  if (cursor.array() !== 3) return undefined
+  const term = cursor.uint()
+  const type = entryTypeOf(cursor.uint())
+  const length = cursor.byteString()
+  if (type === undefined || type === 'membership' || length < 0) return undefined
+  return { index, term, type, data: cursor.take(length) }
+}

@@ -1,0 +1,134 @@
+/**
+ * The quick way to read frames against the general one: what it reads, reads the same there, and what is refused there, it does
+ * not read. It may leave frames to the general decoder, but not those that members exchange all day.
+ */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { equalBytes } from '../../src/core/bytes.ts'
+import { CborCursor } from '../../src/core/cbor-cursor.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/core/cbor.ts'
+import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../../src/raft/messages.ts'
+import { readQuickly } from '../../src/raft/quick-messages.ts'
+import type { Entry } from '../../src/raft/types.ts'
+import { decodeFrame, encodeFrame, type Frame, FrameError, type FrameScope } from '../../src/replica/frames.ts'
+
+const scope: FrameScope = {
+  domainId: new Uint8Array(32).fill(3),
+  clusterId: Uint8Array.from({ length: 32 }, (_, i) => i * 5),
+  generation: 300,
+  readClaim: () => undefined
+}
+
+/** Every width that a number can have on the wire, and their borders. */
+const number = fc.oneof(
+  fc.nat(30),
+  fc.constantFrom(23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER - 300),
+  fc.maxSafeNat().map((value) => Math.min(value, Number.MAX_SAFE_INTEGER - 300))
+)
+const term = number.map((value) => Math.max(1, value))
+const heartbeat = fc.record({
+  type: fc.constant('heartbeat' as const),
+  term,
+  commit: number,
+  seq: number,
+  waitMs: number
+})
+const answer = fc.record({ type: fc.constant('heartbeat-reply' as const), term, seq: number, match: number })
+const accepted = fc.record({ type: fc.constant('append-accepted' as const), term, match: number })
+const commit = fc.record({ type: fc.constant('commit' as const), term, commit: number })
+const vote = fc.record({
+  type: fc.constant('vote' as const),
+  term,
+  lastIndex: number,
+  lastTerm: number,
+  transfer: fc.boolean()
+})
+const append = fc
+  .record({
+    terms: fc.array(term, { minLength: 2, maxLength: 6 }),
+    prevIndex: number,
+    commit: number,
+    data: fc.uint8Array({ maxLength: 300 }),
+    type: fc.constantFrom('noop' as const, 'command' as const)
+  })
+  .map(({ terms, prevIndex, commit: committed, data, type }): RaftMessage => {
+    const [prevTerm, ...later] = terms.toSorted((a, b) => a - b)
+    const entries = later.map((at, i): Entry => ({ index: prevIndex + i + 1, term: at, type, data }))
+    return {
+      type: 'append',
+      term: later.at(-1)!,
+      prevIndex,
+      prevTerm: prevIndex === 0 ? 0 : prevTerm!,
+      commit: committed,
+      entries
+    }
+  })
+const message: fc.Arbitrary<RaftMessage> = fc.oneof(heartbeat, answer, accepted, commit, vote, append)
+
+/** What the general decoders make of it, without the quick way. */
+function generally(bytes: Uint8Array): Frame | 'refused' {
+  try {
+    const [id, generation, kind, body] = decodeCbor(bytes) as readonly CborValue[]
+    const isOurs = id instanceof Uint8Array && equalBytes(id, scope.clusterId!) && generation === scope.generation
+    return isOurs && kind === 1 ? { kind: 'raft', message: decodeRaftMessage(body!) } : 'refused'
+  } catch {
+    return 'refused'
+  }
+}
+
+function read(bytes: Uint8Array): Frame | 'refused' {
+  try {
+    const frame = decodeFrame(bytes, scope)
+    return frame.kind === 'raft' ? frame : 'refused'
+  } catch (error) {
+    expect(error).toBeInstanceOf(FrameError)
+    return 'refused'
+  }
+}
+
+test('every frame is read as it is in general', () => {
+  fc.assert(
+    fc.property(message, (sent) => {
+      const bytes = encodeFrame({ kind: 'raft', message: sent }, scope)
+      expect(read(bytes)).toEqual({ kind: 'raft', message: sent })
+      expect(read(bytes)).toEqual(generally(bytes))
+    }),
+    { numRuns: 500 }
+  )
+})
+
+test('whatever is done to a frame, it is read, or refused, as it is in general', () => {
+  const change = fc.record({
+    at: fc.nat(400),
+    byte: fc.oneof(fc.constantFrom(0, 0x18, 0x19, 0x1a, 0x1b, 0x40, 0x80, 0xf5), fc.nat(255)),
+    how: fc.constantFrom('set' as const, 'insert' as const, 'drop' as const, 'cut' as const)
+  })
+  fc.assert(
+    fc.property(message, fc.array(change, { minLength: 1, maxLength: 2 }), (sent, changes) => {
+      const bytes = [...encodeFrame({ kind: 'raft', message: sent }, scope)]
+      for (const { at, byte, how } of changes) {
+        // The head of the frame is always the same: most changes go where the message is.
+        const place = at % 5 === 0 ? at % bytes.length : 36 + (at % Math.max(1, bytes.length - 36))
+        if (how === 'set') bytes[place] = byte
+        else if (how === 'cut') bytes.length = place
+        else bytes.splice(place, how === 'drop' ? 1 : 0, ...(how === 'insert' ? [byte] : []))
+      }
+      const changed = Uint8Array.from(bytes)
+      expect(read(changed)).toEqual(generally(changed))
+    }),
+    { numRuns: 2_000 }
+  )
+})
+
+test('what members say all day is read quickly', () => {
+  const id = { index: 8, term: 3, type: 'command', data: new Uint8Array(200) } as const
+  const daily: readonly RaftMessage[] = [
+    { type: 'heartbeat', term: 3, commit: 700, seq: 70_000, waitMs: 1 },
+    { type: 'heartbeat-reply', term: 3, seq: 70_000, match: 255 },
+    { type: 'append', term: 3, prevIndex: 7, prevTerm: 2, commit: 6, entries: [id] },
+    { type: 'append', term: 3, prevIndex: 7, prevTerm: 2, commit: 6, entries: [] },
+    { type: 'append-accepted', term: 3, match: 8 },
+    { type: 'commit', term: 3, commit: 8 }
+  ]
+  for (const sent of daily) expect(readQuickly(new CborCursor(encodeCbor(encodeRaftMessage(sent))))).toEqual(sent)
+})
