@@ -178,7 +178,6 @@ export class Configurations {
    * the voter need not have heard of it to be out.
    */
   mayCampaign(id: NodeId): boolean {
-    if (this.#overUpTo < this.index && this.#voters.has(id)) return true
     return this.#versions.some(
       ({ index, membership }) =>
         index > this.#overUpTo && (membership.voters.includes(id) || membership.outgoing.includes(id))

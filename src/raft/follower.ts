@@ -122,14 +122,17 @@ export class Follower {
 
   /** From the leader of the current term. */
   hear(from: NodeId, message: LeaderMessage, now: number): void {
-    if (message.type === 'heartbeat') this.#measure(message.term, now)
+    if (message.type === 'heartbeat') {
+      this.#measure(message.term, now)
+      // Before the next campaign is planned: what the newest heartbeat says counts at once.
+      this.#node.waitMs = allowedWaitMs(this.#node, message.waitMs)
+    }
     this.#contact(now)
     switch (message.type) {
       case 'append':
         this.#append(from, message)
         break
       case 'heartbeat':
-        this.#node.waitMs = allowedWaitMs(this.#node, message.waitMs)
         this.#learnCommit(message.commit)
         this.#node.reply(from, { type: 'heartbeat-reply', term: message.term, seq: message.seq, match: this.#match })
         break

@@ -81,6 +81,20 @@ describe.skipIf(!tablesArePresent)(
   }
 )
 
+test('a member that is named twice in one change is what it was named last', () => {
+  const from = { ...NOBODY, voters: ['a', 'b'] }
+  const joint = { ...from, outgoing: from.voters }
+  const changed = enterJoint(
+    from,
+    [
+      { op: 'learner', id: 'a' },
+      { op: 'voter', id: 'a' }
+    ],
+    false
+  )
+  expect(changed).toEqual({ ok: true, membership: joint })
+})
+
 test('a simple change leaves somebody to vote', () => {
   const from = { ...NOBODY, voters: ['a'], learners: ['b'] }
   const removed = simpleChange(from, [{ op: 'remove', id: 'a' }])
@@ -161,6 +175,31 @@ describe('a planned change', () => {
 })
 
 describe('the configurations of a log', () => {
+  const naming = (...voters: readonly string[]): Membership => ({ ...NOBODY, voters })
+
+  test('commit from the first entry that holds one on, and no earlier', () => {
+    const all = new Configurations(naming('a'))
+    all.append(5, naming('a', 'b'))
+    all.append(7, naming('b'))
+    expect(all.commit(4)).toEqual([])
+    expect(all.commit(6)).toEqual([{ index: 5, membership: naming('a', 'b') }])
+    expect(all.commit(6)).toEqual([])
+    expect(all.truncate(7)).toBe(true)
+    expect([all.index, all.current]).toEqual([5, naming('a', 'b')])
+  })
+
+  test('let nobody campaign by one that is over, at the place where another one has committed or before it', () => {
+    const all = new Configurations(naming('a', 'b'))
+    all.append(5, naming('a', 'b', 'c'))
+    all.removedAt(4)
+    expect(all.mayCampaign('a')).toBe(true)
+    all.removedAt(5)
+    all.removedAt(3)
+    expect(all.mayCampaign('a')).toBe(false)
+    all.append(6, naming('a'))
+    expect(['a', 'b'].map((id) => all.mayCampaign(id))).toEqual([true, false])
+  })
+
   test('follow every append, truncation and commit like a replay of the whole log', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('append' as const), membership: fc.option(membership, { nil: undefined }) }),

@@ -4,14 +4,14 @@
  */
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
-import { seededRandom } from '../../src/core/random.ts'
+import { seededRandom, type Random } from '../../src/core/random.ts'
 import { Durability } from '../../src/raft/durability.ts'
 import { createRaft } from '../../src/raft/index.ts'
 import type { Raft, RaftInit, RaftMessage } from '../../src/raft/index.ts'
 import { Log } from '../../src/raft/log.ts'
 import { PendingWrites } from '../../src/raft/pending-writes.ts'
 import { emptyState } from './embedder.ts'
-import { log, Member, TIMING } from './member.ts'
+import { log, Member, TIMING, type MemberInit } from './member.ts'
 
 /** n1 of three, whose disk confirms when the test says so. */
 function slow(init: Partial<RaftInit> = {}): Raft {
@@ -40,7 +40,13 @@ const append = (terms: readonly number[], commit = 0): RaftMessage => ({
   commit,
   entries: log(...terms)
 })
-const heartbeat = (term: number, seq = 1): RaftMessage => ({ type: 'heartbeat', term, commit: 0, seq, waitMs: 0 })
+const heartbeat = (term: number, seq = 1): Extract<RaftMessage, { type: 'heartbeat' }> => ({
+  type: 'heartbeat',
+  term,
+  commit: 0,
+  seq,
+  waitMs: 0
+})
 
 describe('writes', () => {
   test('of entries alone keep no answer back that rests on the term only', () => {
@@ -87,6 +93,147 @@ const install = (raft: Raft, index: number, term: number) =>
     { type: 'install', from: 'n2', term, snapshot: { ...emptyState(raft.status().membership), index, term } },
     0
   )
+
+describe('a follower', () => {
+  test('whose very first timer is late listens before it campaigns', () => {
+    const member = new Member({ mode: 'staggered' })
+    member.now = member.deadline! + TIMING.heartbeatMs + 1
+    member.tell({ type: 'tick' })
+    expect([member.status.role, member.deadline]).toEqual(['follower', member.now + TIMING.rankStepMs])
+    member.now = member.deadline! + TIMING.heartbeatMs + 1
+    member.tell({ type: 'tick' })
+    expect(member.status.role).toBe('candidate')
+  })
+
+  test('whose timer is late after it has voted listens first, too', () => {
+    const member = new Member({ mode: 'staggered' })
+    member.hear('n2', { type: 'vote', term: 1, lastIndex: 0, lastTerm: 0, transfer: false })
+    member.now = member.deadline! + TIMING.heartbeatMs + 1
+    member.tell({ type: 'tick' })
+    expect(member.status.role).toBe('follower')
+  })
+
+  test('that hears its leader again owes nobody anything', () => {
+    const member = new Member({ mode: 'staggered', term: 1 })
+    member.hear('n2', { ...heartbeat(1), waitMs: 30 })
+    member.hear('n3', { type: 'pre-vote', nextTerm: 2, round: 4, lastIndex: 0, lastTerm: 0 })
+    member.hear('n2', { ...heartbeat(1, 2), waitMs: 30 })
+    expect(member.deadline).toBe(TIMING.electionTimeoutMs + 30)
+    expect(member.tell({ type: 'disconnected', peer: 'n2' })).toEqual([])
+  })
+
+  test('that owes a pre-vote grants it to members only, and to nobody for whom it could not vote any more', () => {
+    const member = new Member({ mode: 'staggered', term: 1 })
+    member.hear('n2', heartbeat(1))
+    for (const from of ['n3', 'stranger']) {
+      const asked = { type: 'pre-vote', nextTerm: 2, round: 4, lastIndex: 1, lastTerm: 1 } as const
+      expect(member.hear(from, asked)).toMatchObject([{ to: from, message: { granted: false } }])
+    }
+    const voting = new Member({ mode: 'staggered', term: 1 })
+    voting.hear('n2', heartbeat(1))
+    voting.hear('n3', { type: 'pre-vote', nextTerm: 2, round: 4, lastIndex: 0, lastTerm: 0 })
+    voting.hear('n2', { type: 'vote', term: 2, lastIndex: 0, lastTerm: 0, transfer: true })
+    for (const one of [member, voting]) one.now = TIMING.electionTimeoutMs
+    const granted = [member, voting].map((one) =>
+      one
+        .tell({ type: 'tick' })
+        .filter(({ message }) => message.type === 'pre-vote-reply')
+        .map(({ to }) => to)
+    )
+    expect(granted).toEqual([['n3'], []])
+  })
+
+  test('loses its leader with the connection to it, and with no other; with none where timeouts are classic', () => {
+    for (const [mode, peer, leader] of [
+      ['staggered', 'n3', 'n2'],
+      ['classic', 'n2', 'n2'],
+      ['staggered', 'n2', undefined]
+    ] as const) {
+      const member = new Member({ mode, term: 1 })
+      member.hear('n2', heartbeat(1))
+      member.tell({ type: 'disconnected', peer })
+      expect(member.status.leader).toBe(leader)
+    }
+    const learning = new Member({ self: 'x', mode: 'staggered', term: 1 })
+    learning.hear('n2', heartbeat(1))
+    const { deadline } = learning
+    learning.tell({ type: 'disconnected', peer: 'n2' })
+    expect(learning.deadline).toBe(deadline)
+  })
+
+  test('measures how late heartbeats are, not what comes between them', () => {
+    const patience = [false, true].map((busy) => {
+      const member = new Member({ mode: 'staggered', timing: { ...TIMING, electionTimeoutMinMs: 20 } })
+      for (const at of [10, 20, 30, 90]) {
+        member.now = at
+        const lastOne = { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] } as const
+        member.hear('n2', { ...heartbeat(1, at), waitMs: 0 })
+        if (busy)
+          for (const between of [3, 5]) {
+            member.now = at + between
+            member.hear('n2', lastOne)
+          }
+      }
+      member.now = 100
+      member.hear('n2', { ...heartbeat(1, 100), waitMs: 0 })
+      return member.deadline
+    })
+    expect(patience[1]).toBe(patience[0])
+  })
+
+  describe('without a leader', () => {
+    const staggered = (init: MemberInit): Member => new Member({ self: 'n3', mode: 'staggered', term: 1, ...init })
+    const connect = (member: Member, ...peers: readonly string[]): readonly (number | undefined)[] =>
+      peers.map((peer) => {
+        member.tell({ type: 'connected', peer })
+        return member.deadline
+      })
+
+    test('campaigns sooner once a majority is connected, and leaves a leader the time to say so', () => {
+      // Two go before n3.
+      const turn = 2 * TIMING.rankStepMs
+      const patient = TIMING.electionTimeoutMs + turn
+      const soon = TIMING.heartbeatMs + turn
+      expect(connect(staggered({ size: 3 }), 'n1', 'n2')).toEqual([soon, soon])
+      expect(connect(staggered({ size: 5 }), 'n1', 'stranger', 'n4', 'n5')).toEqual([patient, patient, soon, soon])
+    })
+
+    test('leaves nobody any time in a group that has never had a leader', () => {
+      const tails = [0.9, 0.1]
+      const random: Random = { next: () => tails.shift()!, int: (low) => low, fork: () => random }
+      const member = staggered({ term: 0, random, timing: { ...TIMING, jitterMs: 100 } })
+      expect([member.deadline, ...connect(member, 'n1')]).toEqual([110, 30])
+    })
+
+    test('changes nothing where a leader is known, timeouts are classic, or it does not vote', () => {
+      const following = staggered({})
+      following.hear('n1', heartbeat(1))
+      const classic = staggered({ mode: 'classic' })
+      const stranger = staggered({ self: 'x' })
+      stranger.timeout()
+      expect(stranger.deadline).toBeUndefined()
+      for (const member of [following, classic, stranger]) {
+        const before = member.deadline
+        expect(connect(member, 'n1', 'n2')).toEqual([before, before])
+      }
+    })
+  })
+
+  test('that owes a pre-vote wakes when its leader is lost, not only when it campaigns itself', () => {
+    const member = new Member({ mode: 'staggered', term: 1, preVote: true, checkQuorum: true })
+    member.hear('n2', { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 30 })
+    const asked: RaftMessage = { type: 'pre-vote', nextTerm: 2, round: 4, lastIndex: 0, lastTerm: 0 }
+    expect(member.deadline).toBe(TIMING.electionTimeoutMs + 30)
+    expect(member.hear('n3', asked)).toMatchObject([{ to: 'n3', message: { granted: false } }])
+    expect(member.deadline).toBe(TIMING.electionTimeoutMs)
+    member.now = TIMING.electionTimeoutMs - 1
+    expect(member.tell({ type: 'tick' })).toEqual([])
+    expect(member.timeout()).toEqual([
+      { to: 'n3', message: { type: 'pre-vote-reply', term: 1, round: 4, granted: true } }
+    ])
+    expect(member.deadline).toBe(TIMING.electionTimeoutMs + 30)
+  })
+})
 
 describe('a request', () => {
   test('that was answered is not answered again when a snapshot takes the place of the log', () => {
