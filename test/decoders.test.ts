@@ -22,6 +22,7 @@ import { decodeClaim, readClaim } from '../src/identity/claim.ts'
 import { InvalidDocumentError } from '../src/identity/document.ts'
 import { decodeGenesis, readGenesis, type VerifiedGenesis } from '../src/identity/genesis.ts'
 import { decodeToken, parseToken, TokenTextError, verifyToken } from '../src/identity/token.ts'
+import { decodeDenial, encodeDenial } from '../src/membership/denial.ts'
 import { decodeHello, decodeVerdict, encodeHello, encodeVerdict, HELLO_VERSION } from '../src/membership/hello.ts'
 import { decodeRedeem, encodeRedeem } from '../src/membership/redemptions.ts'
 import { decodeMembership, encodeMembership, RaftMessageError } from '../src/raft/index.ts'
@@ -165,6 +166,7 @@ beforeAll(async () => {
       error: undefined,
       sample: encodeRedeem({ tokenId: '0a'.repeat(16), peerId: 'a', role: 'voter', uses: 1 })
     },
+    { name: 'denial', decode: decodeDenial, error: undefined, sample: encodeDenial('a#1') },
     { name: 'stream of frames', decode: readStream, error: FramingError, sample: Uint8Array.of(0, 0, 0, 2, 16, 7) }
   ]
 })

@@ -163,7 +163,7 @@ export interface QuorateNode {
    * when the voters after it could not decide, or with NoQuorumError. What is so already is not an error.
    */
   promote(peer: string, options?: CallOptions): Promise<readonly MemberInfo[]>
-  /** Takes the vote of a voter, which goes on as a learner. */
+  /** Takes the vote of a voter, which goes on as a learner; denies it to a learner that came with a voter's token and has none yet. */
   demote(peer: string, options?: CallOptions): Promise<readonly MemberInfo[]>
   /** Ends a membership for good: this incarnation never comes back, its machine may, with an empty data directory. */
   remove(peer: string, options?: CallOptions): Promise<readonly MemberInfo[]>

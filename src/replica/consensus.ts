@@ -180,9 +180,10 @@ export class Consensus {
 
   /** True when a token was redeemed, or a copy of one was refused. */
   #apply(entry: Entry): boolean {
-    const { outbox, requests } = this.#around
+    const { outbox, requests, fences } = this.#around
     this.snapshots.applied(entry)
-    const { events, answer, redeems } = this.machine.apply(entry)
+    const { events, answer, redeems, denies } = this.machine.apply(entry)
+    if (denies !== undefined) fences.history?.denied(denies)
     for (const event of events) outbox.event(event)
     if (answer !== undefined && requests().applied(answer.requestId)) outbox.outcome({ type: 'applied', ...answer })
     return redeems === true

@@ -3,6 +3,7 @@
  * speaks for somebody else, a change of members is refused with its arithmetic.
  */
 import { invariant } from '../core/invariant.ts'
+import { decodeDenial, encodeDenial } from '../membership/denial.ts'
 import { decodeRedeem } from '../membership/redemptions.ts'
 import type { RaftInput, RaftStatus, RefusalCode } from '../raft/types.ts'
 import { decodeCommand } from '../replicated-config/index.ts'
@@ -19,6 +20,8 @@ export interface CoreSurroundings {
   members(status: RaftStatus): MembersInForce
   /** Names a request to our core; rising. */
   nextRef(): number
+  /** Until `ref` is settled, this learner is not promoted by itself: its vote is being denied. */
+  holdBack(ref: number, incarnation: string): void
 }
 
 export type CoreRequest = Extract<RaftInput, { ref: number }>
@@ -49,6 +52,7 @@ export class CoreRequests {
         // Only the leader redeems tokens, and only those that it has verified.
         if (decodeRedeem(operation.data) !== undefined)
           return refused('invalid-change', 'a token is redeemed by admission')
+        if (decodeDenial(operation.data) !== undefined) return refused('invalid-change', 'a vote is denied by demote')
         return (
           this.#noSay(subject) ??
           foreignAuthor(operation.data, subject) ?? {
@@ -87,7 +91,10 @@ export class CoreRequests {
       case 'later':
         return { status: 'retry', code: 'change-in-progress', detail: '' }
       case 'done':
-        return { status: 'done', code: '', detail: '' }
+        // An old leader, in the last moments of its office, may believe what others have changed: it has to be one still.
+        return { type: 'read', ref: this.#around.nextRef() }
+      case 'deny':
+        return this.#noSay(subject, operation) ?? this.#deny(plan.member)
       case 'refused':
         return refused(plan.code, plan.detail)
       case 'change':
@@ -99,6 +106,12 @@ export class CoreRequests {
           }
         )
     }
+  }
+
+  #deny(incarnation: string): CoreRequest {
+    const ref = this.#around.nextRef()
+    this.#around.holdBack(ref, incarnation)
+    return { type: 'propose', ref, data: encodeDenial(incarnation) }
   }
 
   /** Whoever is no member, or only an observer, has no say in what the cluster does; anybody may go. */

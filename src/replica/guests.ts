@@ -50,7 +50,7 @@ export class Guests {
     return !this.#around.isFounder(peerId) && roleOf(this.#around.redemptions(), peerId) === 'observer'
   }
 
-  /** It came for a vote, and never had one. */
+  /** It came for a vote, never had one, and was not denied it. */
   awaitsVote(incarnation: string): boolean {
     const { fences, redemptions } = this.#around
     return roleOf(redemptions(), peerIdOf(incarnation)) === 'voter' && fences.history?.hasVoted(incarnation) === false

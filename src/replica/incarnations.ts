@@ -60,7 +60,7 @@ export class MemberHistory {
     for (const id of membership.voters) this.#everVoters.add(id)
   }
 
-  /** What a snapshot remembers: everybody who ever was a member, and who of them has ever had a vote. Sorted. */
+  /** What a snapshot remembers: everybody who ever was a member, and who of them has ever had a vote or was denied it. Sorted. */
   remembered(): { readonly ever: readonly NodeId[]; readonly everVoters: readonly NodeId[] } {
     return { ever: [...this.#ever].toSorted(compareText), everVoters: [...this.#everVoters].toSorted(compareText) }
   }
@@ -80,7 +80,12 @@ export class MemberHistory {
     return this.#voters.has(id)
   }
 
-  /** It has had a vote once; that it has none now is somebody's decision. */
+  /** A learner has been denied the vote that it came for: as if it had had one, and somebody had taken it. Whoever is no member now is not remembered. */
+  denied(id: NodeId): void {
+    if (this.#current.has(id)) this.#everVoters.add(id)
+  }
+
+  /** It has had a vote once, or was denied it; that it has none now is somebody's decision. */
   hasVoted(id: NodeId): boolean {
     return this.#everVoters.has(id)
   }

@@ -31,12 +31,16 @@ export interface MembersInForce {
   readonly wasRemoved: (name: string) => boolean
   /** Its token entitles it to receive, and to nothing else. */
   readonly isObserver: (peerId: string) => boolean
+  /** This learner came for a vote, which the leader will give it by itself. */
+  readonly awaitsVote: (id: NodeId) => boolean
 }
 
 export type MemberVerdict =
   | { readonly type: 'change'; readonly change: MembershipChange }
-  /** It is so already, and committed. */
+  /** It is so already, and committed, as far as this leader knows: whether it still leads is another question. */
   | { readonly type: 'done' }
+  /** It has no vote, and would be given one by itself: that is to be denied. */
+  | { readonly type: 'deny'; readonly member: NodeId }
   /** Somebody else's change is under way. */
   | { readonly type: 'later' }
   | { readonly type: 'refused'; readonly code: MemberRefusalCode; readonly detail: string }
@@ -85,7 +89,9 @@ function promote(name: string, state: MembersInForce): MemberVerdict {
 function demote(name: string, state: MembersInForce): MemberVerdict {
   const { voters, learners } = state.membership
   const voter = one(name, voters)
-  if (voter === undefined) return one(name, learners) === undefined ? stranger(name, state) : DONE
+  const learner = one(name, learners)
+  if (voter === undefined && learner === undefined) return stranger(name, state)
+  if (voter === undefined) return state.awaitsVote(learner!) ? { type: 'deny', member: learner! } : DONE
   return checked(`demoting ${shown(voter, state)} leaves`, without(voters, voter), [...learners, voter], state)
 }
 

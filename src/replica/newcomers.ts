@@ -9,7 +9,7 @@
  * give away, also when its disk is known to be gone: it counts as failed until it is replaced.
  *
  * Who came with a voter's join token is promoted when it has caught up, once: a learner that has had a vote was demoted by
- * somebody, who meant it. And only while there are few voters: a fleet that starts from one image would otherwise make a
+ * somebody, who meant it, and so did whoever demoted it before (membership/denial.ts). And only while there are few voters: a fleet that starts from one image would otherwise make a
  * group whose every decision waits for hundreds. Not taken in: who was removed (it would undo the removal), who is barred (its disk was set back), whose
  * token others have used up, and who is one too many.
  */
@@ -58,6 +58,8 @@ export class Newcomers {
   #lookAt: number | undefined
   /** Parts of the step under way that have not ended. */
   readonly #pending = new Set<number>()
+  /** Learners whose vote is being denied, by the request that does it. */
+  readonly #held = new Map<number, string>()
   #restUntil = -Infinity
 
   constructor(around: NewcomerSurroundings) {
@@ -85,9 +87,16 @@ export class Newcomers {
     this.#around.toRaft(step.input, now)
   }
 
+  /** This learner is not promoted before that request is settled: it denies the vote. */
+  holdBack(ref: number, incarnation: string): void {
+    this.#held.set(ref, incarnation)
+  }
+
   /** Whatever the end was, the next look tells what is left to do. */
   settled({ ref }: Outcome, now: number): void {
-    if (this.#pending.delete(ref) && this.#pending.size === 0) this.look(now)
+    const wasHeld = this.#held.delete(ref)
+    const isDone = this.#pending.delete(ref) && this.#pending.size === 0
+    if (isDone || wasHeld) this.look(now)
   }
 
   #takeIn({ membership }: RaftStatus): Step | undefined {
@@ -127,8 +136,9 @@ export class Newcomers {
   #promote(status: RaftStatus): Step | undefined {
     if (status.membership.voters.length >= VOTERS_BY_THEMSELVES_MAX) return undefined
     const members = this.#around.members(status)
+    const held = new Set(this.#held.values())
     for (const id of status.membership.learners) {
-      if (!this.#around.awaitsVote(id)) continue
+      if (held.has(id) || !this.#around.awaitsVote(id)) continue
       const plan = planMembers({ op: 'promote', member: id }, members)
       if (plan.type === 'change') return this.#change(plan.change.voters, plan.change.learners)
     }

@@ -96,6 +96,7 @@ export class Replica {
       members: (status) => this.#membersInForce(status),
       outcast: () => this.#fences.outcast(),
       nextRef: () => ++this.#lastRef,
+      holdBack: (ref, incarnation) => this.#newcomers.holdBack(ref, incarnation),
       outcome: (outcome) => this.#outbox.outcome(outcome)
     })
     this.#guests = new Guests({
@@ -291,7 +292,8 @@ export class Replica {
       isReachable: (id) =>
         id === this.#init.self.incarnation || (this.#sessions.peerOf(id) !== undefined && !this.#fences.isBarred(id)),
       wasRemoved: (name) => this.#fences.history?.wasRemoved(name) ?? false,
-      isObserver: (peerId) => this.#guests.isObserver(peerId)
+      isObserver: (peerId) => this.#guests.isObserver(peerId),
+      awaitsVote: (id) => this.#guests.awaitsVote(id)
     }
   }
 

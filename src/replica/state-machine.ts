@@ -1,9 +1,10 @@
 /**
- * The state machine behind the log: committed entries in, config versions and redeemed tokens out. The rules are those of
- * `replicated-config` and `membership/redemptions`; this file knows which entry means what. It can say what all of them led to, and
+ * The state machine behind the log: committed entries in, config versions, redeemed tokens and denied votes out. The rules are those of
+ * `replicated-config` and `membership`; this file knows which entry means what. It can say what all of them led to, and
  * go on from what another one says: a snapshot (`snapshot.ts`).
  */
 import { equalBytes, utf8 } from '../core/bytes.ts'
+import { decodeDenial, type Denial } from '../membership/denial.ts'
 import { applyRedeem, decodeRedeem, NO_REDEMPTIONS, type Redeem, type Redemptions } from '../membership/redemptions.ts'
 import { decodeMembership } from '../raft/messages.ts'
 import type { Entry, LogPosition, Membership } from '../raft/types.ts'
@@ -26,6 +27,8 @@ export interface Applied {
   readonly answer: { readonly requestId: string; readonly result: ApplyResult } | undefined
   /** A join token was to be redeemed: its bearer may come in, or the bearers of its copies have to go. */
   readonly redeems?: true
+  /** This incarnation gets no vote by itself. */
+  readonly denies?: string
 }
 
 const NOTHING: Applied = { events: [], answer: undefined }
@@ -140,6 +143,8 @@ export class StateMachine {
     }
     const redeem = decodeRedeem(entry.data)
     if (redeem !== undefined) return this.#redeem(entry, redeem)
+    const denial = decodeDenial(entry.data)
+    if (denial !== undefined) return this.#deny(entry, denial)
     const { state, result, repeated, requestId } = applyCommand(this.#state, entry, this.#validate)
     this.#state = state
     return {
@@ -148,14 +153,22 @@ export class StateMachine {
     }
   }
 
-  #redeem({ index }: Entry, redeem: Redeem | 'malformed'): Applied {
-    if (redeem === 'malformed') {
-      const detail = `entry ${index} redeems a token in a way that this version cannot read`
-      return { events: [{ type: 'alarm', code: 'log-order', detail }], answer: undefined }
-    }
+  #redeem(entry: Entry, redeem: Redeem | 'malformed'): Applied {
+    if (redeem === 'malformed') return unreadable('redeems a token', entry)
     this.#redemptions = applyRedeem(this.#redemptions, redeem).state
     return { ...NOTHING, redeems: true }
   }
+
+  #deny(entry: Entry, denial: Denial | 'malformed'): Applied {
+    if (denial === 'malformed') return unreadable('denies a vote', entry)
+    this.#members?.denied(denial.incarnation)
+    return { ...NOTHING, denies: denial.incarnation }
+  }
+}
+
+function unreadable(what: string, { index }: Entry): Applied {
+  const detail = `entry ${index} ${what} in a way that this version cannot read`
+  return { events: [{ type: 'alarm', code: 'log-order', detail }], answer: undefined }
 }
 
 function reportOf({ current: { version, hash, author, reason } }: ConfigState): ReplicaEvent {

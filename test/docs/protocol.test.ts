@@ -23,6 +23,7 @@ import { encodeCertificate } from '../../src/identity/certificate.ts'
 import { readClaim as readIdentityClaim } from '../../src/identity/claim.ts'
 import { encodeHello, encodeVerdict, type Hello, HELLO_VERSION, REFUSAL_CODES } from '../../src/membership/admission.ts'
 import { decodeHello, decodeVerdict } from '../../src/membership/hello.ts'
+import { encodeDenial } from '../../src/membership/denial.ts'
 import { encodeRedeem } from '../../src/membership/redemptions.ts'
 import { encodeMembership, encodeRaftMessage, type Entry, type RaftMessage } from '../../src/raft/index.ts'
 import { decodeRaftMessage } from '../../src/raft/messages.ts'
@@ -278,6 +279,7 @@ const stored: readonly (readonly [file: string, rule: string, values: readonly C
       decodeCbor(encodeRedeem({ tokenId: '0a'.repeat(16), peerId: 'p1', role, uses: 3 }))
     )
   ],
+  ['protocol/config.md', 'deny', [decodeCbor(encodeDenial('p1#1'))]],
   [
     'PROTOCOL.md',
     'boots',

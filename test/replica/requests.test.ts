@@ -231,6 +231,7 @@ describe('a command whose answer is lost', () => {
       voterOf: () => undefined,
       members: () => ({}) as never,
       outcast: () => undefined,
+      holdBack: () => {},
       nextRef: () => 1,
       outcome: (outcome) => outcomes.push(outcome)
     })

@@ -222,6 +222,7 @@ describe('who asked before a snapshot took the place of its log', () => {
         throw new Error('nobody changes members here')
       },
       outcast: () => undefined,
+      holdBack: () => {},
       nextRef: () => 1,
       outcome: (outcome) => outcomes.push(outcome)
     })
