@@ -13,8 +13,9 @@ import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { FormationCrypto } from '../formation/types.ts'
 import { makeAddressRecord, readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
+import { makeBootStatement } from '../identity/boot-statement.ts'
 import { formationCrypto } from '../identity/certificate.ts'
-import { incarnationOf, makeClaim, readClaim } from '../identity/claim.ts'
+import { decodeClaim, incarnationOf, makeClaim, readClaim } from '../identity/claim.ts'
 import { createGenesis, type VerifiedGenesis } from '../identity/genesis.ts'
 import type { JoinRole } from '../membership/redemptions.ts'
 import { localKeyFromSeed } from '../identity/signer.ts'
@@ -60,6 +61,10 @@ export interface Stranger {
   readonly name: string
   readonly peerId: string
   readonly claimBytes: Uint8Array | undefined
+  /** The boot statement of its own key. Default: that of whomever it robs, or else of whom it meets. */
+  readonly boot?: Uint8Array
+  /** Whose hello it has recorded: the place among the founders. */
+  readonly robs?: number
   readonly domainId: Uint8Array
   readonly clusterId?: Uint8Array
   /** Before that it is no stranger: a founding token is as good as the next. */
@@ -201,7 +206,10 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
   }
 }
 
-/** One for each way of having no business here (FAULTS B4 to B6). */
+/**
+ * One for each way of having no business here (FAULTS B4 to B6). Everything else about each of them is as it should be: what lets it
+ * in when its own check is missing must not be caught by the next one.
+ */
 async function makeStrangers(
   genesis: VerifiedGenesis,
   issuer: LocalKey,
@@ -223,7 +231,7 @@ async function makeStrangers(
     init: Omit<TokenInit, 'tokenId' | 'seed'>,
     name: string,
     by = issuer
-  ): Promise<Uint8Array> => {
+  ): Promise<Pick<Stranger, 'claimBytes' | 'boot'> & { readonly claimBytes: Uint8Array }> => {
     const token = await createToken(by === issuer ? genesis : usurped, [by.signer], {
       ...init,
       tokenId: bytesOf(16, name),
@@ -231,7 +239,19 @@ async function makeStrangers(
     })
     const node = localKeyFromSeed(bytesOf(32, 'stranger')).signer
     const [storeId, nonce] = [bytesOf(16, `store of ${name}`), bytesOf(16, `nonce of ${name}`)]
-    return makeClaim({ node, storeId, nonce, by: { type: 'token', token: parseToken(token.text.revealText()) } })
+    const { domainId } = genesis
+    const { generation } = genesis.genesis
+    const nothing = { term: 0, votedFor: undefined, lastIndex: 0, commitIndex: 0, sequence: 0, seen: undefined }
+    const life = { boot: 1, bootNonce: bytesOf(16, `boot of ${name}`) }
+    return {
+      claimBytes: await makeClaim({
+        node,
+        storeId,
+        nonce,
+        by: { type: 'token', token: parseToken(token.text.revealText()) }
+      }),
+      boot: await makeBootStatement(node, { domainId, generation, storeId, ...life, ...nothing })
+    }
   }
   const join = { grant: { kind: 'join', role: 'observer' } } as const
   const dayMs = 86_400_000
@@ -239,20 +259,32 @@ async function makeStrangers(
   const early = await claimWith({ ...join, notBeforeMs: GENESIS_AT_MS + 400 * dayMs }, 'early')
   const second = await claimWith({ grant: { kind: 'founding', seat: 1 } }, 'second for seat 1')
   const selfMade = await claimWith(join, 'self-made', foreignIssuer)
+  // It has seen somebody's token, as every member has, and not the key in it.
+  const observed = await claimWith(join, 'observed')
+  const forged = { ...observed, claimBytes: withoutTokenKey(observed.claimBytes) }
   const honest = { domainId: genesis.domainId, peerId: actors[0]!.peerId, claimBytes: stolen }
   return [
     { ...base, name: 'no-claim', claimBytes: undefined },
     { ...base, name: 'foreign-domain', domainId: foreign.domainId, claimBytes: undefined },
-    { ...base, name: 'stolen-claim', claimBytes: stolen },
+    { ...base, name: 'stolen-claim', claimBytes: stolen, robs: 0 },
     { ...base, name: 'altered-claim', peerId: actors[0]!.peerId, claimBytes: altered },
     { ...base, name: 'garbage', claimBytes: bytesOf(32, 'garbage') },
-    { ...base, name: 'expired', claimBytes: expired, isDated: true },
-    { ...base, name: 'early', claimBytes: early, isDated: true },
-    { ...base, name: 'second for a seat', claimBytes: second, comesAfterFounding: true },
-    { ...base, name: 'self-made token', claimBytes: selfMade },
+    { ...base, ...expired, name: 'expired', isDated: true },
+    { ...base, ...early, name: 'early', isDated: true },
+    { ...base, ...second, name: 'second for a seat', comesAfterFounding: true },
+    { ...base, ...selfMade, name: 'self-made token' },
+    { ...base, ...forged, name: 'token without its key' },
     { ...honest, name: 'a clone' },
     { ...honest, name: 'from another cluster', clusterId: bytesOf(32, 'another cluster'), comesAfterFounding: true }
   ]
+}
+
+/** The claim's last byte is one of a signature, right before the head of the token: three bytes. */
+function withoutTokenKey(claim: Uint8Array): Uint8Array {
+  const { token } = decodeClaim(claim)
+  const forged = claim.slice()
+  forged[claim.byteLength - token!.byteLength - 4]! ^= 1
+  return forged
 }
 
 function remembering(crypto: FormationCrypto): FormationCrypto {

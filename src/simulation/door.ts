@@ -152,12 +152,13 @@ export class Door {
     // Dates are judged by the clock of this machine.
     if (stranger.isDated === true && machine.wallOffsetMs !== 0) return
     if (stranger.peerId === machine.actor.peerId) return
+    const robbed = stranger.robs === undefined ? undefined : this.#world.founders[stranger.robs]?.process
     const hello = encodeHello({
       version: n % 13 === 12 ? HELLO_VERSION + 1 : HELLO_VERSION,
       domainId: stranger.domainId,
       generation: n % 7 === 6 ? genesis.genesis.generation + 1 : genesis.genesis.generation,
       claim: stranger.claimBytes,
-      boot: process.bootStatement,
+      boot: stranger.boot ?? robbed?.bootStatement ?? process.bootStatement,
       clusterId: stranger.clusterId,
       addressRecord: undefined,
       wallMs: START_WALL_MS,
@@ -169,13 +170,13 @@ export class Door {
     if (n % 3 === 0) hello[at]! ^= 1 << (n % 8)
     this.#world.fired('B6')
     const admitted = this.admit(process, hello, stranger.peerId)
-    if (admitted !== undefined && !this.#isHonest(admitted, stranger.claimBytes))
+    if (admitted !== undefined && !this.#isHonest(stranger.peerId, stranger.claimBytes))
       this.#world.oracle.letIn(process, stranger.name)
   }
 
   /** A flipped bit may hit what nobody signs; whoever shows the very claim under the very key is who it says it is. */
-  #isHonest(admitted: Admitted, shown: Uint8Array | undefined): boolean {
-    const actor = this.#world.cast.actorOf(admitted.peerId)
+  #isHonest(peerId: string, shown: Uint8Array | undefined): boolean {
+    const actor = this.#world.cast.actorOf(peerId)
     return actor?.stores.some(({ claimBytes }) => shown !== undefined && equalBytes(claimBytes, shown)) ?? false
   }
 }
