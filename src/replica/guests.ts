@@ -2,6 +2,7 @@
  * What the credentials of admitted peers allow them beyond the seats of founding: who may be taken in, whose join token is to be
  * redeemed first, who is only an observer, who came for a vote, and who holds a copy of a token that others have used up.
  */
+import type { Claim } from '../formation/types.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { type Redemptions, redeemedBy, roleOf } from '../membership/redemptions.ts'
 import type { Fences } from './fences.ts'
@@ -13,6 +14,8 @@ export interface GuestSurroundings {
   redemptions(): Redemptions
   /** This PeerId is in the founding certificate. */
   isFounder(peerId: string): boolean
+  /** PeerId of whom the founding certificate gives this seat; undefined until founded. */
+  holderOf(seat: number): string | undefined
 }
 
 /** A bearer of a token whose uses all belong to others. */
@@ -36,7 +39,7 @@ export class Guests {
   welcome({ peerId, incarnation, claim, credential }: Admitted): Welcome {
     const { fences } = this.#around
     if (fences.isBarred(incarnation) || fences.isRemoved(incarnation)) return { type: 'no' }
-    if (claim !== undefined) return { type: 'take-in' }
+    if (claim !== undefined) return { type: this.#isTaken(claim) ? 'no' : 'take-in' }
     const { token } = credential
     if (token?.kind !== 'join') return { type: 'no' }
     const { tokenId, role, uses } = token
@@ -56,9 +59,23 @@ export class Guests {
     return roleOf(redemptions(), peerIdOf(incarnation)) === 'voter' && fences.history?.hasVoted(incarnation) === false
   }
 
-  /** Admission lets in whoever may still redeem a token; when its last use is gone, those who came with a copy have to go. */
+  /** Its seat has become somebody else's: a founding token is used once, too. */
+  #isTaken({ seat, peerId }: Claim): boolean {
+    const holder = this.#around.holderOf(seat)
+    return holder !== undefined && holder !== peerId
+  }
+
+  /**
+   * Admission lets in whoever may still redeem a token, and before founding whoever claims a seat. When the last use is gone, or the
+   * seat, those who came with a copy have to go.
+   */
   copies(sessions: readonly Admitted[]): readonly Copy[] {
     return sessions.flatMap(({ peerId, claim, credential }) => {
+      if (claim !== undefined && this.#isTaken(claim)) {
+        const holder = this.#around.holderOf(claim.seat)!
+        const detail = `${peerId} claims seat ${claim.seat}, which is ${holder}'s since founding: the token was copied`
+        return [{ peerId, detail }]
+      }
       const token = claim === undefined ? credential.token : undefined
       if (token?.kind !== 'join') return []
       const by = this.redeemedBy(token.tokenId)

@@ -102,7 +102,8 @@ export class Replica {
     this.#guests = new Guests({
       fences: this.#fences,
       redemptions: () => this.#consensus.machine.redemptions,
-      isFounder: (peerId) => this.#certificate?.set.claims.some((claim) => claim.peerId === peerId) ?? false
+      isFounder: (peerId) => this.#certificate?.set.claims.some((claim) => claim.peerId === peerId) ?? false,
+      holderOf: (seat) => this.#certificate?.set.claims.find((claim) => claim.seat === seat)?.peerId
     })
     this.#newcomers = new Newcomers({
       isLeader: () => this.#consensus.isLeader,
@@ -226,6 +227,8 @@ export class Replica {
     this.#fences.tell(peer, now)
     this.#hear(peer, now)
     this.#requests.sessionOpened(peer.peerId, now)
+    // It may have been admitted a moment before its seat, or the last use of its token, became somebody else's.
+    this.#turnAwayCopies([peer])
   }
 
   #closeSession(peerId: string, now: number): void {
@@ -297,8 +300,8 @@ export class Replica {
     }
   }
 
-  #turnAwayCopies(): void {
-    for (const { peerId, detail } of this.#guests.copies(this.#sessions.list())) {
+  #turnAwayCopies(sessions = this.#sessions.list()): void {
+    for (const { peerId, detail } of this.#guests.copies(sessions)) {
       this.#outbox.event({ type: 'alarm', code: 'token-already-used', detail })
       this.#outbox.event({ type: 'unwelcome', peerId, detail })
     }
@@ -389,6 +392,7 @@ export class Replica {
     for (const peer of this.#sessions.list()) this.#handCertificate(peer)
     for (const [peer, priority] of connections) this.#consensus.tell({ type: 'connected', peer, priority }, now)
     this.#boots.membersChanged()
+    this.#turnAwayCopies()
     for (const { from, frame } of this.#mail.takeEarly()) this.#receive(from, frame, now)
   }
 

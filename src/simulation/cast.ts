@@ -29,6 +29,8 @@ const STORES_MAX = 4
 /** The same for machines that join: there may be a thousand of them. */
 const JOINER_STORES_MAX = 2
 const LISTEN_PORT = 4001
+/** Places of those who hold copied tokens, beyond all joiners. */
+const COPIES_FROM = 2_000
 
 type LocalKey = ReturnType<typeof localKeyFromSeed>
 /** How often the address of a machine can change in a run. */
@@ -52,6 +54,8 @@ export interface Actor {
   /** Where a founder may be later, with the record that says so. */
   readonly moves: readonly { readonly address: string; readonly record: Uint8Array }[]
   readonly stores: readonly Store[]
+  /** What lets it in, how many machines that is good for, and as what. */
+  readonly token: { readonly tokenId: string; readonly uses: number; readonly role: JoinRole }
   /** Synchronous, unlike the shipped signer: the signature is the same, Ed25519 is deterministic. */
   sign(payload: Uint8Array): Uint8Array
 }
@@ -73,6 +77,16 @@ export interface Stranger {
   readonly isDated?: boolean
 }
 
+/** One credential that several machines hold a copy of, each with a key of its own. */
+export interface CopiedToken {
+  /** How many of them may become members by it. */
+  readonly uses: number
+  readonly holders: readonly Actor[]
+}
+
+/** A token of founder 1, which holds it as well, and join tokens for one machine (FAULTS O3, B4). They come only when a fault says so. */
+export type CopiedTokens = Readonly<Record<'founding' | JoinRole, CopiedToken>>
+
 export interface Cast {
   readonly genesis: VerifiedGenesis
   readonly crypto: FormationCrypto
@@ -80,9 +94,10 @@ export interface Cast {
   readonly actors: readonly Actor[]
   /** Machines with a join token. */
   readonly joiners: readonly Actor[]
+  readonly copied: CopiedTokens
   readonly strangers: readonly Stranger[]
   readonly readAddressRecord: (bytes: Uint8Array) => AddressRecord | undefined
-  /** A founder or joiner. */
+  /** A founder, a joiner, or the holder of a copied token. */
   actorOf(peerId: string): Actor | undefined
 }
 
@@ -127,13 +142,18 @@ async function makeCast({ size, joiners: joining, joinRole }: Required<CastInit>
     },
     [issuer.signer]
   )
-  const tokenFor = async (grant: TokenInit['grant'], name: string): Promise<ParsedToken> => {
-    const init = { grant, tokenId: bytesOf(16, `token ${name}`), seed: bytesOf(32, `token seed ${name}`) }
+  const tokenFor = async (
+    grant: TokenInit['grant'],
+    name: string,
+    dates: Pick<TokenInit, 'notBeforeMs' | 'expiresMs'> = {}
+  ): Promise<ParsedToken> => {
+    const init = { grant, ...dates, tokenId: bytesOf(16, `token ${name}`), seed: bytesOf(32, `token seed ${name}`) }
     return parseToken((await createToken(genesis, [issuer.signer], init)).text.revealText())
   }
   const actors: Actor[] = []
+  const tokenOfSeat = (seat: number): Promise<ParsedToken> => tokenFor({ kind: 'founding', seat }, `${size}/${seat}`)
   for (let seat = 1; seat <= size; seat++) {
-    const token = await tokenFor({ kind: 'founding', seat }, `${size}/${seat}`)
+    const token = await tokenOfSeat(seat)
     actors.push(await makeActor({ genesis, token, size, place: seat, stores: STORES_MAX }))
   }
   const joiners: Actor[] = []
@@ -142,12 +162,29 @@ async function makeCast({ size, joiners: joining, joinRole }: Required<CastInit>
     joiners.push(await makeActor({ genesis, token: invitation, size, place, stores: JOINER_STORES_MAX }))
   }
   const strangers = await makeStrangers(genesis, issuer, actors)
-  const byPeerId = new Map([...actors, ...joiners].map((actor) => [actor.peerId, actor]))
+  const single = (role: JoinRole): Promise<ParsedToken> =>
+    tokenFor({ kind: 'join', role, uses: 1 }, `${size}/single ${role}`, {
+      notBeforeMs: GENESIS_AT_MS,
+      expiresMs: GENESIS_AT_MS + 30 * 86_400_000
+    })
+  const holders = async (token: ParsedToken, places: readonly number[]): Promise<readonly Actor[]> => {
+    const made: Actor[] = []
+    for (const place of places) made.push(await makeActor({ genesis, token, size, place, stores: 1 }))
+    return made
+  }
+  const copied: CopiedTokens = {
+    founding: { uses: 1, holders: await holders(await tokenOfSeat(1), [COPIES_FROM]) },
+    observer: { uses: 1, holders: await holders(await single('observer'), [COPIES_FROM + 1, COPIES_FROM + 2]) },
+    voter: { uses: 1, holders: await holders(await single('voter'), [COPIES_FROM + 3, COPIES_FROM + 4]) }
+  }
+  const everybody = [...actors, ...joiners, ...Object.values(copied).flatMap((token) => token.holders)]
+  const byPeerId = new Map(everybody.map((actor) => [actor.peerId, actor]))
   return {
     genesis,
     crypto: remembering(formationCrypto(genesis)),
     actors,
     joiners,
+    copied,
     strangers,
     readAddressRecord: remember((bytes) => readAddressRecord(bytes)),
     actorOf: (peerId) => byPeerId.get(peerId)
@@ -165,6 +202,11 @@ function selfOf(
   if (token.kind === 'founding') return readClaim(claim, genesis).founding!
   return { incarnation: incarnationOf(peerId, toHex(storeId)), peerId, seat: undefined, role: token.role }
 }
+
+const grantOf = ({ token }: ParsedToken): Actor['token'] =>
+  token.kind === 'join'
+    ? { tokenId: token.tokenId, uses: token.uses, role: token.role }
+    : { tokenId: token.tokenId, uses: 1, role: 'voter' }
 
 interface ActorInit {
   readonly genesis: VerifiedGenesis
@@ -190,18 +232,20 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
   const key = privateKey(seed)
   const moves: Actor['moves'][number][] = []
   const movesMax = place <= size ? MOVES_MAX : 0
+  const name = place < COPIES_FROM ? `n${place}` : `c${place - COPIES_FROM + 1}`
   for (let move = 1; move <= movesMax; move++) {
     const at = `/ip4/10.1.${move}.${place}/tcp/${LISTEN_PORT}`
     moves.push({ address: at, record: await makeAddressRecord(signer, [at], move + 1) })
   }
   return {
-    name: `n${place}`,
+    name,
     peerId: signer.peerId,
     publicKey: signer.publicKey,
     address,
     addressRecord: await makeAddressRecord(signer, [address], 1),
     moves,
     stores,
+    token: grantOf(token),
     sign: (payload) => new Uint8Array(sign(null, payload, key))
   }
 }

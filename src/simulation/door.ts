@@ -9,7 +9,8 @@ import {
   type Admitted,
   encodeHello,
   HELLO_VERSION,
-  judgeHello
+  judgeHello,
+  type RefusalCode
 } from '../membership/admission.ts'
 import { GENESIS_AT_MS } from './cast.ts'
 import { FATE } from './fate.ts'
@@ -18,8 +19,9 @@ import { Session } from './session.ts'
 import type { World } from './world.ts'
 
 /** Day one of the cluster. */
-const START_WALL_MS = GENESIS_AT_MS + 86_400_000
+export const START_WALL_MS = GENESIS_AT_MS + 86_400_000
 const AGENT = 'quorate/simulation'
+const DATE_CODES: ReadonlySet<string> = new Set<RefusalCode>(['token-expired', 'token-not-yet-valid'])
 
 export class Door {
   readonly #world: World
@@ -137,6 +139,8 @@ export class Door {
     const { code } = refusal
     this.#world.refusals[code] = (this.#world.refusals[code] ?? 0) + 1
     this.#world.covered('admission', code)
+    if (DATE_CODES.has(code) && context.wallMs < GENESIS_AT_MS)
+      this.#world.oracle.refusedForDate(process, refusal.detail)
     this.#world.recorder?.note(process.machine, `refused ${code}`, refusal.detail)
     return undefined
   }

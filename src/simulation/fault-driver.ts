@@ -1,7 +1,9 @@
 /** Lets the faults of a plan happen to a world, and ends all of them when it is healed. The kinds are in `faults/`. */
 import type { Fault } from './faults.ts'
 import { faultText, LEADER } from './faults.ts'
+import { CredentialFaults } from './faults/credentials.ts'
 import { HostileFaults } from './faults/hostile.ts'
+import { Liars } from './faults/liars.ts'
 import { MachineFaults } from './faults/machines.ts'
 import { Mixes } from './faults/mixes.ts'
 import { NetworkFaults } from './faults/network.ts'
@@ -24,12 +26,20 @@ export class FaultDriver {
     this.#network = new NetworkFaults(this.#scene)
     const machines = new MachineFaults(this.#scene)
     const hostile = new HostileFaults(this.#scene)
+    const liars = new Liars(this.#scene)
+    const credentials = new CredentialFaults(this.#scene, machines)
     this.#handlers = {
       N: this.#network,
       P: machines,
       D: machines,
       B: hostile,
       P9: hostile,
+      B12: liars,
+      B13: liars,
+      B4: credentials,
+      O3: credentials,
+      O9: credentials,
+      O12: credentials,
       O: new OperatorFaults(this.#scene, machines),
       M: new Mixes(this.#scene, this.#network, machines)
     }

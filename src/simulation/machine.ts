@@ -62,8 +62,12 @@ export class Machine {
   readonly peerCache = new Map<string, string>()
   /** Why it does not start: what the store said. */
   refusal: string | undefined
+  /** Its last process ended by itself, because somebody else holds a claim on its seat. */
+  isContested = false
   /** The disk was set back or copied: an incarnation that Raft trusts in vain. */
   distrusted = false
+  /** Others heard what cannot be from this incarnation; they may bar it for that, and it counts as failed (FAULTS B12). */
+  hasLied = false
 
   constructor(world: World, index: number, name: string, actor: Actor, address: string) {
     this.world = world
@@ -112,7 +116,7 @@ export class Machine {
     this.log = this.#emptyLog()
     this.peerCache.clear()
     this.refusal = undefined
-    this.distrusted = false
+    this.distrusted = this.hasLied = false
     return true
   }
 
@@ -261,6 +265,8 @@ export class Process {
     for (const event of effects.events) this.#event(event)
     for (const outcome of effects.outcomes) this.world.settled(this, outcome)
     this.#arm(effects.deadline)
+    // As the shipped node: it stops, and says why.
+    if (this.machine.isContested) this.die('kill')
   }
 
   #event(event: ReplicaEvent): void {
@@ -270,6 +276,7 @@ export class Process {
       this.machine.certificate = event.certificate
       this.machine.certificateAtUs = this.world.nowUs
     }
+    if (type === 'seat-conflict' && event.own) this.machine.isContested = true
     if (type === 'founded' || type === 'member') this.#wantVoters()
     else if (type === 'unwelcome') this.sessions.get(event.peerId)?.closeBoth()
     else if (type === 'hint') {

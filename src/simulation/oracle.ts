@@ -14,6 +14,7 @@ import type { ClientOutcome, DurableBatch, ReplicaEffects, ReplicaEvent, Replica
 import { isRefusal } from './peek.ts'
 import type { Machine, Process } from './machine.ts'
 import { CallerOracle } from './oracle/callers.ts'
+import { CredentialOracle } from './oracle/credentials.ts'
 import { DiskOracle } from './oracle/disk.ts'
 import { LogOracle } from './oracle/log.ts'
 import { Memory, recoveredLog, type View, type Violation } from './oracle/memory.ts'
@@ -36,6 +37,9 @@ export class Oracle {
   readonly #offices: OfficeOracle
   readonly #members: MemberOracle
   readonly #callers: CallerOracle
+  readonly #credentials: CredentialOracle
+  /** Frames, by whomever. */
+  #refused = 0
   readonly #talk: TalkOracle
 
   constructor(world: World) {
@@ -44,7 +48,8 @@ export class Oracle {
     this.#disks = new DiskOracle(this.#memory)
     this.#snapshots = new SnapshotOracle(this.#memory)
     this.#offices = new OfficeOracle(this.#memory)
-    this.#members = new MemberOracle(this.#memory)
+    this.#credentials = new CredentialOracle(this.#memory)
+    this.#members = new MemberOracle(this.#memory, this.#credentials)
     this.#callers = new CallerOracle(this.#memory)
     this.#talk = new TalkOracle(this.#memory)
   }
@@ -73,9 +78,9 @@ export class Oracle {
   }
 
   /** Configurations that these machines may act on, the newest that has committed first; the founders' when there is none. */
-  configurations(machines: readonly Machine[], founding: Membership): readonly Membership[] {
+  configurations(machines: readonly Machine[]): readonly Membership[] {
     const versions = this.#members.inPlay(machines, this.committed)
-    return versions.length === 0 ? [founding] : versions
+    return versions.length === 0 ? this.#memory.founding.slice(0, 1) : versions
   }
 
   version(process: Process): number {
@@ -91,7 +96,7 @@ export class Oracle {
     const clusterId = this.#memory.clusterOf.get(incarnation)
     const { committed = [] } = (clusterId === undefined ? undefined : this.#memory.clusters.get(clusterId)) ?? {}
     const log = recoveredLog(recovery, committed)
-    this.#memory.incarnations.add(incarnation)
+    if (process.machine.store.self.seat !== undefined) this.#memory.incarnations.add(incarnation)
     this.#memory.views.set(process, {
       incarnation,
       log,
@@ -182,6 +187,27 @@ export class Oracle {
     this.#memory.views.get(to)?.heardUs.set(from.machine.incarnation, this.#memory.world.nowUs)
   }
 
+  /** Bytes that no member would send are refused by name, and nothing else follows from them. */
+  refuses(process: Process, hear: () => void): void {
+    const refused = this.#refused
+    this.unmoved(process, 'a frame that no member would send', hear)
+    // Before founding, frames of a cluster that is not known yet are kept for a while.
+    const isHeard = process.alive && !process.paused && process.replica.consensus() !== undefined
+    if (isHeard && this.#refused !== refused + 1) {
+      this.#memory.fail('refused-by-name', process, 'a frame that no member would send was not refused')
+    }
+  }
+
+  /** Nothing that consensus or founding decides by may change. */
+  unmoved(process: Process, what: string, hear: () => void): void {
+    const before = decidesBy(process)
+    hear()
+    if (!process.alive || process.paused) return
+    const after = decidesBy(process)
+    if (after === before) return
+    this.#memory.fail('refused-by-name', process, `${what} moves it from ${before} to ${after}`)
+  }
+
   // ── Events, callers, strangers ──────────────────────────────────────────────────────────────────────────────────────
 
   reported(process: Process, event: ReplicaEvent): void {
@@ -190,6 +216,7 @@ export class Oracle {
     switch (event.type) {
       case 'founded':
         this.#offices.founded(process, view, event.clusterId)
+        this.#credentials.founded(process, event.clusterId, event.certificate)
         this.#memory.world.covered('formation stage', 'formed')
         return this.#coverStanding(process)
       case 'role':
@@ -221,7 +248,9 @@ export class Oracle {
       case 'no-quorum':
       case 'hint':
       case 'unwelcome':
+        return
       case 'frame-refused':
+        this.#refused++
         return
     }
   }
@@ -249,6 +278,11 @@ export class Oracle {
     this.#memory.fail('no-stranger', process, `it admitted ${stranger}`)
   }
 
+  /** A clock that was never set tells nothing, so nobody is refused for a date by it (FAULTS O12). */
+  refusedForDate(process: Process, detail: string): void {
+    this.#memory.fail('unset-clock', process, `its clock is from before the genesis, and yet: ${detail}`)
+  }
+
   /** Damage at rest must be found when the disk is read (FAULTS D4, D5). */
   believedDamage(process: Process, what: string): void {
     this.#memory.fail('damage-is-found', process, what)
@@ -267,4 +301,14 @@ export class Oracle {
     const pending = process.replica.status().requestsPending
     if (pending > REQUESTS_MAX) this.#memory.fail('bounded', process, `${pending} requests are pending`)
   }
+}
+
+function decidesBy({ replica }: Process): string {
+  const status = replica.consensus()
+  if (status === undefined) {
+    const { stage, term } = replica.status().formation
+    return `${stage}, founding term ${term}`
+  }
+  const { role, term, votedFor, commitIndex, lastIndex } = status
+  return `${role} of term ${term}, vote ${votedFor ?? 'none'}, commit ${commitIndex} of ${lastIndex}`
 }

@@ -5,8 +5,6 @@
  *
  * The two phases are TigerBeetle's way of stating liveness: while everything may fail, nothing can be demanded but safety.
  */
-import { compareText } from '../core/bytes.ts'
-import type { Membership } from '../raft/types.ts'
 import { namedBy } from '../replica/incarnations.ts'
 import { encodeCommand } from '../replicated-config/index.ts'
 import type { Cast } from './cast.ts'
@@ -257,14 +255,16 @@ class Run {
     const world = this.#world
     const random = world.random.fork('core')
     const sound = world.machines.filter(
-      ({ refusal, distrusted, log }) => refusal === undefined && !distrusted && !log.damaged
+      ({ refusal, distrusted, hasLied, log }) => refusal === undefined && !distrusted && !hasLied && !log.damaged
     )
     const holders = sound.filter(({ certificate }) => certificate !== undefined)
     if (holders.length === 0) {
+      // A copied token may have been accepted, and whoever held it is gone: then founding waits for it, for ever if need be.
+      if (world.machines.some(({ actor }) => world.cast.copied.founding.holders.includes(actor))) return undefined
       const intact = sound.filter((machine) => world.founders.includes(machine) && !this.#faults.lost.has(machine))
       return intact.length === world.founders.length ? intact : undefined
     }
-    const configurations = this.#configurations(sound)
+    const configurations = world.oracle.configurations(sound)
     const intact = sound.filter(({ incarnation }) => namedBy(configurations[0]!).includes(incarnation))
     const isEnough = (machines: readonly Machine[]): boolean => {
       const ids = new Set(machines.map(({ incarnation }) => incarnation))
@@ -282,11 +282,5 @@ class Run {
       if (isEnough(machines.slice(0, size))) return machines.slice(0, size)
     }
     return intact
-  }
-
-  #configurations(machines: readonly Machine[]): readonly Membership[] {
-    const voters = this.#world.founders.map(({ actor }) => actor.stores[0]!.self.incarnation).toSorted(compareText)
-    const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
-    return this.#world.oracle.configurations(machines, founding)
   }
 }

@@ -3,7 +3,7 @@
  * died without a word, or a path that swallows everything, leaves the other one half open (FAULTS N10).
  */
 import type { Admitted } from '../membership/admission.ts'
-import type { Process } from './machine.ts'
+import type { Machine, Process } from './machine.ts'
 import type { World } from './world.ts'
 
 /** Until the transport gives up on a peer that acknowledges nothing. */
@@ -47,6 +47,11 @@ export class Session {
 
   isOpenOnBothSides(): boolean {
     return this.#a.open && this.#b.open && this.#a.process.alive && this.#b.process.alive
+  }
+
+  /** The process of this very machine is at one of its ends. */
+  isWith(machine: Machine): boolean {
+    return this.#a.process.machine === machine || this.#b.process.machine === machine
   }
 
   other(process: Process): Process {

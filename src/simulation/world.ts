@@ -37,8 +37,8 @@ export interface WorldInit {
   readonly joinerSeeds?: number
 }
 
-/** Room for clones. */
-const CLONES_MAX = 8
+/** Room for clones, and for holders of copied tokens. */
+const FURTHER_MAX = 10
 /** Every world of up to nine founders is laid out alike, so that fates do not hang on their number. */
 const CAPACITY_MIN = 16
 
@@ -77,7 +77,7 @@ export class World {
     this.random = seededRandom(seed)
     this.fate = createFate(networkSeed ?? seed)
     const actors = [...cast.actors, ...cast.joiners]
-    this.network = new Network(this.fate, Math.max(CAPACITY_MIN, actors.length + CLONES_MAX))
+    this.network = new Network(this.fate, Math.max(CAPACITY_MIN, actors.length + FURTHER_MAX))
     this.oracle = new Oracle(this)
     this.recorder = recorder
     this.#seedsKnown = seedsKnown ?? cast.actors.length
@@ -96,6 +96,12 @@ export class World {
     this.#byAddress.set(address, machine)
     this.recorder?.machine(machine)
     return machine
+  }
+
+  /** The machine of somebody who holds a copied token; it is there from now on, and off. */
+  holder(actor: Actor): Machine {
+    const known = this.machines.find((machine) => machine.actor === actor)
+    return known ?? this.#addMachine(actor.name, actor, actor.address)
   }
 
   get founders(): readonly Machine[] {
@@ -175,14 +181,15 @@ export class World {
       return
     }
     machine.process = process
+    machine.isContested = false
     if (machine.log.damaged) this.oracle.believedDamage(process, 'it starts from a disk with a flipped bit')
     this.recorder?.life(machine, 'up')
     process.start(this.#seedsOf(machine))
   }
 
   #seedsOf(machine: Machine): readonly string[] {
-    const { actors, joiners } = this.cast
-    if (joiners.includes(machine.actor)) return this.#joinerSeedsOf(machine)
+    const { actors } = this.cast
+    if (!actors.includes(machine.actor)) return this.#joinerSeedsOf(machine)
     const seeds: string[] = []
     for (let i = 1; i <= this.#seedsKnown; i++) {
       const other = this.founders[(machine.index + i) % actors.length]!

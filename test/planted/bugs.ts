@@ -409,6 +409,75 @@ export const PLANTED: readonly PlantedBug[] = [
     '',
     { only: SNAPSHOT_FAULTS }
   ),
+  // ── Credentials, and what is said by whom ─────────────────────────────────────────────────────────────────────────
+  bug(
+    'a join token is good for everybody',
+    'membership',
+    'membership/redemptions.ts',
+    "if (peerIds.length >= uses) return { state, result: { type: 'used-up', by: peerIds } }",
+    '',
+    { only: ['B4', 'P1', 'N5'] }
+  ),
+  bug(
+    'whoever claimed a seat before founding is taken in, with a copied token too',
+    'replica',
+    'replica/guests.ts',
+    "return { type: this.#isTaken(claim) ? 'no' : 'take-in' }",
+    "return { type: 'take-in' }",
+    {
+      only: ['O3', 'N5'],
+      edits: [
+        {
+          file: 'src/replica/guests.ts',
+          find: 'if (claim !== undefined && this.#isTaken(claim)) {',
+          replace: "if (claim !== undefined && peerId === '') {"
+        }
+      ]
+    }
+  ),
+  bug('any term is believed', 'raft', 'raft/term-jump.ts', 'if (ahead <= TERM_JUMP_MAX) return true', 'return true', {
+    only: ['B12']
+  }),
+  bug(
+    'votes are counted, whoever they are from',
+    'raft',
+    'raft/candidate.ts',
+    "return jointVote(this.node.membership, (id) => this.answers.get(id)) === 'won'",
+    'return [...this.answers.values()].filter(Boolean).length > this.node.membership.voters.length / 2',
+    { only: ['B13', 'P1'] }
+  ),
+  bug(
+    'an observer may be promoted',
+    'replica',
+    'replica/member-changes.ts',
+    'if (state.isObserver(peerIdOf(learner))) {',
+    "if (state.isObserver('')) {",
+    { only: ['O11', 'B4'] }
+  ),
+  bug(
+    'a machine votes with each of its disks',
+    'replica',
+    'replica/member-changes.ts',
+    'const elder = voters.find((id) => peerIdOf(id) === peerIdOf(learner))\n  if (elder !== undefined) {',
+    'const elder = voters.find((id) => id === learner)\n  if (elder !== undefined) {',
+    { only: ['O11', 'P4'] }
+  ),
+  bug(
+    'a frame may hold any number of address records',
+    'replica',
+    'replica/frames.ts',
+    'PEER_RECORDS_MAX = 32',
+    'PEER_RECORDS_MAX = 1_000_000',
+    { only: ['B3'] }
+  ),
+  bug(
+    'a clock that was never set judges dates',
+    'identity',
+    'identity/token.ts',
+    'const trusted = wallMs >= floorMs',
+    'const trusted = wallMs >= 0',
+    { only: ['O12', 'B4'] }
+  ),
   // ── Admission and discovery ───────────────────────────────────────────────────────────────────────────────────────
   bug('the signatures of a claim are not verified', 'identity', 'identity/claim.ts', '  verifyCose(cose)\n', ''),
   bug(

@@ -263,6 +263,20 @@ describe('a machine with a join token', () => {
     expect(cluster.life('p4').outcomes.at(-1)).toMatchObject({ type: 'done' })
   })
 
+  it('that holds a copy of a founding token, and was admitted before its seat became somebody else’s, has to go', () => {
+    const cluster = form(3)
+    const leader = leaderOf(cluster)!
+    cluster.add('p4', 1)
+    cluster.start('p4')
+    // The link stands for a session that began before founding: later ones are refused at the door.
+    cluster.connect(leader, 'p4')
+    cluster.run(2_000)
+    expect(membershipOf(cluster, leader).learners).toEqual([])
+    const { events } = cluster.life(leader)
+    expect(events).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'token-already-used' }))
+    expect(events).toContainEqual(expect.objectContaining({ type: 'unwelcome', peerId: 'p4' }))
+  })
+
   it('is let in as often as the token says, in the whole cluster; the same machine again, with another disk too (20 seeds)', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const cluster = form(3, seed)

@@ -17,6 +17,8 @@ export class HostileFaults {
     switch (fault.id as string) {
       case 'B1':
         return this.#send(fault, () => this.#noise(fault))
+      case 'B3':
+        return this.#send(fault, (sample) => this.#flood(fault, sample))
       case 'P9':
         return this.#send(fault, (sample) => this.#otherVersion(fault, sample))
       case 'B6':
@@ -37,7 +39,9 @@ export class HostileFaults {
     if (sample === undefined) return
     for (let i = 0; i < fault.value; i++) {
       world.fired(fault.id)
-      process.input({ type: 'frame', from: from!.actor.peerId, frame: make(sample) })
+      const frame = make(sample)
+      world.oracle.refuses(process, () => process.input({ type: 'frame', from: from!.actor.peerId, frame }))
+      if (!process.alive) return
     }
   }
 
@@ -51,6 +55,23 @@ export class HostileFaults {
 
   #noise(fault: Fault): Uint8Array {
     return new Uint8Array(this.#int(fault, 0, 120)).map(() => this.#int(fault, 0, 255))
+  }
+
+  /** Lists of a legal size in bytes, and of far too many items (FAULTS B3): records, statements, entries, claims, members. */
+  #flood(fault: Fault, sample: Uint8Array): Uint8Array {
+    const [id, generation] = decodeCbor(sample) as readonly CborValue[]
+    const many = <T>(item: T): T[] => Array<T>(this.#int(fault, 5_000, 60_000)).fill(item)
+    const { genesis } = this.#scene.world.cast
+    switch (this.#int(fault, 0, 3)) {
+      case 0:
+        return encodeCbor([genesis.domainId, generation!, 2, many(new Uint8Array(0))])
+      case 1:
+        return encodeCbor([genesis.domainId, generation!, 8, many(new Uint8Array(0))])
+      case 2:
+        return encodeCbor([id!, generation!, 1, [4, 1, 0, 0, 0, many([1, 1, 0, new Uint8Array(0)])]])
+      default:
+        return encodeCbor([genesis.domainId, generation!, 0, [3, 1, many(new Uint8Array(0))]])
+    }
   }
 
   /** What a later version might send: an unknown kind, a further field, another scope; and what a broken one does: half of it. */

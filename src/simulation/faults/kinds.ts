@@ -9,7 +9,7 @@ export const FAULT_IDS = [
   'N1', 'N2', 'N3', 'N4', 'N5', 'N6', 'N7', 'N8', 'N9', 'N10', 'N11', 'N12', 'N13', 'N14', 'N15',
   'P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9',
   'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9',
-  'B1', 'B6', 'O11', 'O13',
+  'B1', 'B3', 'B4', 'B6', 'B12', 'B13', 'O3', 'O9', 'O11', 'O12', 'O13',
   'M1', 'M2', 'M3', 'M4'
 ] as const // prettier-ignore
 
@@ -225,7 +225,46 @@ export const FAULT_KINDS: readonly Kind[] = [
     text: 'frames that no member would send',
     draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: r.int(1, 20) })
   },
+  {
+    id: 'B3',
+    text: 'frames with more items than any member sends',
+    draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: r.int(1, 6) })
+  },
+  {
+    id: 'B4',
+    text: 'two machines come with copies of a join token for one',
+    draw: (r) => ({
+      ...none,
+      variant: pick(r, ['observer', 'voter']),
+      value: pick(r, [0, 2, 50, 800]),
+      forMs: ms(r, 20, 5_000)
+    })
+  },
   { id: 'B6', text: 'strangers knock', draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: r.int(1, 12) }) },
+  {
+    id: 'B12',
+    text: 'a member says what cannot be',
+    draw: (r, n) => ({ ...none, nodes: twoNodes(r, n), value: r.int(1, 12) })
+  },
+  {
+    id: 'B13',
+    text: 'somebody without a vote votes and acknowledges',
+    draw: (r, n) => ({ ...none, nodes: oneNode(r, n), value: r.int(20, 200) })
+  },
+  {
+    id: 'O3',
+    text: 'a further machine holds the token of founder 1',
+    early: true,
+    draw: (r) => ({ ...none, forMs: ms(r, 5, 6_000) })
+  },
+  {
+    id: 'O9',
+    text: 'an emptied machine starts with its founding token',
+    draw: (r, n) => {
+      const variant = pick(r, ['one', 'one', 'one', 'most'])
+      return { ...none, nodes: variant === 'one' ? oneNode(r, n) : someNodes(r, n), variant, forMs: ms(r, 50, 3_000) }
+    }
+  },
   {
     id: 'O11',
     text: 'operators change the members',
@@ -235,6 +274,12 @@ export const FAULT_KINDS: readonly Kind[] = [
       variant: pick(r, ['demote', 'demote', 'remove', 'leave', 'replace', 'promote', 'many', 'mistakes']),
       forMs: ms(r, 300, 5_000)
     })
+  },
+  {
+    id: 'O12',
+    text: 'the wall clock was never set',
+    early: true,
+    draw: (r, n) => ({ ...none, nodes: someNodes(r, n), forMs: ms(r, 50, 8_000) })
   },
   {
     id: 'O13',

@@ -93,6 +93,11 @@ export class OperatorFaults {
     this.#operate(at, { op: 'replace', member, by: nobody })
     this.#operate(at, { op: 'promote', member: 'x'.repeat(600) })
     this.#ask(at, (requestId) => ({ type: 'transfer', requestId, to: nobody }))
+    // Of those who came later, some came to observe.
+    const { machines, founders } = this.#scene.world
+    for (const { actor } of machines.slice(founders.length)) {
+      this.#operate(at, { op: 'promote', member: actor.peerId })
+    }
   }
 
   #handOver({ variant }: Fault, machine: Machine): void {

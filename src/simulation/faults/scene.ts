@@ -61,6 +61,13 @@ export class Scene {
     return this.lost.size < Math.ceil(this.world.founders.length / 2) - 1
   }
 
+  /** How many more incarnations may get founding credentials before a second cluster is possible: fewer than 2N is the promise. */
+  incarnationsLeft(): number {
+    const { founders, machines, cast } = this.world
+    const copies = machines.filter(({ actor }) => cast.copied.founding.holders.includes(actor)).length
+    return founders.length - 1 - copies - founders.reduce((sum, { storeNumber }) => sum + storeNumber, 0)
+  }
+
   requestId(): string {
     return `0f${(++this.#requests).toString(16).padStart(30, '0')}`
   }

@@ -5,7 +5,9 @@ import { decodeSnapshot } from '../../replica/snapshot.ts'
 import type { Recovered, StoredEntry } from '../../storage/port.ts'
 import type { MEMBERSHIP_STEPS } from '../coverage.ts'
 import type { Machine, Process } from '../machine.ts'
+import type { CredentialOracle } from './credentials.ts'
 import type { Memory, View } from './memory.ts'
+import { foundingOf } from './offices.ts'
 
 interface Version {
   readonly index: number
@@ -14,6 +16,7 @@ interface Version {
 
 export class MemberOracle {
   readonly #memory: Memory
+  readonly #credentials: CredentialOracle
   /** Pairs of configurations whose quorums are known to meet. */
   readonly #meet = new Set<string>()
   /** Configuration changes in the order of a log, by the log's owner; the first is the founding one. */
@@ -21,8 +24,9 @@ export class MemberOracle {
   /** The same for what disks hold, by incarnation and machine. */
   readonly #stored = new Map<string, Version[]>()
 
-  constructor(memory: Memory) {
+  constructor(memory: Memory, credentials: CredentialOracle) {
     this.#memory = memory
+    this.#credentials = credentials
   }
 
   recovered(process: Process): void {
@@ -78,12 +82,7 @@ export class MemberOracle {
 
   /** What this life recovered, from the founders on. */
   #begin(process: Process, view: View): Version[] {
-    const voters = process.replica
-      .status()
-      .founders.map(({ incarnation }) => incarnation)
-      .toSorted()
-    const founding = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
-    const history = [{ index: 0, membership: founding as Membership }, ...recoveredVersions(process.recovery)]
+    const history = [{ index: 0, membership: foundingOf(process) }, ...recoveredVersions(process.recovery)]
     this.#history.set(view, history)
     return history
   }
@@ -91,6 +90,7 @@ export class MemberOracle {
   #changed(process: Process, view: View, history: Version[], entry: StoredEntry): void {
     const membership = decodeMembership(entry.data)
     const before = history.at(-1)!
+    this.#credentials.named(process, `${view.clusterId} ${entry.index} ${entry.term}`, membership)
     this.#memory.world.covered('configuration', kindOf(before.membership, membership))
     const leads = view.role === 'leader' && entry.term === view.term
     const commit = process.replica.consensus()?.commitIndex ?? 0

@@ -87,7 +87,10 @@ export class Memory {
   readonly #disks = new Map<string, Map<Machine, Durable>>()
   readonly clusters = new Map<string, Cluster>()
   readonly clusterOf = new Map<string, string>()
+  /** Incarnations that hold founding credentials. */
   readonly incarnations = new Set<string>()
+  /** Who founded, by cluster; the first is that of the first cluster. */
+  readonly founding: Membership[] = []
 
   constructor(world: World) {
     this.world = world

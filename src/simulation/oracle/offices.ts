@@ -1,4 +1,6 @@
 /** Invariants 1, 4, 10, 12, 13 and 21: one cluster, one leader a term, elected by those who may, holding what was committed. */
+import { compareText } from '../../core/bytes.ts'
+import type { Membership } from '../../raft/types.ts'
 import type { Process } from '../machine.ts'
 import { emptyCluster, type Memory, type View } from './memory.ts'
 
@@ -19,7 +21,10 @@ export class OfficeOracle {
     }
     clusterOf.set(incarnation, clusterId)
     view.clusterId = clusterId
-    if (!clusters.has(clusterId)) clusters.set(clusterId, emptyCluster())
+    if (!clusters.has(clusterId)) {
+      clusters.set(clusterId, emptyCluster())
+      this.#memory.founding.push(foundingOf(process))
+    }
     const splitNeeds = 2 * world.cast.actors.length
     if (clusters.size > 1 && incarnations.size < splitNeeds) {
       const detail = `${clusters.size} clusters of one genesis with ${incarnations.size} incarnations; a split needs ${splitNeeds}`
@@ -62,4 +67,13 @@ export class OfficeOracle {
       this.#memory.fail('elected-by-durable-votes', process, detail)
     }
   }
+}
+
+/** The configuration before the first that a log holds. */
+export function foundingOf({ replica }: Process): Membership {
+  const voters = replica
+    .status()
+    .founders.map(({ incarnation }) => incarnation)
+    .toSorted(compareText)
+  return { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
 }

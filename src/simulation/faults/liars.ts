@@ -1,0 +1,130 @@
+/**
+ * Admitted peers that say what no correct one would: numbers that cannot be, and votes of those who have none (FAULTS B12, B13). Quorate
+ * is no Byzantine system, and a voter that lies well can break it; but what cannot be true is believed from nobody, and whoever has no
+ * vote is not counted, whatever it says.
+ */
+import { fromHex } from '../../core/bytes.ts'
+import type { Random } from '../../core/random.ts'
+import type { RaftMessage } from '../../raft/messages.ts'
+import { TERM_JUMP_MAX } from '../../raft/term-jump.ts'
+import type { RaftStatus } from '../../raft/types.ts'
+import { encodeFrame } from '../../replica/frames.ts'
+import { namedBy } from '../../replica/incarnations.ts'
+import type { Machine, Process } from '../machine.ts'
+import type { Fault } from './kinds.ts'
+import type { Scene } from './scene.ts'
+
+export class Liars {
+  readonly #scene: Scene
+
+  constructor(scene: Scene) {
+    this.#scene = scene
+  }
+
+  begin(fault: Fault): void {
+    const [first, second] = this.#scene.machines(fault)
+    if (fault.id === 'B12') this.#boast(fault, first!, second!)
+    else this.#usurp(fault, fault.value)
+  }
+
+  /** Terms that nobody can be in, entries that nobody has, an office that somebody else holds. */
+  #boast(fault: Fault, from: Machine, to: Machine): void {
+    const { process } = to
+    if (process === undefined || process.paused || process.sessions.get(from.actor.peerId)?.isWith(from) !== true)
+      return
+    const { lost } = this.#scene
+    if (!lost.has(from) && !this.#scene.mayLose()) return
+    lost.add(from)
+    from.hasLied = true
+    const random = this.#scene.random(fault)
+    for (let i = 0; i < fault.value; i++) {
+      const status = process.replica.status().raft
+      // Whoever is no member yet has to begin with somebody's term.
+      if (status === undefined || !namedBy(status.membership).includes(to.incarnation)) return
+      const message = lie(random, status, from.incarnation)
+      if (message === undefined) continue
+      this.#scene.world.fired('B12')
+      this.#scene.world.oracle.unmoved(process, `a false ${message.type}`, () => this.#say(from, process, message))
+      if (!process.alive) return
+    }
+  }
+
+  /** Goes on for `times` ms, so that it meets elections: whoever has no vote gives it to everybody. */
+  #usurp(fault: Fault, times: number): void {
+    const { world } = this.#scene
+    if (times <= 0) return
+    const voters = world.machines.flatMap(({ process }) => process?.replica.consensus()?.membership.voters ?? [])
+    const from = world.machines.find(
+      ({ process, incarnation }) => process?.paused === false && !voters.includes(incarnation)
+    )
+    // There are voters only: somebody with a join token comes.
+    if (from === undefined && voters.length > 0) world.start(world.holder(world.cast.copied.observer.holders[0]!))
+    for (const { process } of world.machines) {
+      if (from !== undefined && process !== undefined) this.#vote(from, process)
+    }
+    this.#scene.later(1, () => this.#usurp(fault, times - 1))
+  }
+
+  #vote(from: Machine, process: Process): void {
+    const status = process.replica.consensus()
+    if (status === undefined || process.paused || process.sessions.get(from.actor.peerId)?.isWith(from) !== true) return
+    const { term, lastIndex, membership } = status
+    this.#scene.world.fired('B13')
+    const messages: RaftMessage[] = [
+      { type: 'vote-reply', term, granted: true },
+      { type: 'pre-vote-reply', term, round: 1, granted: true }
+    ]
+    // What a learner acknowledges counts for its own progress, and it would be made a voter by a lie.
+    if (!namedBy(membership).includes(from.incarnation)) {
+      messages.push({ type: 'append-accepted', term, match: lastIndex })
+      messages.push({ type: 'heartbeat-reply', term, seq: Number.MAX_SAFE_INTEGER, match: lastIndex })
+    }
+    for (const message of messages) if (process.alive) this.#say(from, process, message)
+  }
+
+  #say(from: Machine, process: Process, message: RaftMessage): void {
+    const { genesis, crypto } = this.#scene.world.cast
+    const { clusterId } = process.replica.status()
+    const frame = encodeFrame(
+      { kind: 'raft', message },
+      {
+        domainId: genesis.domainId,
+        clusterId: fromHex(clusterId ?? ''),
+        generation: genesis.genesis.generation,
+        readClaim: crypto.readClaim
+      }
+    )
+    process.input({ type: 'frame', from: from.actor.peerId, frame })
+  }
+}
+
+/** Nothing about the receiver may change by it. Undefined: what was drawn could be true at the moment. */
+function lie(random: Random, { term, lastIndex, leader }: RaftStatus, from: string): RaftMessage | undefined {
+  const far = Math.min(
+    Number.MAX_SAFE_INTEGER,
+    random.next() < 0.5 ? Infinity : term + TERM_JUMP_MAX + random.int(1, 1_000)
+  )
+  const beyond = random.next() < 0.5 ? Number.MAX_SAFE_INTEGER : lastIndex + random.int(1, 1_000)
+  switch (random.int(0, 8)) {
+    case 0:
+      return { type: 'vote', term: far, lastIndex: beyond, lastTerm: far, transfer: random.next() < 0.5 }
+    case 1:
+      return { type: 'heartbeat', term: far, commit: beyond, seq: 1, waitMs: 0 }
+    case 2:
+      return { type: 'append', term: far, prevIndex: beyond, prevTerm: far, commit: beyond, entries: [] }
+    case 3:
+      return { type: 'heartbeat-reply', term: far, seq: beyond, match: beyond }
+    case 4:
+      return { type: 'vote-reply', term: far, granted: random.next() < 0.5 }
+    case 5:
+      return { type: 'transfer', term: far, lastIndex: beyond, lastTerm: far }
+    case 6:
+      return { type: 'append-accepted', term, match: beyond }
+    case 7:
+      return leader === undefined || leader === from
+        ? undefined
+        : { type: 'heartbeat', term, commit: beyond, seq: 1, waitMs: 0 }
+    default:
+      return leader === undefined || leader === from ? undefined : { type: 'commit', term, commit: beyond }
+  }
+}
