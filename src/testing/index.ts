@@ -11,5 +11,5 @@
  * Left out: mDNS, sockets, power cuts (a crash keeps what was written, as the kernel does).
  */
 export { createLocalCluster } from './local-cluster.ts'
-export type { LocalCluster, LocalClusterInit, NodeRef, WaitOptions } from './local-cluster.ts'
+export type { LocalCluster, LocalClusterInit, NodeRef, WaitOptions } from './types.ts'
 export { LocalClusterTimeoutError } from './errors.ts'

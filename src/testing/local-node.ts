@@ -11,6 +11,7 @@ export interface LocalNodeInit {
   readonly network: LocalNetwork
   /** Addresses of the others. */
   readonly seeds: readonly string[]
+  readonly priority: number | undefined
   readonly snapshots: Partial<SnapshotPolicy> | undefined
   readonly logger: Logger | undefined
   /** After every event of the node. */
@@ -42,7 +43,7 @@ export class LocalNode {
 
   /** Resolves when it listens. */
   async start(): Promise<QuorateNode> {
-    const { index, dataDir, token, network, seeds, snapshots, logger, onEvent } = this.#init
+    const { index, dataDir, token, network, seeds, priority, snapshots, logger, onEvent } = this.#init
     const { memory } = await import('@libp2p/memory')
     const events = new EventTarget()
     events.addEventListener('*', onEvent)
@@ -53,6 +54,7 @@ export class LocalNode {
       listen: [network.addressOf(index)],
       transports: [memory()],
       discovery: { mdns: false, seeds },
+      ...(priority === undefined ? {} : { priority }),
       ...(snapshots === undefined ? {} : { snapshots }),
       ...(logger === undefined ? {} : { logger })
     }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { QuorateNode } from '../../src/node/types.ts'
 import { createLocalCluster, LocalClusterTimeoutError } from '../../src/testing/index.ts'
 
 /** Waits are for events; this is for a machine that does much else. */
@@ -112,6 +113,21 @@ describe('a local cluster', () => {
     cluster.delay(0)
     await cluster.nodes[0]!.config.set({ limit: 2 }, {})
     await cluster.agreed({ ...patient, version: 2 })
+  })
+
+  it('gives nodes their priorities: a last resort does not lead while somebody else can', async () => {
+    await using cluster = await createLocalCluster({ priorities: [100, 0, 300] })
+    await cluster.ready(patient)
+    const [first, , third] = cluster.nodes
+    const willing = [first!, third!]
+    const leads = (node: QuorateNode): boolean => node.status().writable
+    const leader = await cluster.until('a leader that would lead', () => willing.find(leads), patient)
+    const known = (): boolean => leader.members().every(({ connected }) => connected)
+    await cluster.until('that all are connected', known, patient)
+    expect(leader.members().map(({ priority }) => priority)).toEqual([100, 0, 300])
+    const next = await leader.transfer({ signal: AbortSignal.timeout(patient.timeoutMs) })
+    expect(next.peerId).toBe(others(willing, leader)[0]!.peerId)
+    expect((await cluster.leader(patient)).members().map(({ heir }) => heir)).toContain(1)
   })
 
   it('says how every node stands when something does not come', async () => {
