@@ -3,6 +3,7 @@
  * replaced is the socket. Strangers knock here too.
  */
 import { equalBytes, fromHex } from '../core/bytes.ts'
+import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { DialTarget } from '../discovery/port.ts'
 import {
   type AdmissionContext,
@@ -103,7 +104,7 @@ export class Door {
       addressRecord: machine.addressRecord,
       wallMs: this.#wallMs(machine),
       agent: AGENT,
-      priority: 100,
+      priority: machine.priority,
       needGenesis: false
     })
   }
@@ -167,7 +168,7 @@ export class Door {
       addressRecord: undefined,
       wallMs: START_WALL_MS,
       agent: AGENT,
-      priority: 100,
+      priority: PRIORITY_DEFAULT,
       needGenesis: false
     })
     const at = Math.floor(this.#world.fate.unit(machine.index, n, FATE.flip) * hello.byteLength)

@@ -17,7 +17,8 @@ export const FATE = {
   replay: 6,
   dial: 7,
   sync: 8,
-  flip: 9
+  flip: 9,
+  priority: 10
 } as const
 
 export function createFate(seed: number): Fate {

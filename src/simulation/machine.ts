@@ -5,6 +5,7 @@
  */
 import { utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
+import { LAST_RESORT, PRIORITY_DEFAULT } from '../core/priority.ts'
 import { timingPresets } from '../config-init/timing.ts'
 import { createDialPlanner } from '../discovery/dial-planner.ts'
 import type { DialPlan, DialPlanner, DialPlannerInput, DialTarget } from '../discovery/port.ts'
@@ -15,6 +16,7 @@ import { anyConfig } from '../replicated-config/index.ts'
 import type { WriteBatch } from '../storage/port.ts'
 import type { Actor, Store } from './cast.ts'
 import { type Recovery, SimulatedLog } from './disk.ts'
+import { FATE } from './fate.ts'
 import type { Session } from './session.ts'
 import { type StatementMaker, statementMaker } from './statements.ts'
 import type { World } from './world.ts'
@@ -91,6 +93,14 @@ export class Machine {
   /** A name for its disk: a clone shares the incarnation, and writes elsewhere. */
   get disk(): string {
     return `${this.incarnation} of ${this.index}`
+  }
+
+  /** Where they are drawn, of ten machines about two are a last resort, and three were given another priority. */
+  get priority(): number {
+    if (!this.world.drawsPriorities) return PRIORITY_DEFAULT
+    const share = this.world.fate.unit(this.index, 0, FATE.priority)
+    if (share < 0.2) return LAST_RESORT
+    return share < 0.5 ? Math.floor(share * 1_000) : PRIORITY_DEFAULT
   }
 
   nowMs(): number {
@@ -201,6 +211,7 @@ export class Process {
       readAddressRecord: world.cast.readAddressRecord,
       raftTiming: TIMING.raft,
       formationTiming: TIMING.formation,
+      priority: machine.priority,
       random
     })
     this.#planner = createDialPlanner({ self: actor.peerId, random: random.fork('dial') })

@@ -101,6 +101,7 @@ class Run {
     this.#world = new World({
       cast,
       seed,
+      drawsPriorities: true,
       ...(networkSeed === undefined ? {} : { networkSeed }),
       ...(recorder === undefined ? {} : { recorder }),
       ...(few === undefined ? {} : { seedsKnown: few.value }),

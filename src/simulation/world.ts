@@ -33,6 +33,8 @@ export interface WorldInit {
   readonly seedsKnown?: number
   /** Entries between two snapshots of a machine; a quarter of them stays in its log. Default: as shipped. */
   readonly snapshotEvery?: number
+  /** Machines are given priorities by lot. Default: all have the default. */
+  readonly drawsPriorities?: boolean
   /** Machines of any kind, drawn by lot, that each joiner is told of at its start. Default: all founders. */
   readonly joinerSeeds?: number
 }
@@ -55,6 +57,7 @@ export class World {
   readonly #heap = new EventHeap()
   #seedsKnown: number
   readonly #joinerSeeds: number | undefined
+  readonly drawsPriorities: boolean
   readonly snapshots: Partial<SnapshotPolicy>
   readonly #door: Door
   #isCorrected = false
@@ -71,7 +74,16 @@ export class World {
   onOutcome: (process: Process, outcome: ClientOutcome) => void = () => undefined
   onEvent: (process: Process, event: ReplicaEvent) => void = () => undefined
 
-  constructor({ cast, seed, networkSeed, recorder, seedsKnown, joinerSeeds, snapshotEvery }: WorldInit) {
+  constructor({
+    cast,
+    seed,
+    networkSeed,
+    recorder,
+    seedsKnown,
+    joinerSeeds,
+    snapshotEvery,
+    drawsPriorities
+  }: WorldInit) {
     this.cast = cast
     this.seed = seed
     this.random = seededRandom(seed)
@@ -82,6 +94,7 @@ export class World {
     this.recorder = recorder
     this.#seedsKnown = seedsKnown ?? cast.actors.length
     this.#joinerSeeds = joinerSeeds
+    this.drawsPriorities = drawsPriorities ?? false
     this.snapshots =
       snapshotEvery === undefined ? {} : { entriesMax: snapshotEvery, trailingEntriesMax: Math.ceil(snapshotEvery / 4) }
     this.#door = new Door(this)
