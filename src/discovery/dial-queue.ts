@@ -3,7 +3,8 @@
  * look again.
  *
  * Seeds without a PeerId need care, because the peer behind them usually becomes known by another way as well:
- * - a seed rests while a peer that proved to sit at its address is connected, or is itself about to be dialled there;
+ * - a seed rests while a peer that proved to sit at its address is connected, or is itself about to be dialled there; unless a
+ *   wanted peer cannot be found, and the other one came again since it was met there: addresses change hands;
  * - a peer waits for the dial of a seed that sits at one of its addresses (it most likely is this peer);
  * - a seed waits for a peer's dial at its address only for a moment, because anybody can claim an address.
  */
@@ -36,6 +37,9 @@ const CLAIMED_MS = 1_000
 /** After so many failures a peer no longer stands for the seed at which it once answered. */
 const STANDS_FOR_SEED_ATTEMPTS = 3
 
+/** A connection that began so much later than the proof of an address may be to another one. */
+const MOVED_MS = 1_000
+
 /** What is going on now, gathered in one pass. */
 interface Scene {
   inFlight: number
@@ -57,6 +61,14 @@ interface Candidate {
 /** Seeds are the operator's wish; anything else is a mere hint to somebody who has company enough. */
 const isSuperfluous = ({ wanted, said }: Target): boolean => !wanted && !said.has('seed')
 
+/** Wanted, and not where we look for it. */
+function someIsLost(targets: ReadonlyMap<string, Target>): boolean {
+  for (const { wanted, connectedAt, attempts } of targets.values()) {
+    if (wanted && connectedAt === undefined && attempts >= STANDS_FOR_SEED_ATTEMPTS) return true
+  }
+  return false
+}
+
 export function createDialQueue(policy: DialPolicy): DialQueue {
   const bucket = createTokenBucket(policy.burst, policy.perSecond)
   const hintSlots = policy.concurrentMax - policy.concurrentReserved
@@ -70,6 +82,7 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
       claimed: new Set(),
       proven: new Set()
     }
+    const isMissing = someIsLost(targets)
     for (const target of targets.values()) {
       if (target.connectedAt !== undefined) scene.connected += 1
       if (target.inFlight) {
@@ -78,7 +91,8 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
         else for (const address of target.lastDialled) scene.claimed.add(address)
       }
       if (target.proven.size > 0 && standsForSeeds(target, now)) {
-        for (const address of target.proven.keys()) scene.proven.add(address)
+        const since = isMissing && target.connectedAt !== undefined ? target.connectedAt - MOVED_MS : -Infinity
+        for (const [address, at] of target.proven) if (at >= since) scene.proven.add(address)
       }
     }
     return scene

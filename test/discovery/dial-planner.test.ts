@@ -235,6 +235,27 @@ describe('seeds', () => {
     expect(world.connected).toEqual(new Set(['new']))
   })
 
+  it('are tried again when a wanted peer is lost, once each time that whoever answered there has come back', () => {
+    const world = new PlannerWorld()
+    world.addresses.set(at(1), { peerId: 'zoe' }).set(at(2), { peerId: 'ann' })
+    world.input({ type: 'wanted', peerIds: ['ann', 'zoe'] })
+    world.hint('seed', undefined, at(1), at(2))
+    world.runFor(20_000)
+    for (const peerId of ['ann', 'zoe']) world.disconnect(peerId)
+    // Zoe is somewhere else, and comes to us; she has Ann's address now, or nobody does.
+    world.addresses.delete(at(2))
+    world.connected.add('zoe')
+    world.input({ type: 'connected', peerId: 'zoe' })
+    world.runFor(60_000)
+    expect(world.dialsOf(at(1))).toHaveLength(2)
+    world.disconnect('zoe')
+    world.connected.add('zoe')
+    world.input({ type: 'connected', peerId: 'zoe' })
+    world.addresses.set(at(1), { peerId: 'ann' })
+    world.runFor(20_000)
+    expect(world.connected).toContain('ann')
+  })
+
   it('and the peer that mDNS finds at the same address are dialled once', () => {
     const world = new PlannerWorld()
     world.addresses.set(at(1), { peerId: 'zoe' })

@@ -89,6 +89,14 @@ it('machines that take each other’s address find each other there (seed 410: w
   expect(run({ cast: three, seed: 410, seconds: 12 }).violation).toBeUndefined()
 })
 
+it('machines that take each other’s address three times over do as well (seed 79: a seed stood for whoever had been there)', async () => {
+  const cast = await castOfSeed(5, 79)
+  const plan = drawPlan({ seed: 79, size: 5, spanMs: 60_000 })
+  const swaps = [6, 8, 9].map((place) => plan[place]!)
+  expect(swaps.map(({ variant }) => variant)).toEqual(['swap', 'swap', 'swap'])
+  expect(run({ cast, seed: 79, seconds: 60, callers: 'light', plan: swaps }).violation).toBeUndefined()
+})
+
 describe('a plan', () => {
   it('keeps every fault where it was when another kind is not drawn', () => {
     const all = drawPlan({ seed: 5, size: 3, spanMs: 20_000, only: ['N1', 'P1', 'D1'] })
