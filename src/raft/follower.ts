@@ -233,7 +233,7 @@ export class Follower {
     const node = this.#node
     const { lastIndex, lastTerm } = node.log
     if (message.lastIndex !== lastIndex || message.lastTerm !== lastTerm) return
-    if (node.configurations.isVoter(node.self)) node.takeOver(now)
+    node.takeOver(now)
   }
 }
 

@@ -207,8 +207,7 @@ export class RaftNode {
   campaign(reason: string, now: number): void {
     const mayNot = this.#mayNotCampaign(now)
     if (mayNot !== undefined) {
-      if (this.role.name !== 'follower') this.becomeFollower(this.term, undefined, mayNot, now)
-      this.setLeader(undefined)
+      this.becomeFollower(this.term, undefined, mayNot, now)
       invariant(this.role.name === 'follower', 'who may not campaign follows')
       this.role.waitWithoutLeader(now)
     } else if (this.settings.preVote) this.#becomePreCandidate(reason, now)
@@ -324,13 +323,11 @@ export class RaftNode {
     this.outbox.event({ type: 'membership', membership, index, committed: index <= this.log.commit })
   }
 
-  /** True when the commit index moved. */
-  commitTo(index: number): boolean {
-    if (!this.log.commitTo(index)) return false
+  commitTo(index: number): void {
+    if (!this.log.commitTo(index)) return
     for (const { membership, index: at } of this.configurations.commit(this.log.commit)) {
       this.outbox.event({ type: 'membership', membership, index: at, committed: true })
     }
-    return true
   }
 
   // --- what leaves ---

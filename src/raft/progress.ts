@@ -45,6 +45,7 @@ export class Progress {
   snapshotSeq = 0
   /** It was said already that this peer has lost entries. */
   lossReported = false
+  /** What counts while replicating; it begins empty each time. */
   readonly #inflight: Inflight
 
   constructor(id: NodeId, next: number, now: number, limits: InflightLimits) {
@@ -98,7 +99,6 @@ export class Progress {
     if (this.state !== 'probe') this.next = this.match + 1
     this.state = 'probe'
     this.probing = false
-    this.#inflight.clear()
   }
 
   /** Its next entry is gone: it waits for a snapshot. */
@@ -106,7 +106,6 @@ export class Progress {
     this.state = 'snapshot'
     this.snapshotSeq = heartbeatSeq
     this.probing = false
-    this.#inflight.clear()
   }
 
   /** It has the snapshot up to `index`, as far as is known, and goes on behind it; its disk has still to confirm that. */
