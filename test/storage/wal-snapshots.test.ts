@@ -122,7 +122,7 @@ describe('the way to disk', () => {
     disk.onChange = (call) => call === 'syncDirectory' && disk.edit(second, fill(1, 325))
     await expect(log.write(snapshotAt(5))).rejects.toMatchObject({
       name: 'StorageFailedError',
-      message: expect.stringContaining('0000000002.snapshot') as string
+      details: { operation: 'reading back', file: second }
     })
     disk.onChange = () => undefined
     expect(describeState((await openOn(disk)).recovered)).toBe(expected(joined.slice(0, 3)))
