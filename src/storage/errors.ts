@@ -63,7 +63,7 @@ export class StorageAccessError extends QuorateError {
     const errno = errnoOf(cause)
     super('StorageAccessError', 'ERR_STORAGE_ACCESS', `${operation} of ${file} was refused: ${messageOf(cause)}`, {
       details: { operation, file, errno },
-      nextStep: accessAdvice[errno ?? ''] ?? 'Check the path and its permissions.',
+      nextStep: accessAdvice.get(errno) ?? 'Check the path and its permissions.',
       cause
     })
   }
@@ -98,35 +98,36 @@ export class DataDirUnsafeError extends QuorateError {
   }
 }
 
-const accessAdvice: Readonly<Record<string, string>> = {
-  EACCES: 'Give the user that runs the node read and write permission on the data directory.',
-  EPERM: 'Give the user that runs the node read and write permission on the data directory.',
-  EROFS: 'The file system is mounted read-only: remount it read-write, or choose another data directory.',
-  EMFILE: 'Too many files are open in this process: raise its limit (ulimit -n).',
-  ENFILE: 'Too many files are open on this machine: raise fs.file-max or stop other processes.',
-  ENOENT: 'The path does not exist: check it, or let the node create its data directory.',
-  ENOTDIR: 'A part of the path is a file where a directory should be.',
-  ELOOP: 'The path is a symbolic link where a plain file should be: somebody may have put it there.'
-}
+/** Of a code that is missing nothing is known. */
+const accessAdvice: ReadonlyMap<string | undefined, string> = new Map([
+  ['EACCES', 'Give the user that runs the node read and write permission on the data directory.'],
+  ['EPERM', 'Give the user that runs the node read and write permission on the data directory.'],
+  ['EROFS', 'The file system is mounted read-only: remount it read-write, or choose another data directory.'],
+  ['EMFILE', 'Too many files are open in this process: raise its limit (ulimit -n).'],
+  ['ENFILE', 'Too many files are open on this machine: raise fs.file-max or stop other processes.'],
+  ['ENOENT', 'The path does not exist: check it, or let the node create its data directory.'],
+  ['ENOTDIR', 'A part of the path is a file where a directory should be.'],
+  ['ELOOP', 'The path is a symbolic link where a plain file should be: somebody may have put it there.']
+])
+
+const fullCodes: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 export function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined
 }
 
-const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errnoOf(error) ?? '')
-
 /** The error for a failed call while a store is being opened: nothing has been promised yet, so access problems have their own class. */
 export function openingError(operation: string, file: string, cause: unknown, freeBytes?: number): QuorateError {
   if (cause instanceof QuorateError) return cause
-  if (isFull(cause)) return new StorageFullError(operation, file, freeBytes, cause)
-  if ((errnoOf(cause) ?? '') in accessAdvice) return new StorageAccessError(operation, file, cause)
+  if (fullCodes.has(errnoOf(cause))) return new StorageFullError(operation, file, freeBytes, cause)
+  if (accessAdvice.has(errnoOf(cause))) return new StorageAccessError(operation, file, cause)
   return new StorageFailedError(operation, file, cause)
 }
 
 /** The error for a failed write or sync of a store that is in use. */
 export function writingError(operation: string, file: string, cause: unknown, freeBytes?: number): QuorateError {
   if (cause instanceof QuorateError) return cause
-  if (isFull(cause)) return new StorageFullError(operation, file, freeBytes, cause)
+  if (fullCodes.has(errnoOf(cause))) return new StorageFullError(operation, file, freeBytes, cause)
   return new StorageFailedError(operation, file, cause)
 }

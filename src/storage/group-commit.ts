@@ -60,7 +60,7 @@ export class GroupCommit<Item> {
   async #run(): Promise<void> {
     // One turn of the microtask queue, so that writes of one synchronous step share a flush.
     await Promise.resolve()
-    while (this.#queue.length > 0 && this.#failure === undefined) {
+    while (this.#queue.length > 0) {
       const group = this.#takeGroup()
       try {
         await this.#flush(group.map((waiting) => waiting.item))

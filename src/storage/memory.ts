@@ -64,7 +64,7 @@ class Disk implements MemoryDisk {
   }
 
   apply({ batch, beginsAnew }: Accepted): void {
-    const { cells = [], snapshot, compactTo = 0, entries = [] } = batch
+    const { cells, snapshot, compactTo, entries } = batch
     for (const { name, value } of cells) this.cells.set(name, value)
     this.snapshot = snapshot ?? this.snapshot
     if (snapshot !== undefined && beginsAnew) {
@@ -78,9 +78,9 @@ class Disk implements MemoryDisk {
   }
 
   #compact(index: number): void {
-    if (index <= this.baseIndex) return
-    this.entries.splice(0, index - this.baseIndex)
-    this.baseIndex = index
+    const gone = Math.max(0, index - this.baseIndex)
+    this.entries.splice(0, gone)
+    this.baseIndex += gone
   }
 
   claim(owner: StoreOwner | undefined): void {
@@ -94,8 +94,10 @@ class Disk implements MemoryDisk {
   }
 }
 
+type Copy = WriteBatch & Required<Omit<WriteBatch, 'snapshot'>>
+
 interface Accepted {
-  readonly batch: WriteBatch
+  readonly batch: Copy
   readonly beginsAnew: boolean
 }
 
@@ -132,7 +134,7 @@ class Memory implements MemoryStorage {
     if (this.#closed !== undefined) throw new StorageClosedError()
     const { beginsAnew } = this.#outline.accept(batch)
     const accepted = { batch: copyOf(batch), beginsAnew }
-    if (!this.#crashed) this.#unsynced.push(accepted)
+    this.#unsynced.push(accepted)
     await this.#commit.add(accepted, 0)
   }
 
@@ -146,7 +148,6 @@ class Memory implements MemoryStorage {
     this.#crashed = true
     this.#commit.abandon()
     for (const accepted of this.#unsynced.slice(0, keep)) this.disk.apply(accepted)
-    this.#unsynced = []
     this.disk.inUse = false
   }
 
@@ -167,7 +168,7 @@ class Memory implements MemoryStorage {
 }
 
 /** `new Uint8Array`, not `slice`: a caller's Buffer would answer with a window on itself. */
-function copyOf({ cells = [], snapshot, compactTo = 0, entries = [] }: WriteBatch): WriteBatch {
+function copyOf({ cells = [], snapshot, compactTo = 0, entries = [] }: WriteBatch): Copy {
   return {
     cells: cells.map(({ name, value }) => ({ name, value: new Uint8Array(value) })),
     ...(snapshot === undefined ? {} : { snapshot: { ...snapshot, data: new Uint8Array(snapshot.data) } }),

@@ -4,6 +4,7 @@ import type { QuorateError } from '../../src/core/errors.ts'
 import {
   DataDirLockedError,
   DataDirUnsafeError,
+  StorageAccessError,
   StorageClosedError,
   StorageCorruptError,
   StorageForeignError,
@@ -76,6 +77,12 @@ test('whatever else is thrown is a failed call without a code', () => {
     expect(errnoOf(cause)).toBeUndefined()
     expect(openingError('opening', 'f', cause).name).toBe('StorageFailedError')
     expect(writingError('writing', 'f', cause).name).toBe('StorageFailedError')
+  }
+})
+
+test('a refusal that is new to us is one of the path or its permissions', () => {
+  for (const cause of [errno('EBUSY'), new Error('why')]) {
+    expect(new StorageAccessError('opening', 'f', cause).nextStep).toBe('Check the path and its permissions.')
   }
 })
 

@@ -114,7 +114,9 @@ test('a failed sync is final, says why, and what waited is not on the disk', asy
 test('the disk of another owner is refused, and stays free for its own', async () => {
   const disk = createMemoryDisk()
   await createMemoryStorage({ disk, owner }).close()
-  expect(() => createMemoryStorage({ disk, owner: ownerOf('mallory') })).toThrow('another node')
+  expect(() => createMemoryStorage({ disk, owner: ownerOf('mallory') })).toThrow(
+    'the memory disk belongs to another node'
+  )
   createMemoryStorage({ disk, owner })
 })
 
