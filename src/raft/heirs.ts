@@ -98,10 +98,8 @@ export class Heirs {
     return Math.ceil(Math.min(rankStepMaxMs, rankStepMinMs * 2 ** roundTrip.patience))
   }
 
-  /** Whom a leader of last resort makes way for: somebody who would lead, and could at once. */
-  get successor(): Progress | undefined {
-    const [first] = this.order
-    const isAble = first !== undefined && first.answeredAt !== undefined && this.#held(first) === this.#settled
-    return isAble && this.#isWilling(first) ? first : undefined
+  /** A leader of last resort makes way for this one: it would lead, answers, and could at once. */
+  isBetter(peer: Progress): boolean {
+    return this.#isWilling(peer) && peer.answeredAt !== undefined && this.#held(peer) === this.#settled
   }
 }

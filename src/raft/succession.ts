@@ -44,8 +44,8 @@ export class Succession {
   makeWay(now: number): void {
     const { requests, settings } = this.#node
     if (now < this.#makeWayAt || requests.handover !== undefined) return
-    const peer = this.#replication.heirs.successor
-    if (peer === undefined) return
+    const [peer] = this.#heirs(now)
+    if (peer === undefined || !this.#replication.heirs.isBetter(peer)) return
     this.#makeWayAt = now + MAKE_WAY_TIMEOUTS * settings.timing.electionTimeoutMs
     this.#begin(undefined, peer, now)
   }
