@@ -55,10 +55,15 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
   if (a.byteLength !== b.byteLength) return false
+  if (a.byteLength > SHORT_BYTES_MAX) return Buffer.compare(a, b) === 0
   for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false
   return true
 }
+
+/** So few are compared one by one: faster than a call of the platform. */
+const SHORT_BYTES_MAX = 96
 
 /** Lexicographic, shorter first: the order of deterministic CBOR map keys and of anything we sort before sending. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {

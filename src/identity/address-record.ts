@@ -57,7 +57,7 @@ export function readAddressRecord(bytes: Uint8Array): AddressRecord {
   const cose = readSign1(KIND, bytes, PAYLOAD_BYTES_MAX)
   const record = decodePayload(cose)
   verifyCose(cose)
-  return proven.keep(bytes, record)
+  return proven.keep(bytes.slice(), record)
 }
 
 /** The newest of a large cluster's members. */

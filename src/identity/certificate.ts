@@ -92,7 +92,10 @@ export function readCertificate(
   if (generation !== genesis.genesis.generation) return proveCertificate(bytes, genesis, generation)
   let known = proven.get(genesis)
   if (known === undefined) proven.set(genesis, (known = new Proven(CERTIFICATES_REMEMBERED_MAX)))
-  return known.get(bytes) ?? known.keep(bytes, proveCertificate(bytes, genesis, generation))
+  const before = known.get(bytes)
+  if (before !== undefined) return before
+  const certificate = proveCertificate(bytes, genesis, generation)
+  return known.keep(certificate.bytes, certificate)
 }
 
 /** A cluster has one; further ones of the same set may have been signed in other terms, and a simulator sees many clusters. */

@@ -20,10 +20,10 @@
  * the most recent few thousand of them: a verdict is a pure function of its input, so remembering it changes nothing but time.
  */
 import { hashes, Point, verify } from '@noble/ed25519'
-import { createHash, createPublicKey, verify as verifyByOpenssl } from 'node:crypto'
+import { createHash, createPublicKey, type KeyObject, verify as verifyByOpenssl } from 'node:crypto'
 import { concat, fromHex, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
-import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
+import { RecentMap } from '../core/recent-map.ts'
 
 hashes.sha512 = (message) => new Uint8Array(createHash('sha512').update(message).digest())
 
@@ -33,11 +33,10 @@ export const SIGNATURE_BYTES = 64
 /** True when the key may ever stand in a signed document. Never throws. */
 export function isAdmissiblePublicKey(publicKey: Uint8Array): boolean {
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES) return false
-  const key = keyOfBytes(publicKey)
-  if (admittedKeys.get(key) === true) return true
+  if (admittedKeys.get(publicKey) === true) return true
   const admissible = judgeKey(publicKey)
   // Refusals are not kept: whoever floods us with them would only push out what honest peers need.
-  if (admissible) admittedKeys.set(key, true)
+  if (admissible) admittedKeys.set(publicKey.slice(), true)
   return admissible
 }
 
@@ -45,7 +44,7 @@ export function isAdmissiblePublicKey(publicKey: Uint8Array): boolean {
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.byteLength !== SIGNATURE_BYTES || !isAdmissiblePublicKey(publicKey)) return false
   // Lengths of key and signature are fixed, so the concatenation has one reading.
-  const triple = keyOfBytes(sha256(publicKey, signature, message))
+  const triple = sha256(publicKey, signature, message)
   if (acceptedSignatures.get(triple) === true) return true
   const accepted =
     isPlainPoint(signature.subarray(0, 32)) &&
@@ -60,13 +59,17 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
  * so admissible without being judged.
  */
 export function admitOwnKey(publicKey: Uint8Array): void {
-  admittedKeys.set(keyOfBytes(publicKey), true)
+  admittedKeys.set(publicKey.slice(), true)
 }
 
 /** True only when the equation without the cofactor holds, for a key and a signature that rules 1 and 2 have passed. */
 function isPlainlyValid(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   try {
-    const key = createPublicKey({ key: Buffer.from(concat(SPKI_PREFIX, publicKey)), format: 'der', type: 'spki' })
+    let key = importedKeys.get(publicKey)
+    if (key === undefined) {
+      key = createPublicKey({ key: Buffer.from(concat(SPKI_PREFIX, publicKey)), format: 'der', type: 'spki' })
+      importedKeys.set(publicKey.slice(), key)
+    }
     return verifyByOpenssl(null, message, key, signature)
   } catch {
     return false
@@ -112,4 +115,6 @@ const EIGHTH_Y = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e
 const LOW_ORDER_Y: ReadonlySet<bigint> = new Set([1n, P - 1n, 0n, EIGHTH_Y, P - EIGHTH_Y])
 
 const admittedKeys = new RecentMap<true>(4096)
+/** As OpenSSL wants them, of those that signed last. */
+const importedKeys = new RecentMap<KeyObject>(64)
 const acceptedSignatures = new RecentMap<true>(4096)

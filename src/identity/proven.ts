@@ -5,7 +5,7 @@
  *
  * Only what holds is kept: a stranger's documents would push out what honest peers need.
  */
-import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
+import { RecentMap } from '../core/recent-map.ts'
 
 export class Proven<Document extends object> {
   readonly #documents: RecentMap<Document>
@@ -15,12 +15,12 @@ export class Proven<Document extends object> {
   }
 
   get(bytes: Uint8Array): Document | undefined {
-    return this.#documents.get(keyOfBytes(bytes))
+    return this.#documents.get(bytes)
   }
 
-  /** Answers the document. */
+  /** Answers the document. The bytes must not change any more. */
   keep(bytes: Uint8Array, document: Document): Document {
-    this.#documents.set(keyOfBytes(bytes), document)
+    this.#documents.set(bytes, document)
     return document
   }
 }

@@ -9,7 +9,7 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 import { concat, fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
-import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
+import { RecentMap } from '../core/recent-map.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { FormationCrypto } from '../formation/types.ts'
 import { makeAddressRecord, readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
@@ -339,9 +339,8 @@ function remembering(crypto: FormationCrypto): FormationCrypto {
 export function remember<T>(read: (bytes: Uint8Array) => T | undefined): (bytes: Uint8Array) => T | undefined {
   const known = new RecentMap<{ readonly value: T | undefined }>(KNOWN_MAX)
   return (bytes) => {
-    const key = keyOfBytes(bytes)
-    let verdict = known.get(key)
-    if (verdict === undefined) known.set(key, (verdict = { value: tolerant(read, bytes) }))
+    let verdict = known.get(bytes)
+    if (verdict === undefined) known.set(bytes.slice(), (verdict = { value: tolerant(read, bytes) }))
     return verdict.value
   }
 }

@@ -3,7 +3,7 @@
  * process has made or proved is not proved again by the others: a verdict on the same bytes is the same verdict.
  */
 import { equalBytes } from '../core/bytes.ts'
-import { keyOfBytes, RecentMap } from '../core/recent-map.ts'
+import { RecentMap } from '../core/recent-map.ts'
 import {
   bootStatementToSign,
   decodeBootStatement,
@@ -35,7 +35,7 @@ export function statementMaker(
   const toSign = (own: OwnStatement): Uint8Array => bootStatementToSign(publicKey, content(own))
   const seal = (own: OwnStatement, signature: Uint8Array): Uint8Array => {
     const bytes = sealBootStatement(publicKey, content(own), signature)
-    made.set(keyOfBytes(bytes), true)
+    made.set(bytes, true)
     return bytes
   }
   return {
@@ -47,6 +47,6 @@ export function statementMaker(
       const isOurs = statement !== undefined && equalBytes(statement.domainId, domainId)
       return isOurs && statement.generation === generation ? statement : undefined
     },
-    isGenuine: ({ bytes }) => made.get(keyOfBytes(bytes)) === true || proved(bytes) !== undefined
+    isGenuine: ({ bytes }) => made.get(bytes) === true || proved(bytes) !== undefined
   }
 }
