@@ -61,14 +61,8 @@ export const nodeFileSystem: FileSystem = {
   async read(path, bytesMax = Infinity) {
     const handle = await open(path, constants.O_RDONLY | NOFOLLOW)
     try {
-      const bytes = new Uint8Array(Math.min((await handle.stat()).size, bytesMax))
-      let end = 0
-      while (end < bytes.byteLength) {
-        const { bytesRead } = await handle.read(bytes, end, bytes.byteLength - end, end)
-        if (bytesRead === 0) break
-        end += bytesRead
-      }
-      return bytes.subarray(0, end)
+      const length = Math.min((await handle.stat()).size, bytesMax)
+      return await readAll(async (buffer, position) => (await handle.read({ buffer, position })).bytesRead, length)
     } finally {
       await handle.close()
     }
@@ -138,17 +132,7 @@ class NodeFile implements OpenFile {
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    return new Promise((resolve, reject) => this.#writeFrom(bytes, 0, position, resolve, reject))
-  }
-
-  /** A short write is legal (the disk is about to be full, a signal came): the rest is tried, and then says why. */
-  #writeFrom(bytes: Uint8Array, done: number, position: number, resolve: () => void, reject: (e: Error) => void): void {
-    write(this.#handle.fd, bytes, done, bytes.byteLength - done, position + done, (error, written) => {
-      if (error !== null) reject(error)
-      else if (done + written >= bytes.byteLength) resolve()
-      else if (written === 0) reject(new Error('the system wrote nothing and gave no reason'))
-      else this.#writeFrom(bytes, done + written, position, resolve, reject)
-    })
+    return writeAll((...args) => write(this.#handle.fd, ...args), bytes, position)
   }
 
   sync(): Promise<void> {
@@ -164,4 +148,43 @@ class NodeFile implements OpenFile {
   close(): Promise<void> {
     return this.#handle.close()
   }
+}
+
+/** Fills `target` from a place of the file as far as it can, and answers with how far. */
+type ReadSome = (target: Uint8Array, position: number) => Promise<number>
+
+/** The beginning of a file: `length` bytes, or fewer when it ends before. */
+export async function readAll(readSome: ReadSome, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  let end = 0
+  while (end < length) {
+    const count = await readSome(bytes.subarray(end), end)
+    if (count === 0) break
+    end += count
+  }
+  return bytes.subarray(0, end)
+}
+
+/** Writes `length` bytes from `offset` on at a place of the file, or fewer, and says how many. */
+type WriteSome = (
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+  done: (error: Error | null, written: number) => void
+) => void
+
+/** A short write is legal (the disk is about to be full, a signal came): the rest is tried, and then says why. */
+export function writeAll(writeSome: WriteSome, bytes: Uint8Array, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const writeFrom = (offset: number): void =>
+      writeSome(bytes, offset, bytes.byteLength - offset, position + offset, (error, written) => {
+        const end = offset + written
+        if (error !== null) reject(error)
+        else if (end === bytes.byteLength) resolve()
+        else if (written === 0) reject(new Error('the system wrote nothing and gave no reason'))
+        else writeFrom(end)
+      })
+    writeFrom(0)
+  })
 }

@@ -3,11 +3,12 @@ import { readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
-import { nodeFileSystem, type FileSystem, type OpenFile } from '../../src/storage/file-system.ts'
+import { describe, expect, it } from 'vitest'
+import { nodeFileSystem, readAll, writeAll, type FileSystem, type OpenFile } from '../../src/storage/file-system.ts'
 import { createWalDirectory } from '../../src/storage/wal/directory.ts'
 import { openWalStorage } from '../../src/storage/wal/wal.ts'
 import { owner } from './harness.ts'
+import { errno } from './simulated-disk.ts'
 
 const isLinux = process.platform === 'linux'
 const O_DSYNC = 0o10000
@@ -110,7 +111,49 @@ it('writes where it is told to, cuts, renames and removes', () =>
 it.runIf(isLinux)('a write that the system refuses says why', async () => {
   const file = await nodeFileSystem.open('/dev/full')
   await expect(file.write(Buffer.from('x'), 0)).rejects.toMatchObject({ code: 'ENOSPC' })
+  await expect(file.sync()).rejects.toMatchObject({ code: 'EINVAL' })
   await file.close()
+})
+
+describe('a call that does less than it was asked to', () => {
+  const text = Buffer.from('0123456789')
+
+  /** Writes at most `most` bytes a time, and `fault` once the file is `end` long. */
+  const disk = (most: number, end = Infinity, fault: Error | null = null) => {
+    let content = Buffer.from('....')
+    const write: Parameters<typeof writeAll>[0] = (bytes, offset, length, position, done) => {
+      const part = Buffer.from(bytes).subarray(offset, offset + Math.min(length, most, end - position))
+      expect(position).toBe(content.byteLength)
+      content = Buffer.concat([content, part])
+      if (part.byteLength === 0 && fault !== null) done(fault, 0)
+      else done(null, part.byteLength)
+    }
+    return { write, text: () => content.toString() }
+  }
+
+  it.each([1, 3, 5, 9, 10, 11])('of a write of ten bytes %i', async (most) => {
+    const { write, text: content } = disk(most)
+    await writeAll(write, text, 4)
+    expect(content()).toBe('....0123456789')
+  })
+
+  it('and then says why, or does not', async () => {
+    const full = disk(3, 11, errno('ENOSPC'))
+    await expect(writeAll(full.write, text, 4)).rejects.toMatchObject({ code: 'ENOSPC' })
+    expect(full.text()).toBe('....0123456')
+    const silent = disk(3, 11)
+    await expect(writeAll(silent.write, text, 4)).rejects.toThrow('the system wrote nothing and gave no reason')
+    await writeAll(disk(3).write, new Uint8Array(), 4)
+  })
+
+  it.each([1, 3, 5, 9, 10, 11])('of a read of ten bytes %i, until the file ends', async (most) => {
+    const read: Parameters<typeof readAll>[0] = async (target, position) =>
+      text.copy(target, 0, position, Math.min(position + most, 10))
+    for (const length of [0, 1, 9, 10]) {
+      expect(Buffer.from(await readAll(read, length)).toString()).toBe('0123456789'.slice(0, length))
+    }
+    expect(Buffer.from(await readAll(read, 15)).toString()).toBe('0123456789')
+  })
 })
 
 it('makes a directory that is missing, in one that is there', () =>
