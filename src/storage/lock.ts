@@ -33,8 +33,8 @@ export interface DirectoryLock {
 interface Holder {
   readonly pid: number
   /** Clock ticks after boot, from /proc; tells a process from a later one with the same pid. */
-  readonly startTime?: string
-  readonly bootId?: string
+  readonly startTime?: string | undefined
+  readonly bootId?: string | undefined
   readonly host: string
 }
 
@@ -161,14 +161,7 @@ function lockedBy(directory: string, lockFile: string, holder: Holder | undefine
 }
 
 function self(): Holder {
-  const startTime = startTimeOf(process.pid)
-  const bootId = currentBootId()
-  return {
-    pid: process.pid,
-    host: hostname(),
-    ...(startTime === undefined ? {} : { startTime }),
-    ...(bootId === undefined ? {} : { bootId })
-  }
+  return { pid: process.pid, host: hostname(), startTime: startTimeOf(process.pid), bootId: currentBootId() }
 }
 
 /** When in doubt it lives: refusing to start can be repaired, two processes in one directory cannot. */

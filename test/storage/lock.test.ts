@@ -12,9 +12,10 @@ import {
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { lockDirectory } from '../../src/storage/lock.ts'
 import type { DirectoryLock, LockAddon } from '../../src/storage/lock.ts'
+import { errno } from './simulated-disk.ts'
 
 let root = ''
 const held: DirectoryLock[] = []
@@ -143,6 +144,29 @@ describe('the pid file', () => {
       write('lock.pid', alive)
       await expect(lock()).rejects.toMatchObject({ name: 'DataDirLockedError' })
     }
+  })
+
+  test('is not taken over when its process can neither be asked nor looked at', async () => {
+    write('lock.pid', { pid: DEAD, host, startTime: '1' })
+    const asked = vi.spyOn(process, 'kill')
+    try {
+      asked.mockImplementation(() => {
+        throw errno('EPERM')
+      })
+      await expect(lock()).rejects.toMatchObject(refusal('lock.pid', `process ${DEAD}`, DEAD))
+      expect(asked).toHaveBeenCalledWith(DEAD, 0)
+      asked.mockReturnValue(true)
+      await expect(lock()).rejects.toMatchObject(refusal('lock.pid', `process ${DEAD}`, DEAD))
+    } finally {
+      asked.mockRestore()
+    }
+    await lock()
+  })
+
+  test('that somebody has removed is released all the same', async () => {
+    const { release } = await lock()
+    rmSync(join(root, 'lock.pid'))
+    await release()
   })
 
   test('is not taken over while the gate is shut, or cannot be made', async () => {
