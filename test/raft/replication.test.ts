@@ -79,6 +79,9 @@ describe('an answer to a heartbeat', () => {
     member.timeout()
     const answer = { type: 'message', from: 'n2', message: beaten(1, 1) } as const
     expect(member.raft.step(answer, member.now).sendSnapshots).toEqual([{ to: 'n2', index: 5 }])
+    member.tell({ type: 'snapshot-sent', peer: 'n2', index: 5 })
+    member.timeout()
+    expect(appends(member.hear('n2', beaten(2, 1)), 'n2')).toMatchObject([{ prevIndex: 5 }])
   })
 })
 
