@@ -1,8 +1,7 @@
 /** What a leader accepts, refuses and starts, and when: requests, changes of the members, hand-over, time. */
 import { describe, expect, test } from 'vitest'
-import { InvalidOptionError } from '../../src/core/errors.ts'
 import { encodeMembership } from '../../src/raft/index.ts'
-import type { Entry, MembershipChange, Outcome, RaftMessage, RaftTiming } from '../../src/raft/index.ts'
+import type { Entry, MembershipChange, Outcome, RaftMessage } from '../../src/raft/index.ts'
 import { entryBytes } from '../../src/raft/log.ts'
 import { Outbox } from '../../src/raft/outbox.ts'
 import { log, Member, TIMING, type MemberInit } from './member.ts'
@@ -179,45 +178,4 @@ test('what may leave after the disk leaves behind the rest when the disk is not 
   outbox.sendLater('n3', message)
   outbox.send('n2', message)
   expect(outbox.drain(false)).toMatchObject({ send: [all[0]], sendAfter: [all[1]] })
-})
-
-describe('timing', () => {
-  const all = {
-    heartbeatMs: 10,
-    electionTimeoutMs: 100,
-    electionTimeoutMinMs: 50,
-    rankStepMs: 10,
-    rankStepMinMs: 5,
-    rankStepMaxMs: 20,
-    jitterMs: 0,
-    diskStallMs: 1
-  }
-  const refusal = (timing: RaftTiming): unknown => {
-    try {
-      const { raft } = new Member({ timing })
-      return raft.status().role
-    } catch (error) {
-      return error instanceof InvalidOptionError ? error.message : error
-    }
-  }
-
-  test.each([
-    [{ heartbeatMs: 0 }, 'heartbeatMs is above 0; it is 0'],
-    [{ heartbeatMs: 100 }, 'electionTimeoutMs is above heartbeatMs; it is 100'],
-    [{ electionTimeoutMinMs: 10 }, 'electionTimeoutMinMs is above heartbeatMs; it is 10'],
-    [{ electionTimeoutMinMs: 101 }, 'electionTimeoutMinMs is at most electionTimeoutMs; it is 101'],
-    [{ rankStepMinMs: 0 }, 'rankStepMinMs is above 0; it is 0'],
-    [{ rankStepMinMs: 11 }, 'rankStepMs is at least rankStepMinMs; it is 10'],
-    [{ rankStepMaxMs: 9 }, 'rankStepMs is at most rankStepMaxMs; it is 10'],
-    [{ jitterMs: -1 }, 'jitterMs is not negative; it is -1'],
-    [{ diskStallMs: 0 }, 'diskStallMs is above 0; it is 0'],
-    [{ jitterMs: Number.NaN }, 'jitterMs is not negative; it is NaN']
-  ])('%j is refused with the rule that it breaks', (wrong, rule) => {
-    expect(refusal({ ...all, ...wrong })).toBe(`raft needs that ${rule}`)
-  })
-
-  test('may be as tight as its rules allow', () => {
-    const tight = { electionTimeoutMinMs: 100, rankStepMinMs: 10, rankStepMaxMs: 10 }
-    expect([refusal(all), refusal({ ...all, ...tight })]).toEqual(['follower', 'follower'])
-  })
 })
