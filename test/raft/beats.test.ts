@@ -36,6 +36,9 @@ describe('a leader', () => {
   test.each([1, LEARNERS_A_BEAT])('with %i learners tells each of them with every heartbeat', (count) => {
     const member = leading(count)
     for (let i = 0; i < 3; i++) expect(beats(member.timeout())).toEqual(['n2', 'n3', ...learners(count)])
+    const waits = member.timeout().map(({ message }) => (message.type === 'heartbeat' ? message.waitMs : undefined))
+    // Learners do not campaign; they say last that the leader is lost.
+    expect(waits).toEqual([0, 10, ...learners(count).map(() => 20)])
   })
 
   test('with a thousand tells the voters each time, and the learners in turn', () => {

@@ -87,6 +87,23 @@ describe('the order', () => {
     expect(order(beat(member).waits)).toEqual(['n2', 'n3', 'n5', 'n4'])
   })
 
+  test('looks at what has committed, not at what is on its way', () => {
+    const member = leading()
+    after(member, 2, alike)
+    member.propose(1)
+    member.hear('n5', { type: 'append-accepted', term: member.status.term, match: 2 })
+    beat(member)
+    expect(order(beat(member).waits)).toEqual(['n2', 'n3', 'n4', 'n5'])
+  })
+
+  test('of a new leader puts whoever has all that it was elected with first', () => {
+    const member = new Member({ size: 5, mode: 'staggered', timing: TIMING, terms: [1, 1, 1] })
+    member.elect('n2', 'n3')
+    member.hear('n4', { type: 'append-accepted', term: member.status.term, match: 4 })
+    member.hear('n5', { type: 'append-accepted', term: member.status.term, match: 2 })
+    expect(order(beat(member).waits)).toEqual(['n4', 'n5', 'n2', 'n3'])
+  })
+
   test('puts whoever lost its connection, or has been silent for an election timeout, behind all the others', () => {
     const member = leading({ n2: 900, n3: 800 })
     after(member, 2, alike)
@@ -161,6 +178,16 @@ describe('the wait', () => {
     expect(beat(member).waits).toEqual({ n2: 0, n3: 10, n4: 20, n5: 30 })
   })
 
+  test('forgets an answer that came very late sooner than its lateness would have it', () => {
+    const member = leading()
+    after(member, 20, alike)
+    const { seq } = beat(member)
+    after(member, 50, { n3: 1, n4: 1, n5: 1 })
+    member.hear('n2', { type: 'heartbeat-reply', term: member.status.term, seq, match: member.entries.length })
+    expect(order(beat(member).waits).at(-1)).toBe('n2')
+    expect(order(after(member, 27, alike))[0]).toBe('n2')
+  })
+
   test('of a follower is what the leader says, within what its own timing allows', () => {
     const campaignAt = (waitMs: number): number => {
       const member = new Member({ size: 3, mode: 'staggered', preVote: true, timing: TIMING })
@@ -210,6 +237,38 @@ describe('a leader of last resort', () => {
     expect(transfers(alone)).toEqual([])
   })
 
+  test('asks nobody who lacks what has committed, and waits until something of its own has', () => {
+    const member = leading({ n1: 0, n2: 0, n3: 0 })
+    member.propose(1)
+    for (const id of ['n2', 'n3']) member.hear(id, { type: 'append-accepted', term: member.status.term, match: 2 })
+    after(member, 2, alike)
+    expect(transfers(member)).toEqual([])
+    member.hear('n4', { type: 'append-accepted', term: member.status.term, match: 2 })
+    expect(transfers(member)).toEqual(['n4'])
+    const fresh = new Member({ mode: 'staggered', timing: TIMING, priority: 0 })
+    fresh.elect('n2')
+    const seq = beat(fresh).seq
+    fresh.hear('n2', { type: 'heartbeat-reply', term: fresh.status.term, seq, match: 0 })
+    fresh.timeout()
+    fresh.propose(1)
+    expect(fresh.outcomes).toEqual([])
+  })
+
+  test('does not forget that somebody asked for a hand-over', () => {
+    const member = leading({ n1: 0 })
+    member.propose(1)
+    for (const id of ['n2', 'n3']) member.hear(id, { type: 'append-accepted', term: member.status.term, match: 2 })
+    const { seq } = beat(member)
+    member.hear('n2', { type: 'heartbeat-reply', term: member.status.term, seq, match: 2 })
+    member.tell({ type: 'transfer', ref: 7, to: 'n5' })
+    expect(transfers(member)).toEqual([])
+    member.now += TIMING.electionTimeoutMs
+    member.tell({ type: 'tick' })
+    expect(member.outcomes).toContainEqual(
+      expect.objectContaining({ type: 'refused', ref: 7, code: 'transfer-failed' })
+    )
+  })
+
   test('that was asked for nothing answers nothing', () => {
     const member = leading({ n1: 0 })
     after(member, 1, alike)
@@ -217,6 +276,41 @@ describe('a leader of last resort', () => {
     member.hear('n2', { type: 'heartbeat', term: member.status.term, commit: 1, seq: 1, waitMs: 0 })
     expect(member.status).toMatchObject({ role: 'follower', leader: 'n2' })
     expect(member.outcomes).toEqual([])
+  })
+})
+
+describe('a hand-over without a target', () => {
+  const target = (member: Member): NodeId | undefined =>
+    member.tell({ type: 'transfer', ref: 1 }).find(({ message }) => message.type === 'transfer')?.to
+
+  test('goes by what is known at that moment', () => {
+    const member = leading()
+    after(member, 2, alike)
+    member.tell({ type: 'connected', peer: 'n5', priority: 500 })
+    expect(target(member)).toBe('n5')
+  })
+
+  test('goes to no voter that is on its way out', () => {
+    const member = leading({ n4: 500, n3: 200 })
+    after(member, 2, alike)
+    const voters = ['n1', 'n2', 'n3']
+    member.tell({ type: 'change-membership', ref: 2, change: { voters, learners: ['n4', 'n5'] } })
+    expect(member.status.membership.outgoing).toContain('n4')
+    for (const id of ['n2', 'n3']) member.hear(id, { type: 'append-accepted', term: member.status.term, match: 1 })
+    target(member)
+    const said = member.hear('n3', { type: 'append-accepted', term: member.status.term, match: member.entries.length })
+    expect(said).toContainEqual(
+      expect.objectContaining({ to: 'n3', message: expect.objectContaining({ type: 'transfer' }) })
+    )
+  })
+
+  test('is refused when nobody is connected', () => {
+    const member = leading()
+    for (const peer of PEERS) member.tell({ type: 'disconnected', peer })
+    expect(target(member)).toBeUndefined()
+    expect(member.outcomes).toEqual([
+      { type: 'refused', ref: 1, code: 'transfer-failed', detail: 'no other voter is connected' }
+    ])
   })
 })
 
@@ -240,8 +334,8 @@ describe('coarse distances', () => {
       fc.property(level, ms, unit, (before, measure, unitMs) => {
         const now = coarse(before, measure, unitMs)
         expect(coarse(now, measure, unitMs)).toBe(now)
-        const isInside = measure <= unitMs * 2 ** before && (before === 0 || measure > unitMs * 2 ** (before - 1))
-        if (isInside) expect(now).toBe(before)
+        const isAbove = before === 0 || measure * 1.25 >= unitMs * 2 ** (before - 1)
+        if (isAbove && measure <= unitMs * 2 ** before * 1.25) expect(now).toBe(before)
       })
     )
   })
