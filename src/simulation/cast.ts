@@ -32,6 +32,9 @@ const LISTEN_PORT = 4001
 /** Places of those who hold copied tokens, beyond all joiners. */
 const COPIES_FROM = 2_000
 
+/** Tokens are good in the month after the cluster was designed. Runs begin a day later, and clocks jump by years (FAULTS N11). */
+const MONTH = { notBeforeMs: GENESIS_AT_MS, expiresMs: GENESIS_AT_MS + 30 * 86_400_000 } as const
+
 type LocalKey = ReturnType<typeof localKeyFromSeed>
 /** How often the address of a machine can change in a run. */
 const MOVES_MAX = 6
@@ -142,12 +145,8 @@ async function makeCast({ size, joiners: joining, joinRole }: Required<CastInit>
     },
     [issuer.signer]
   )
-  const tokenFor = async (
-    grant: TokenInit['grant'],
-    name: string,
-    dates: Pick<TokenInit, 'notBeforeMs' | 'expiresMs'> = {}
-  ): Promise<ParsedToken> => {
-    const init = { grant, ...dates, tokenId: bytesOf(16, `token ${name}`), seed: bytesOf(32, `token seed ${name}`) }
+  const tokenFor = async (grant: TokenInit['grant'], name: string): Promise<ParsedToken> => {
+    const init = { grant, ...MONTH, tokenId: bytesOf(16, `token ${name}`), seed: bytesOf(32, `token seed ${name}`) }
     return parseToken((await createToken(genesis, [issuer.signer], init)).text.revealText())
   }
   const actors: Actor[] = []
@@ -163,10 +162,7 @@ async function makeCast({ size, joiners: joining, joinRole }: Required<CastInit>
   }
   const strangers = await makeStrangers(genesis, issuer, actors)
   const single = (role: JoinRole): Promise<ParsedToken> =>
-    tokenFor({ kind: 'join', role, uses: 1 }, `${size}/single ${role}`, {
-      notBeforeMs: GENESIS_AT_MS,
-      expiresMs: GENESIS_AT_MS + 30 * 86_400_000
-    })
+    tokenFor({ kind: 'join', role, uses: 1 }, `${size}/single ${role}`)
   const holders = async (token: ParsedToken, places: readonly number[]): Promise<readonly Actor[]> => {
     const made: Actor[] = []
     for (const place of places) made.push(await makeActor({ genesis, token, size, place, stores: 1 }))
