@@ -83,6 +83,11 @@ describe('seeds that were once wrong', () => {
   ])('%i holds every invariant', async (seed, seconds) => {
     expect(run({ cast: await castOfSeed(3, seed), seed, seconds }).violation).toBeUndefined()
   })
+
+  // An observer that gave its vote is barred, and nobody can wait for it.
+  it('434 of five as well', async () => {
+    expect(run({ cast: await castOfSeed(5, 434), seed: 434, seconds: 12 }).violation).toBeUndefined()
+  })
 })
 
 it('machines that take each other’s address find each other there (seed 410: what had been its own address was not dialled)', () => {

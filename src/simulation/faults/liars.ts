@@ -70,6 +70,8 @@ export class Liars {
     if (status === undefined || process.paused || process.sessions.get(from.actor.peerId)?.isWith(from) !== true) return
     const { term, lastIndex, membership } = status
     this.#scene.world.fired('B13')
+    // Whoever has signed no such vote is barred for it, as one that has forgotten it.
+    from.hasLied = true
     const messages: RaftMessage[] = [
       { type: 'vote-reply', term, granted: true },
       { type: 'pre-vote-reply', term, round: 1, granted: true }
