@@ -262,7 +262,7 @@ export class Process {
   }
 
   #carryOut(effects: ReplicaEffects): void {
-    this.world.oracle.asked(this, effects)
+    this.world.oracle.stepAsks(this, effects)
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
     for (const { to, frame, after } of effects.sends) {
       if (after <= this.#durable) this.#send(to, frame)

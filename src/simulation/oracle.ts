@@ -20,9 +20,11 @@ import { LogOracle } from './oracle/log.ts'
 import { Memory, recoveredLog, type View, type Violation } from './oracle/memory.ts'
 import { MemberOracle } from './oracle/members.ts'
 import { OfficeOracle } from './oracle/offices.ts'
+import type { RegisterCommand } from './oracle/register.ts'
 import { SnapshotOracle } from './oracle/snapshots.ts'
 import { TalkOracle } from './oracle/talk.ts'
 import type { World } from './world.ts'
+import type { Invariant } from './oracle/names.ts'
 
 export type { Violation } from './oracle/memory.ts'
 
@@ -129,7 +131,7 @@ export class Oracle {
   // ── Every step ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What a step asks for. */
-  asked(process: Process, { writes }: ReplicaEffects): void {
+  stepAsks(process: Process, { writes }: ReplicaEffects): void {
     for (const { batch } of writes) this.#handed(process, batch)
   }
 
@@ -265,8 +267,9 @@ export class Oracle {
     if (status !== undefined) this.#members.elected(process, view, status)
   }
 
-  asksToRead(requestId: string): void {
-    this.#callers.asksToRead(requestId)
+  /** Somebody asks for this, at whatever node. */
+  asked(requestId: string, command: RegisterCommand<string>): void {
+    this.#callers.asked(requestId, command)
   }
 
   settled(process: Process, outcome: ClientOutcome): void {
@@ -292,7 +295,7 @@ export class Oracle {
     this.#memory.fail('no-exception', process, `${input?.type ?? 'start'}: ${messageOf(error)}`)
   }
 
-  stuck(what: string, detail: string): void {
+  stuck(what: Invariant, detail: string): void {
     this.#memory.fail(what, undefined, detail)
   }
 

@@ -10,6 +10,7 @@ import { encodeCommand } from '../replicated-config/index.ts'
 import type { Cast } from './cast.ts'
 import { FaultDriver } from './fault-driver.ts'
 import { drawPlan, type Fault, type FaultId } from './faults.ts'
+import { LAST_RESORT } from '../core/priority.ts'
 import type { Machine, Process } from './machine.ts'
 import { TIMING } from './machine.ts'
 import type { Violation } from './oracle.ts'
@@ -63,6 +64,12 @@ export interface RunResult {
  */
 const RETRY_MAX_MS = 10_000
 const REFUSED_MAX_MS = 60_000
+/** After progress, nothing more may happen for so long. */
+const QUIET_MS = 1_000
+/** A core that is not fully connected by then, or still answers callers, is not asked to be quiet. */
+const CALM_WITHIN_MS = 1_000
+/** What any two say to each other then beside heartbeats: statements, addresses, the last commit. */
+const QUIET_FRAMES_MAX = 16
 const boundMs = (refusals: number): number =>
   SILENCE_US / 1_000 +
   RETRY_MAX_MS +
@@ -89,6 +96,8 @@ class Run {
   readonly #world: World
   readonly #faults: FaultDriver
   #requests = 0
+  /** Callers have stopped asking. */
+  #isQuiet = false
 
   constructor(init: RunInit) {
     const { cast, seed, seconds, only, recorder, networkSeed } = init
@@ -157,6 +166,7 @@ class Run {
     const world = this.#world
     const random = world.random.fork('callers')
     const again = (): void => {
+      if (this.#isQuiet) return
       const machine = world.founders[random.int(0, world.founders.length - 1)]!
       const dice = random.next()
       // Now and then somebody is in a hurry: a log that is long where nobody hears it.
@@ -179,7 +189,7 @@ class Run {
 
   #read(process: Process): void {
     const requestId = this.#nextId()
-    this.#world.oracle.asksToRead(requestId)
+    this.#world.oracle.asked(requestId, { type: 'read' })
     this.#world.request(process, { type: 'read', requestId })
   }
 
@@ -192,13 +202,18 @@ class Run {
   }
 
   #set(process: Process, requestId: string, ifVersion: number | undefined): void {
+    const value = `{"limit":${1_000 + this.#requests}}`
+    this.#world.oracle.asked(
+      requestId,
+      ifVersion === undefined ? { type: 'set', value } : { type: 'compare-and-set', ifVersion, value }
+    )
     const data = encodeCommand({
       kind: 'config-set',
       requestId,
       author: process.machine.actor.peerId,
       at: Math.floor(this.#world.nowUs / 1_000),
       reason: '',
-      text: `{"limit":${1_000 + this.#requests}}`,
+      text: value,
       ...(ifVersion === undefined ? {} : { ifVersion })
     })
     this.#world.request(process, { type: 'command', requestId, data })
@@ -232,7 +247,9 @@ class Run {
     const agreed = (): boolean => applied && this.#agreed(core)
     if (!world.run(limitUs + 5_000_000, agreed)) return this.#stuck('a committed change on every member', core)
     for (const { process } of core) if (process !== undefined) world.oracle.quiet(process)
-    return (world.nowUs - healedUs) / 1_000
+    const recoveryMs = (world.nowUs - healedUs) / 1_000
+    this.#stayQuiet(core)
+    return recoveryMs
   }
 
   /** The dates of founders who know the cluster do not matter any more: their clocks may stay wrong, by years (FAULTS N11). */
@@ -251,6 +268,42 @@ class Run {
     const members = core.filter(({ incarnation }) => namedBy(membership).includes(incarnation))
     const versions = members.map(({ process }) => (process === undefined ? -1 : this.#world.oracle.version(process)))
     return versions.every((version) => version === versions[0] && version > 0)
+  }
+
+  /** When nothing fails and nobody asks, nobody is elected, and members say little more than heartbeats (invariants 24 and 30). */
+  #stayQuiet(core: readonly Machine[]): void {
+    const world = this.#world
+    this.#isQuiet = true
+    // A connection that one side has forgotten is a fault until somebody notices, and what was asked may take an election.
+    const isCalm = (): boolean => core.every(({ process }) => process !== undefined && this.#isCalm(process, core))
+    const untilUs = world.nowUs + CALM_WITHIN_MS * 1_000
+    while (!isCalm()) {
+      if (world.nowUs >= untilUs || world.oracle.violations.length > 0) return
+      world.run(world.nowUs + 50_000)
+    }
+    const { elections, frames } = world
+    const { termMax } = world.oracle
+    world.run(world.nowUs + QUIET_MS * 1_000)
+    if (world.oracle.violations.length > 0) return
+    const others = core.length - 1
+    const framesMax = (2 * others * QUIET_MS) / TIMING.raft.heartbeatMs + QUIET_FRAMES_MAX * core.length * others
+    const said = world.frames - frames
+    const elected = world.elections - elections
+    if (elected > 0 || world.oracle.termMax > termMax) {
+      const detail = `${elected} elections, from term ${termMax} to ${world.oracle.termMax}: ${world.describe()}`
+      world.oracle.stuck('quiet', detail)
+    } else if (said > framesMax)
+      world.oracle.stuck('quiet', `${said} frames in ${QUIET_MS} ms; at most ${framesMax} are due`)
+  }
+
+  #isCalm({ replica, sessions, machine }: Process, core: readonly Machine[]): boolean {
+    const isMet = (other: Machine): boolean => {
+      const session = sessions.get(other.actor.peerId)
+      return session?.isWith(other) === true && session.isSound()
+    }
+    // A leader that is a last resort hands over as soon as it can.
+    if (replica.consensus()?.role === 'leader' && machine.priority === LAST_RESORT) return false
+    return replica.status().requestsPending === 0 && core.every((other) => other === machine || isMet(other))
   }
 
   #stuck(what: string, core: readonly Machine[]): undefined {

@@ -54,6 +54,11 @@ export class Session {
     return this.#a.process.machine === machine || this.#b.process.machine === machine
   }
 
+  /** Open on both sides, and what is sent arrives. */
+  isSound(): boolean {
+    return this.isOpenOnBothSides() && !this.#vanished
+  }
+
   other(process: Process): Process {
     return process === this.#a.process ? this.#b.process : this.#a.process
   }

@@ -409,6 +409,27 @@ export const PLANTED: readonly PlantedBug[] = [
     '',
     { only: SNAPSHOT_FAULTS }
   ),
+  bug(
+    'a leader beats without a pause',
+    'raft',
+    'raft/leader.ts',
+    'this.#heartbeatAt = this.#alone ? Infinity : now + this.#node.settings.timing.heartbeatMs',
+    'this.#heartbeatAt = this.#alone ? Infinity : now + 2'
+  ),
+  bug(
+    'a write on top of an older version overwrites what came between',
+    'replicated-config',
+    'replicated-config/state.ts',
+    'if (command.ifVersion !== undefined && command.ifVersion !== actual) {',
+    'if (command.ifVersion !== undefined && command.ifVersion > actual) {'
+  ),
+  bug(
+    'a conflict names the version that was expected',
+    'replicated-config',
+    'replicated-config/state.ts',
+    "return { type: 'conflict', expected: command.ifVersion, actual }",
+    "return { type: 'conflict', expected: command.ifVersion, actual: command.ifVersion }"
+  ),
   // ── Credentials, and what is said by whom ─────────────────────────────────────────────────────────────────────────
   bug(
     'a join token is good for everybody',

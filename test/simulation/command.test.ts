@@ -42,7 +42,7 @@ describe('quorate simulate', () => {
   it('ends with 1 when an invariant breaks, names one command that replays it, and that command fails as well', async () => {
     // A majority of disks that are set back is beyond what is promised.
     const page = join(directory, 'bad.html')
-    const words = ['--nodes', '3', '--seeds', '20..40', '--seconds', '30', '--faults', 'P5', '--report', page]
+    const words = ['--nodes', '3', '--seeds', '10..25', '--seconds', '12', '--faults', 'P5', '--report', page]
     const { code, json } = await quorate(['simulate', ...words, '--json'])
     expect(code).toBe(1)
     const { violations, replay } = json()[0] as { violations: { invariant: string }[]; replay: string }

@@ -1,20 +1,20 @@
-/** Invariants 14, 15, 16 and 27 as far as one look can tell: config versions, and what callers are told. */
+/** Invariants 14, 16 and 27: config versions, and what callers are told. */
 import type { ClientOutcome } from '../../replica/types.ts'
 import { recordAt } from '../../replicated-config/index.ts'
 import type { Process } from '../machine.ts'
 import type { Cluster, Memory, View } from './memory.ts'
+import { type RegisterAnswer, type RegisterCommand, VersionedRegister } from './register.ts'
 
 export class CallerOracle {
   readonly #memory: Memory
-  /** Highest config version that any caller was told of. */
-  #acknowledged = 0
-  readonly #reads = new Map<string, number>()
+  readonly #register: VersionedRegister<string>
   readonly #applied = new Map<string, string>()
   /** The callers of this run never ask for the same value twice, so a value has one version. */
   valuesAreUnique = false
 
   constructor(memory: Memory) {
     this.#memory = memory
+    this.#register = new VersionedRegister({ version: 1, value: memory.world.cast.genesis.genesis.config })
   }
 
   config(process: Process, view: View, version: number, hash: string): void {
@@ -52,21 +52,17 @@ export class CallerOracle {
     }
   }
 
-  asksToRead(requestId: string): void {
-    this.#reads.set(requestId, this.#acknowledged)
+  asked(requestId: string, command: RegisterCommand<string>): void {
+    this.#register.asked(requestId, command)
   }
 
-  /** A caller was answered: reads are no older than what callers knew when they asked; a request is applied once. */
+  /** A caller was answered: one order explains all answers so far, and a request is applied once. */
   settled(process: Process, outcome: ClientOutcome): void {
     const { requestId } = outcome
-    if (outcome.type === 'done') {
-      const known = this.#reads.get(requestId)
-      const version = this.#memory.views.get(process)?.version ?? 0
-      if (known !== undefined && version < known) {
-        const detail = `a read sees config ${version}; ${known} was acknowledged before it was asked for`
-        this.#memory.fail('linearizable-read', process, detail)
-      }
-    }
+    const answer = this.#answer(process, outcome)
+    // With 2N incarnations there may be two clusters, and two configs.
+    const problem = answer === undefined ? undefined : this.#register.answered(requestId, answer)
+    if (problem !== undefined && this.#memory.clusters.size === 1) this.#memory.fail('linearizable', process, problem)
     if (outcome.type !== 'applied' || outcome.result.type !== 'set') return
     const text = `${outcome.result.version}/${outcome.result.hash}`
     const before = this.#applied.get(requestId)
@@ -74,6 +70,18 @@ export class CallerOracle {
       this.#memory.fail('exactly-once', process, `request ${requestId} was applied as ${before} and as ${text}`)
     }
     this.#applied.set(requestId, text)
-    if (outcome.result.version > this.#acknowledged) this.#acknowledged = outcome.result.version
+  }
+
+  /** What the caller has learnt: of a read, what the node would show at this moment. */
+  #answer({ replica }: Process, outcome: ClientOutcome): RegisterAnswer<string> | undefined {
+    if (outcome.type === 'done') {
+      const { config } = replica
+      return config === undefined
+        ? { type: 'value', version: 0, value: '' }
+        : { type: 'value', version: config.current.version, value: config.current.text }
+    }
+    if (outcome.type !== 'applied') return undefined
+    const { result } = outcome
+    return result.type === 'set' || result.type === 'conflict' ? result : undefined
   }
 }

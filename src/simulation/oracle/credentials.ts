@@ -9,6 +9,7 @@ import type { Membership } from '../../raft/types.ts'
 import { namedBy, peerIdOf } from '../../replica/incarnations.ts'
 import type { Process } from '../machine.ts'
 import type { Memory } from './memory.ts'
+import type { Invariant } from './names.ts'
 
 export class CredentialOracle {
   readonly #memory: Memory
@@ -23,7 +24,7 @@ export class CredentialOracle {
     this.#memory = memory
   }
 
-  #fail(invariant: string, process: Process, detail: string): void {
+  #fail(invariant: Invariant, process: Process, detail: string): void {
     this.#memory.fail(invariant, process, detail)
   }
 

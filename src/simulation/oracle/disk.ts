@@ -6,6 +6,7 @@ import type { DurableBatch } from '../../replica/types.ts'
 import type { Process } from '../machine.ts'
 import { flagIn, isFormationFrame, numberIn, raftTypeOf } from '../peek.ts'
 import { type Durable, extend, type Memory, type Place, replacedBy } from './memory.ts'
+import type { Invariant } from './names.ts'
 
 export class DiskOracle {
   readonly #memory: Memory
@@ -18,7 +19,7 @@ export class DiskOracle {
     return decodeFormationState(cell, this.#memory.world.cast.crypto.readClaim)
   }
 
-  #fail(invariant: string, process: Process, detail: string): void {
+  #fail(invariant: Invariant, process: Process, detail: string): void {
     this.#memory.fail(invariant, process, detail)
   }
 

@@ -8,10 +8,11 @@ import type { HardState, Membership } from '../../raft/types.ts'
 import type { Recovered, StoredEntry, StoredSnapshot } from '../../storage/port.ts'
 import type { Machine, Process } from '../machine.ts'
 import type { World } from '../world.ts'
+import type { Invariant } from './names.ts'
 
 export interface Violation {
   /** The stable name of the invariant. */
-  readonly invariant: string
+  readonly invariant: Invariant
   readonly atMs: number
   readonly node: string
   readonly detail: string
@@ -96,7 +97,7 @@ export class Memory {
     this.world = world
   }
 
-  fail(invariant: string, process: Process | undefined, detail: string): void {
+  fail(invariant: Invariant, process: Process | undefined, detail: string): void {
     const { nowUs, recorder } = this.world
     const violation = { invariant, atMs: nowUs / 1_000, node: process?.name ?? '', detail }
     this.violations.push(violation)
