@@ -163,6 +163,25 @@ describe('the pid file', () => {
     await lock()
   })
 
+  test('is looked at once more before it is taken over', async () => {
+    for (const [next, name, pid] of [
+      [JSON.stringify({ pid: process.pid, host }), `process ${process.pid}`, process.pid],
+      ['', 'another process', undefined]
+    ] as const) {
+      write('lock.pid', { pid: DEAD, host })
+      const asked = vi.spyOn(process, 'kill').mockImplementationOnce(() => {
+        write('lock.pid', next)
+        throw errno('ESRCH')
+      })
+      try {
+        await expect(lock()).rejects.toMatchObject(refusal('lock.pid', name, pid))
+      } finally {
+        asked.mockRestore()
+      }
+      expect([read('lock.pid'), readdirSync(root)]).toEqual([next, ['lock.pid']])
+    }
+  })
+
   test('that somebody has removed is released all the same', async () => {
     const { release } = await lock()
     rmSync(join(root, 'lock.pid'))
