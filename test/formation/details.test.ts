@@ -7,13 +7,16 @@ import { TERM_MAX } from '../../src/formation/fields.ts'
 import {
   type Claim,
   createFormation,
+  decodeFormationState,
+  encodeFormationState,
+  FOUNDING_SIZE_MAX,
   type Formation,
   type FormationEffects,
   type FormationMessage,
   type FormationState,
   initialFormationState
 } from '../../src/formation/index.ts'
-import { fakeCrypto, fakeSign, makeClaim } from './fake-crypto.ts'
+import { fakeCrypto, fakeSign, makeClaim, readClaim } from './fake-crypto.ts'
 
 const [A, B, C] = [makeClaim('a', 1), makeClaim('b', 2), makeClaim('c', 3)]
 const TWO = { claims: [A, B] }
@@ -105,6 +108,45 @@ describe('a campaign', () => {
     b.hear(A, ask(1, 1))
     b.tick(10_000)
     expect(b.status.term).toBe(1)
+  })
+
+  it('comes later the more of them there were, and the later the higher the seat', () => {
+    for (const [claim, others, gaps] of [
+      [A, [B, C], [100, 210, 430]],
+      [C, [A, B], [20 + 100, 70 + 200, 170 + 400]]
+    ] as const) {
+      const founder = new Founder(claim, 3)
+      let deadline = founder.connect(...others).deadline
+      const begun: number[] = []
+      for (let i = 0; i < 100 && begun.length < 4; i++) {
+        if (founder.status.term > begun.length) begun.push(founder.now)
+        else deadline = founder.tick(deadline!).deadline
+      }
+      expect(begun.slice(1).map((at, i) => at - begun[i]!)).toEqual(gaps)
+    }
+  })
+
+  it('names the write that its messages wait for, and none where nothing waits', () => {
+    const b = new Founder(B, 2)
+    b.connect(A)
+    const voted = b.hear(A, ask(1))
+    expect([said(voted), voted.sendAfterWrite]).toEqual([['a#1 vote'], 1])
+    expect(b.hear(A, refusal(1))).toMatchObject({ sendAfter: [], sendAfterWrite: 0 })
+  })
+
+  it('is not begun against a newer set, whoever comes, goes or says less', () => {
+    const a = new Founder(A, 3)
+    a.connect(B, C)
+    a.hear(C, { type: 'refuse', of: 1, term: 1, acceptedTerm: 5 })
+    a.hear(C, refusal(1))
+    a.disconnect(B)
+    a.tick(10_000)
+    expect(a.connect(B).deadline).toBeUndefined()
+    expect(a.status.term).toBe(1)
+    // What was known of it goes with it.
+    a.disconnect(C)
+    a.connect(C)
+    expect(a.status.term).toBe(2)
   })
 
   it('goes up to the last term and not beyond', () => {
@@ -330,6 +372,46 @@ describe('an acceptance', () => {
     const { write } = a.hear(B, acceptance(B, 1, three))
     expect(write?.state.certificate?.acceptances.map(({ incarnation }) => incarnation)).toEqual(['a#1', 'b#1', 'c#1'])
   })
+})
+
+it('a conflict about a seat is reported again when others contest it', () => {
+  const a = new Founder(A, 3)
+  const rivals = ['b', 'd', 'c', 'e'].map((id) => makeClaim(id, 2))
+  const conflicts = rivals.map((rival) => a.connect(rival).events.filter(({ type }) => type === 'seat-conflict'))
+  const [b, d, c] = rivals
+  expect(conflicts).toMatchObject([[], [{ seat: 2, claims: [b, d] }], [{ seat: 2, claims: [b, c] }], []])
+})
+
+it('who was voted for has a name of bounded length', () => {
+  const of = (length: number): Uint8Array =>
+    encodeFormationState({ ...initialFormationState, term: 1, votedFor: 'x'.repeat(length) })
+  const read = (length: number): unknown => decodeFormationState(of(length), readClaim).votedFor
+  expect(read(256)).toHaveLength(256)
+  for (const length of [0, 257]) expect(() => read(length)).toThrow('votedFor is not a text of 1 to 256')
+})
+
+it.each([0, -1, 1.5, FOUNDING_SIZE_MAX + 1, Number.NaN])('nobody founds a cluster of %d', (size) => {
+  expect(() => new Founder(makeClaim('a', 0), size)).toThrow('bug in quorate: founding size')
+})
+
+it('the largest cluster is founded like any other, by founders with seats in it', () => {
+  expect(new Founder(makeClaim('a', FOUNDING_SIZE_MAX), FOUNDING_SIZE_MAX).status.term).toBe(0)
+  const beyond = makeClaim('a', FOUNDING_SIZE_MAX + 1)
+  expect(() => new Founder(beyond, FOUNDING_SIZE_MAX)).toThrow('own seat beyond the founding size')
+})
+
+it('a formation is started once, and before it is told anything', () => {
+  const formation = createFormation({
+    self: A,
+    foundingSize: 2,
+    state: initialFormationState,
+    crypto: fakeCrypto,
+    rankStepMs: 10,
+    campaignTimeoutMs: TIMEOUT_MS
+  })
+  expect(() => formation.step({ type: 'tick' }, 0)).toThrow('formation was not started')
+  formation.start(0)
+  expect(() => formation.start(0)).toThrow('formation was started twice')
 })
 
 describe('the latch', () => {
