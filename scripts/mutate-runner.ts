@@ -10,7 +10,7 @@
  * again without it. A change that is in force while files are imported needs a process of its own, which Stryker starts.
  */
 import { registerHooks } from 'node:module'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
@@ -19,6 +19,8 @@ import { collect, type Suite, type Test } from './mutate-vitest.ts'
 
 /** The list of test files, in the folder that Stryker runs. */
 export const TESTS_FILE = 'mutate-tests.json'
+/** What each test and file cost without a change, beside it. */
+const COSTS_FILE = 'mutate-costs.json'
 
 /** Shared with the code that Stryker puts between ours. */
 interface Shared {
@@ -51,7 +53,7 @@ const door = new URL('mutate-vitest.ts', import.meta.url).href
 class InProcess {
   #tests: Test[] | undefined
   /** How long each test, and all of a file, took without a change. */
-  readonly #costMs = new Map<string, number>()
+  #costMs = new Map<string, number>()
 
   capabilities(): { readonly reloadEnvironment: boolean } {
     return { reloadEnvironment: false }
@@ -85,6 +87,7 @@ class InProcess {
       )
     }
     shared.currentTestId = undefined
+    writeFileSync(COSTS_FILE, JSON.stringify([...this.#costMs]))
     return { status: 'complete', tests: results, mutantCoverage: shared.mutantCoverage }
   }
 
@@ -122,6 +125,10 @@ class InProcess {
   async #load(): Promise<readonly Test[]> {
     if (this.#tests !== undefined) return this.#tests
     this.#tests = []
+    // A process that Stryker started later has not measured them itself.
+    if (existsSync(COSTS_FILE)) {
+      this.#costMs = new Map(JSON.parse(readFileSync(COSTS_FILE, 'utf8')) as readonly [string, number][])
+    }
     const files = JSON.parse(readFileSync(TESTS_FILE, 'utf8')) as readonly string[]
     for (const file of files) {
       const { href } = pathToFileURL(join(process.cwd(), file))

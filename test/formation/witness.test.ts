@@ -31,7 +31,15 @@ describe('a witness', () => {
     expect([write?.state.certificate, formed]).toEqual([known, undefined])
     expect(node.status().stage).toBe('agreeing')
     expect(node.step({ type: 'certificate-seen', certificate: certificate(4) }, 2).write).toBeUndefined()
-    expect(node.step({ type: 'persisted', write: 1 }, 3).formed).toEqual(known)
+    expect(node.step({ type: 'certificate-seen', certificate: known }, 2)).toMatchObject({
+      write: undefined,
+      events: []
+    })
+    expect(node.step({ type: 'persisted', write: 0 }, 3).formed).toBeUndefined()
+    expect(node.step({ type: 'persisted', write: 1 }, 3)).toMatchObject({
+      formed: known,
+      events: [{ type: 'formed', term: 3 }]
+    })
     expect(node.step({ type: 'persisted', write: 1 }, 4).formed).toBeUndefined()
     expect(node.status()).toMatchObject({ stage: 'formed', missingSeats: [], incarnationsSeen: 2 })
     expect(witness({ ...initialFormationState, certificate: known }).start(0).formed).toEqual(known)
@@ -63,6 +71,8 @@ describe('a witness', () => {
     const [a] = claims
     const quiet = { write: undefined, send: [], sendAfter: [], sign: undefined, events: [], deadline: undefined }
     expect(node.step({ type: 'founder-connected', claim: a! }, 1)).toMatchObject(quiet)
+    expect(node.step({ type: 'founder-disconnected', incarnation: a!.incarnation }, 1)).toMatchObject(quiet)
+    expect(node.status().present).toEqual([])
     const vote = { type: 'request-vote', term: 1, acceptedTerm: 0 } as never
     expect(node.step({ type: 'message', from: a!.incarnation, message: vote }, 2)).toMatchObject(quiet)
     expect(
