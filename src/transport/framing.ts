@@ -44,13 +44,13 @@ export const FRAME_OVERHEAD_BYTES = 5
 const LENGTH_BYTES = 4
 const NOTHING: Uint8Array = new Uint8Array(0)
 
-/** The frames as one piece of bytes, for one write. */
-export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
-  let total = 0
+/** The frames as one piece of bytes, for one write, behind so many that are left free. */
+export function encodeFrames(frames: readonly Frame[], headroomBytes = 0): Uint8Array<ArrayBuffer> {
+  let total = headroomBytes
   for (const { body } of frames) total += FRAME_OVERHEAD_BYTES + body.byteLength
   const bytes = new Uint8Array(total)
   const view = new DataView(bytes.buffer)
-  let at = 0
+  let at = headroomBytes
   for (const { kind, body } of frames) {
     view.setUint32(at, body.byteLength + 1)
     bytes[at + LENGTH_BYTES] = kind

@@ -15,6 +15,8 @@ export interface ByteSink {
 
 export interface OutboxInit {
   readonly bytesMax: number
+  /** Left free before the frames of each write, for whoever sends them. Default 0. */
+  readonly headroomBytes?: number
   /** The sink threw; it has been detached. */
   onWriteError(error: unknown): void
 }
@@ -107,6 +109,6 @@ export class Outbox {
       count += 1
     }
     this.#bytes -= size
-    return encodeFrames(this.#queue.splice(0, count))
+    return encodeFrames(this.#queue.splice(0, count), this.#init.headroomBytes)
   }
 }

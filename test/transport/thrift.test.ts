@@ -2,7 +2,7 @@
 import type { MessageStream, Stream } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
 import { TypedEventEmitter } from 'main-event'
-import { gatherWrites, quietLengths, spareEvents, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
+import { gatherWrites, spareEvents, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
 
 describe('gatherWrites', () => {
   it('hands on one piece for whatever was sent in one call', () => {
@@ -13,29 +13,6 @@ describe('gatherWrites', () => {
     expect(connection.send(list)).toBe(true)
     expect(connection.send(Uint8Array.of(4))).toBe(true)
     expect(sent).toEqual([Uint8Array.of(1, 2, 3), Uint8Array.of(4)])
-  })
-})
-
-describe('quietLengths', () => {
-  it('asks for no length where none can be, and makes no error for it', () => {
-    const asked: number[] = []
-    const decoder = {
-      lengthDecoder(bytes: { readonly byteLength: number }): number {
-        asked.push(bytes.byteLength)
-        return 5
-      }
-    }
-    quietLengths({ decoder } as unknown as MessageStream)
-    expect([0, 1, 2, 9].map((byteLength) => decoder.lengthDecoder({ byteLength }))).toEqual([65_535, 65_535, 5, 5])
-    expect(asked).toEqual([2, 9])
-  })
-
-  it('leaves a stream without such a decoder as it is', () => {
-    for (const stream of [{}, { decoder: {} }, { decoder: undefined }]) {
-      const before = structuredClone(stream)
-      quietLengths(stream as unknown as MessageStream)
-      expect(stream).toEqual(before)
-    }
   })
 })
 

@@ -27,9 +27,10 @@ import type { AdmissionGate, Refusal } from '../gate.ts'
 import type { TransportLimits } from '../port.ts'
 import { runExchange } from '../run-exchange.ts'
 import { recordOf, type Admissions } from './admissions.ts'
+import { shortWayOn } from './short-way.ts'
 import { SocketEnd } from './socket-end.ts'
 import { StreamDuplex } from './stream-duplex.ts'
-import { gatherWrites, quietLengths, spareEvents } from './thrift.ts'
+import { gatherWrites, spareEvents } from './thrift.ts'
 
 /** Protocol id of the secure channel, in place of `/noise`. */
 export const QUORATE_NOISE_PROTOCOL = '/quorate/noise/1.0.0'
@@ -120,14 +121,15 @@ class AdmissionEncrypter implements ConnectionEncrypter {
     options: SecureConnectionOptions | undefined
   ): Promise<SecuredConnection> {
     const { admissions } = this.#init
-    quietLengths(secured.connection)
     spareEvents(secured.connection)
+    const shortWay = shortWayOn(connection, secured.connection)
     const remotePeerId = secured.remotePeer.toString()
     const sequence = dialledByUs ? admissions.nextSequence() : 0
     const outcome = await this.#exchange(secured.connection, remotePeerId, sequence, options?.signal)
     if (outcome.type === 'refused') throw this.#refused(outcome, remotePeerId, connection, options)
-    admissions.remember(connection.timeline, recordOf(outcome, dialledByUs, sequence, socketEnd))
+    admissions.remember(connection.timeline, recordOf(outcome, dialledByUs, sequence, { socketEnd, shortWay }))
     this.#init.onAdmitted(connection.timeline)
+    shortWay?.open()
     return secured
   }
 

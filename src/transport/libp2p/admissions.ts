@@ -8,6 +8,7 @@
 import { secureBytes } from '../../core/random.ts'
 import { INSTANCE_BYTES, type ExchangeOutcome } from '../exchange.ts'
 import type { Admitted } from '../gate.ts'
+import type { ShortWay } from './short-way.ts'
 import type { SocketEnd } from './socket-end.ts'
 
 export interface AdmissionRecord {
@@ -16,7 +17,9 @@ export interface AdmissionRecord {
   /** The dialler's. */
   readonly sequence: number
   /** Of the socket below; absent where libp2p does not show it. */
-  readonly socketEnd?: SocketEnd
+  readonly socketEnd: SocketEnd | undefined
+  /** Through its layers; absent where they are not as expected. */
+  readonly shortWay: ShortWay | undefined
 }
 
 export class Admissions {
@@ -43,12 +46,13 @@ export function recordOf(
   outcome: ExchangeOutcome & { readonly type: 'admitted' },
   dialledByUs: boolean,
   ownSequence: number,
-  socketEnd?: SocketEnd
+  { socketEnd, shortWay }: Partial<Pick<AdmissionRecord, 'socketEnd' | 'shortWay'>> = {}
 ): AdmissionRecord {
   return {
     admitted: outcome.admitted,
     instance: outcome.instance,
     sequence: dialledByUs ? ownSequence : outcome.sequence,
-    ...(socketEnd === undefined ? {} : { socketEnd })
+    socketEnd,
+    shortWay
   }
 }

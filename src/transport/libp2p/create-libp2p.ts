@@ -41,7 +41,8 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     { Admissions },
     { admission },
     { InboundBudget },
-    { noiseCrypto }
+    { noiseCrypto },
+    { withShortWay }
   ] = await Promise.all([
     import('libp2p'),
     import('@chainsafe/libp2p-noise'),
@@ -52,7 +53,8 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     import('./admissions.ts'),
     import('./admission-encrypter.ts'),
     import('./inbound-budget.ts'),
-    import('./noise-crypto.ts')
+    import('./noise-crypto.ts'),
+    import('./short-way.ts')
   ])
 
   const limits: TransportLimits = { ...defaultTransportLimits, ...init.limits }
@@ -89,11 +91,13 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     transports: [...(init.transports ?? [tcp({ dialOpts: socket, listenOpts: socket })])],
     connectionEncrypters: [encrypter],
     streamMuxers: [
-      yamux({
-        maxInboundStreams: STREAMS_MAX,
-        maxOutboundStreams: STREAMS_MAX,
-        streamOptions: { maxWriteBufferLength: limits.sendBufferBytesMax + limits.frameBytesMax }
-      })
+      withShortWay(
+        yamux({
+          maxInboundStreams: STREAMS_MAX,
+          maxOutboundStreams: STREAMS_MAX,
+          streamOptions: { maxWriteBufferLength: limits.sendBufferBytesMax + limits.frameBytesMax }
+        })
+      )
     ],
     connectionGater: budget,
     connectionMonitor: { enabled: false },

@@ -84,6 +84,7 @@ export class FramesLink implements Link {
       core,
       protocol: FRAMES_PROTOCOL,
       streamsMax: FRAMES_STREAMS_MAX,
+      shortWay: this.#init.record.shortWay,
       onGivenUp
     })
   }
@@ -110,14 +111,16 @@ export class FramesLink implements Link {
       this.#forget(stream)
       stream.close().catch((error: unknown) => core.report(error, 'closing a stream'))
     })
-    stream.addEventListener('message', ({ data }: StreamMessageEvent) => {
-      this.#bytesReceived += data.byteLength
+    const take = (bytes: Uint8Array): void => {
+      this.#bytesReceived += bytes.byteLength
       try {
-        reader.push(data.subarray())
+        reader.push(bytes)
       } catch (error) {
         this.#reset(stream, error)
       }
-    })
+    }
+    stream.addEventListener('message', ({ data }: StreamMessageEvent) => take(data.subarray()))
+    this.#init.record.shortWay?.receive(stream, take)
     if (stream.status !== 'open' && stream.readBufferLength === 0) this.#forget(stream)
   }
 

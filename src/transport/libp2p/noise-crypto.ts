@@ -18,6 +18,20 @@ const OPTIONS = { authTagLength: TAG_BYTES }
 /** From here on OpenSSL is the faster one. */
 const NATIVE_FROM_BYTES = 384
 
+/** Of a message of Noise: what is sealed natively has room for it in front. */
+const LENGTH_BYTES = 2
+
+/** What was sealed, with its length in front, as libp2p puts it on the wire. */
+export function withLength(sealed: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = sealed
+  const hasRoom = byteOffset === LENGTH_BYTES && buffer.byteLength === byteLength + LENGTH_BYTES
+  const message = hasRoom ? new Uint8Array(buffer) : new Uint8Array(byteLength + LENGTH_BYTES)
+  message[0] = byteLength >>> 8
+  message[1] = byteLength
+  if (!hasRoom) message.set(sealed, LENGTH_BYTES)
+  return message
+}
+
 /** A key lives as long as the half of the connection that holds its bytes. */
 const keys = new WeakMap<Uint8Array, KeyObject>()
 
@@ -38,10 +52,10 @@ export const noiseCrypto: ICryptoInterface = {
     // A stream cipher: all of its output comes here, and `final` adds nothing.
     const encrypted = cipher.update(plaintext.subarray())
     cipher.final()
-    const sealed = new Uint8Array(encrypted.byteLength + TAG_BYTES)
-    sealed.set(encrypted)
-    sealed.set(cipher.getAuthTag(), encrypted.byteLength)
-    return sealed
+    const message = new Uint8Array(LENGTH_BYTES + encrypted.byteLength + TAG_BYTES)
+    message.set(encrypted, LENGTH_BYTES)
+    message.set(cipher.getAuthTag(), LENGTH_BYTES + encrypted.byteLength)
+    return message.subarray(LENGTH_BYTES)
   },
   /** Throws when the tag does not fit, and then gives nothing. */
   chaCha20Poly1305Decrypt(ciphertext, nonce, ad, key, target) {

@@ -13,6 +13,7 @@ import type { FrameKind } from '../framing.ts'
 import { Outbox } from '../outbox.ts'
 import type { TransportCore } from '../transport-core.ts'
 import { withDeadline } from './deadline.ts'
+import { HEADROOM_BYTES, type ShortWay } from './short-way.ts'
 import { spareEvents } from './thrift.ts'
 
 const STREAM_OPEN_TIMEOUT_MS = 5_000
@@ -26,6 +27,7 @@ export interface OutboundStreamInit {
   readonly core: TransportCore
   readonly protocol: string
   readonly streamsMax: number
+  readonly shortWay: ShortWay | undefined
   /** Nothing more will leave here; called at most once. */
   onGivenUp(why: string): void
 }
@@ -42,6 +44,7 @@ export class OutboundStream {
     this.#init = init
     this.#outbox = new Outbox({
       bytesMax: init.core.limits.sendBufferBytesMax,
+      headroomBytes: init.shortWay === undefined ? 0 : HEADROOM_BYTES,
       onWriteError: (error) => this.#broke(messageOf(error))
     })
   }
@@ -122,7 +125,10 @@ export class OutboundStream {
       if (clock.now() - openedAt >= STREAM_SHORT_LIVED_MS) this.#failures = 0
       this.#broke(error === undefined ? 'the peer closed its end' : error.message)
     })
-    this.#outbox.attach({ write: (bytes) => stream.send(bytes) })
+    const { shortWay } = this.#init
+    this.#outbox.attach({
+      write: (bytes) => (shortWay === undefined ? stream.send(bytes) : shortWay.send(stream, bytes))
+    })
   }
 
   #broke(why: string): void {

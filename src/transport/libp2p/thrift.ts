@@ -7,8 +7,6 @@
  *   wakes for two bytes, and again for the rest. `gatherWrites` joins what was handed over in one call.
  * - Yamux answers every frame that it reads with a window update, whose cost is that of a frame. The specification only asks for
  *   them before the window is used up; `thriftyWindow` sends one when half of it is gone.
- *
- * - Noise's reader makes an error with its stack for every piece that arrives, to learn that nothing follows: `quietLengths`.
  * - Each of three layers tells for each frame that it has nothing more to send, and nobody listens: `spareEvents`.
  *
  * libp2p has no settings for these, so a method of the one object concerned is shadowed, as in `inbound-budget.ts`. Where the
@@ -21,22 +19,6 @@ export function gatherWrites(connection: MessageStream): void {
   const send = connection.send.bind(connection)
   connection.send = (data) => send(data instanceof Uint8Array ? data : data.subarray())
 }
-
-/**
- * Above Noise: its reader looks for a next length also where nothing follows, and learns that by an error with its stack, for
- * every piece that arrives. A length beyond what can be there says the same.
- */
-export function quietLengths(secured: MessageStream): void {
-  const { decoder } = secured as { decoder?: { lengthDecoder?: LengthDecoder } }
-  const decode = decoder?.lengthDecoder
-  if (typeof decode !== 'function') return
-  decoder!.lengthDecoder = (bytes) => (bytes.byteLength < NOISE_LENGTH_BYTES ? NOISE_MESSAGE_BYTES_MAX : decode(bytes))
-}
-
-type LengthDecoder = (bytes: { readonly byteLength: number }) => number
-
-const NOISE_LENGTH_BYTES = 2
-const NOISE_MESSAGE_BYTES_MAX = 65_535
 
 /** On any layer: an event that nobody listens to is not made. */
 export function spareEvents(stream: MessageStream): void {
