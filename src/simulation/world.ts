@@ -4,7 +4,7 @@
  *
  * Time is counted in whole microseconds. Each machine has a clock of its own, which may run fast or slow.
  */
-import { crc32 } from 'node:zlib'
+import { crc32 } from './crc.ts'
 import { toHex } from '../core/bytes.ts'
 import { invariant } from '../core/invariant.ts'
 import { type Random, seededRandom } from '../core/random.ts'

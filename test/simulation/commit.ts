@@ -4,8 +4,9 @@
  *
  *     node test/simulation/commit.ts [--seeds 10000] [--seconds 60] [--from 1] [--workers 2] [--beyond 200] [--out report.json]
  *
- * Callers ask for less than in other campaigns (`light`), so that there is time for more seeds. Fails when an invariant breaks, when a kind of fault never happened, and when a code or transition of the sources was never seen
- * (src/simulation/coverage.ts): then the campaign says nothing about it. `--beyond` seeds more set disks back and copy them, which
+ * Each worker is one process that runs its part of every kind, so that all of them end together. Callers ask for less than in other
+ * campaigns (`light`), so that there is time for more seeds. Fails when an invariant breaks, when a kind of fault never happened, and
+ * when a code or transition of the sources was never seen (src/simulation/coverage.ts): then the campaign says nothing about it. `--beyond` seeds more set disks back and copy them, which
  * is more than Raft promises to survive: what they break is counted, and only what they cover is asked of them.
  */
 import { fork } from 'node:child_process'
@@ -37,15 +38,39 @@ function runShare({ nodes, from, to, seconds, beyond }: Share): Promise<Campaign
   })
 }
 
-/** A process for each share: a campaign is nothing but computation. */
-function inChild(share: Share): Promise<CampaignReport> {
+interface Work {
+  /** Of each share, in their order. */
+  readonly reports: readonly CampaignReport[]
+  /** What the process took of the processor, in all its threads. */
+  readonly processorSeconds: number
+}
+
+async function work(shares: readonly Share[]): Promise<Work> {
+  const reports: CampaignReport[] = []
+  for (const share of shares) reports.push(await runShare(share))
+  const { user, system } = process.cpuUsage()
+  return { reports, processorSeconds: (user + system) / 1e6 }
+}
+
+/** A process for each worker: a campaign is nothing but computation. */
+function inChild(shares: readonly Share[]): Promise<Work> {
   const child = fork(fileURLToPath(import.meta.url), [], {
-    env: { ...process.env, SIMULATE_SHARE: JSON.stringify(share) }
+    env: { ...process.env, SIMULATE_SHARES: JSON.stringify(shares) }
   })
   return new Promise((resolve, reject) => {
-    child.once('message', (report) => resolve(report as CampaignReport))
-    child.once('exit', (code) => code !== 0 && reject(new Error(`a share ended with ${code}`)))
+    child.once('message', (done) => resolve(done as Work))
+    child.once('exit', (code) => code !== 0 && reject(new Error(`a worker ended with ${code}`)))
   })
+}
+
+/** The `count` seeds from `from` on, in as many pieces of one length as there are workers. */
+function pieces(count: number, from: number, workers: number, kind: Omit<Share, 'from' | 'to'>): readonly Share[] {
+  const each = Math.ceil(count / workers)
+  return Array.from({ length: workers }, (_, i) => ({
+    ...kind,
+    from: from + i * each,
+    to: Math.min(from + (i + 1) * each, from + count) - 1
+  }))
 }
 
 async function main(): Promise<void> {
@@ -66,21 +91,30 @@ async function main(): Promise<void> {
     values.workers,
     values.beyond
   ].map(Number) as [number, number, number, number, number]
-  const each = Math.ceil(seeds / workers)
-  const shares = Array.from({ length: workers }, (_, i): Share => {
-    const first = from + i * each
-    const to = Math.min(first + each, from + seeds) - 1
-    return { nodes: i % 2 === 0 ? 5 : 3, from: first, to, seconds, beyond: false }
-  })
+  const ofFive = Math.ceil(seeds / 2)
+  const kinds = [
+    pieces(ofFive, from, workers, { nodes: 5, seconds, beyond: false }),
+    pieces(seeds - ofFive, from + ofFive, workers, { nodes: 3, seconds, beyond: false }),
+    pieces(beyond, from, workers, { nodes: 3, seconds: 15, beyond: true })
+  ]
+  const parts = Array.from({ length: workers }, (_, i) =>
+    kinds.map((shares) => shares[i]!).filter((share) => share.from <= share.to)
+  )
   const startedMs = performance.now()
-  const promised = await Promise.all(shares.map(inChild))
-  const more = beyond === 0 ? [] : [await inChild({ nodes: 3, from, to: from + beyond - 1, seconds: 15, beyond: true })]
+  const done = await Promise.all(parts.map(inChild))
+  const isBeyond = (worker: number, place: number): boolean => parts[worker]![place]!.beyond
+  const promised = done.flatMap(({ reports }, worker) => reports.filter((_, place) => !isBeyond(worker, place)))
+  const more = done.flatMap(({ reports }, worker) => reports.filter((_, place) => isBeyond(worker, place)))
   const report = mergeReports(promised, more, (performance.now() - startedMs) / 1_000)
   say(campaignText(report))
+  const processorSeconds = done.reduce((sum, one) => sum + one.processorSeconds, 0)
+  const virtualSeconds = [...promised, ...more].reduce((sum, one) => sum + one.virtualSeconds, 0)
+  const ratio = Math.round(virtualSeconds / processorSeconds)
+  say(`${Math.round(processorSeconds)} s of processor time, cluster time to that of one core ${ratio} : 1`)
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`)
   process.exitCode = report.failures.length > 0 ? 1 : 0
 }
 
-const share = process.env['SIMULATE_SHARE']
-if (share === undefined) await main()
-else process.send!(await runShare(JSON.parse(share) as Share))
+const shares = process.env['SIMULATE_SHARES']
+if (shares === undefined) await main()
+else process.send!(await work(JSON.parse(shares) as readonly Share[]))

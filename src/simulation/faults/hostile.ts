@@ -57,10 +57,14 @@ export class HostileFaults {
     return new Uint8Array(this.#int(fault, 0, 120)).map(() => this.#int(fault, 0, 255))
   }
 
-  /** Lists of a legal size in bytes, and of far too many items (FAULTS B3): records, statements, entries, claims, members. */
+  /**
+   * Lists of a legal size in bytes, and of too many items (FAULTS B3): records, statements, entries, claims. Most have more than
+   * any list may have, which is found out when all of them are decoded; some more than any frame may have.
+   */
   #flood(fault: Fault, sample: Uint8Array): Uint8Array {
     const [id, generation] = decodeCbor(sample) as readonly CborValue[]
-    const many = <T>(item: T): T[] => Array<T>(this.#int(fault, 5_000, 60_000)).fill(item)
+    const count = this.#int(fault, 0, 7) === 0 ? this.#int(fault, 65_536, 70_000) : this.#int(fault, 4_097, 8_000)
+    const many = <T>(item: T): T[] => Array<T>(count).fill(item)
     const { genesis } = this.#scene.world.cast
     switch (this.#int(fault, 0, 3)) {
       case 0:
@@ -68,7 +72,7 @@ export class HostileFaults {
       case 1:
         return encodeCbor([genesis.domainId, generation!, 8, many(new Uint8Array(0))])
       case 2:
-        return encodeCbor([id!, generation!, 1, [4, 1, 0, 0, 0, many([1, 1, 0, new Uint8Array(0)])]])
+        return encodeCbor([id!, generation!, 1, [5, 1, 0, 0, 0, many([1, 0, new Uint8Array(0)])]])
       default:
         return encodeCbor([genesis.domainId, generation!, 0, [3, 1, many(new Uint8Array(0))]])
     }

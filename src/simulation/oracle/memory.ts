@@ -2,7 +2,7 @@
  * What the oracle remembers, shared by its parts: what every process life has shown of itself, what every disk holds as far
  * as it was acknowledged, and what every cluster has decided. It outlives processes and disks.
  */
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../crc.ts'
 import type { FormationState } from '../../formation/index.ts'
 import type { HardState, Membership } from '../../raft/types.ts'
 import type { Recovered, StoredEntry, StoredSnapshot } from '../../storage/port.ts'
