@@ -95,10 +95,11 @@ test('a member that is named twice in one change is what it was named last', () 
   expect(changed).toEqual({ ok: true, membership: joint })
 })
 
-test('a simple change leaves somebody to vote', () => {
+test('a change leaves somebody to vote', () => {
   const from = { ...NOBODY, voters: ['a'], learners: ['b'] }
   const removed = simpleChange(from, [{ op: 'remove', id: 'a' }])
   expect(removed).toEqual({ ok: false, reason: 'removed all voters' })
+  expect(enterJoint(from, [{ op: 'remove', id: 'a' }], true)).toEqual(removed)
   const again = simpleChange(from, [{ op: 'learner', id: 'b' }])
   expect(again).toEqual({ ok: true, membership: from })
 })
@@ -186,6 +187,7 @@ describe('the configurations of a log', () => {
     expect(all.commit(6)).toEqual([])
     expect(all.truncate(7)).toBe(true)
     expect([all.index, all.current]).toEqual([5, naming('a', 'b')])
+    expect(() => all.append(5, naming('a'))).toThrow('configuration 5 appended after 5')
   })
 
   test('let nobody campaign by one that is over, at the place where another one has committed or before it', () => {

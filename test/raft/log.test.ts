@@ -86,6 +86,15 @@ describe('the log', () => {
     )
   })
 
+  test('begins anew behind a snapshot, and can be cut back to it', () => {
+    const log = new Log(entriesOf([1, 1, 1]))
+    log.replace({ index: 4, term: 2 })
+    for (const term of [2, 3]) log.append({ ...entriesOf([term])[0]!, index: log.lastIndex + 1 })
+    expect([5, 6].map((term) => log.lastOfTermAtMost(6, term - 3))).toEqual([5, 6])
+    log.truncate(5)
+    expect(log).toMatchObject({ lastIndex: 4, lastTerm: 2, commit: 4, stable: 0 })
+  })
+
   test('keeps behind a snapshot as many bytes as it is told', () => {
     const log = new Log(entriesOf([1, 1, 1]))
     const bytes = entryBytes(log.at(1))
