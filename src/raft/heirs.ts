@@ -40,6 +40,12 @@ export class Heirs {
     this.#settled = node.log.lastIndex
   }
 
+  /** Others vote now, or the office is new: there is no order until it is needed. */
+  stale(): void {
+    this.order = []
+    this.#madeAt = -Infinity
+  }
+
   /** Makes the order anew, unless it is fresh. */
   refresh(peers: readonly Progress[], now: number): void {
     const { log, settings } = this.#node
@@ -73,7 +79,7 @@ export class Heirs {
       Number(this.#isThere(b, now)) - Number(this.#isThere(a, now)) ||
       Number(this.#isWilling(b)) - Number(this.#isWilling(a)) ||
       this.#held(b) - this.#held(a) ||
-      a.roundTrip.distance - b.roundTrip.distance ||
+      (a.roundTrip?.distance ?? 0) - (b.roundTrip?.distance ?? 0) ||
       priorityOf(this.#node, b.id) - priorityOf(this.#node, a.id) ||
       compareText(a.id, b.id)
     )
@@ -94,7 +100,7 @@ export class Heirs {
   /** How long whoever comes behind this one waits for it, ms. */
   #stepAfter({ roundTrip }: Progress): number {
     const { rankStepMs, rankStepMinMs, rankStepMaxMs } = this.#node.settings.timing
-    if (roundTrip.smoothedMs === undefined) return Math.ceil(rankStepMs)
+    if (roundTrip === undefined) return Math.ceil(rankStepMs)
     return Math.ceil(Math.min(rankStepMaxMs, rankStepMinMs * 2 ** roundTrip.patience))
   }
 

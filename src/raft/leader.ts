@@ -68,14 +68,14 @@ export class Leader {
   }
 
   progressStatus(): RaftStatus['progress'] {
-    const { configurations } = this.#node
-    return this.#replication.peers.map(({ id, match, connected, state, rank, roundTrip }) => ({
-      id,
-      match,
-      active: connected,
-      state,
-      rank: configurations.isVoter(id) ? rank : undefined,
-      roundTripMs: roundTrip.smoothedMs
+    const { heirs, peers } = this.#replication
+    return peers.map((peer) => ({
+      id: peer.id,
+      match: peer.match,
+      active: peer.connected,
+      state: peer.state,
+      rank: heirs.order.includes(peer) ? peer.rank : undefined,
+      roundTripMs: peer.roundTrip?.smoothedMs
     }))
   }
 
@@ -166,7 +166,7 @@ export class Leader {
     // It may have committed the configuration that ends its own office.
     if (this.#node.role !== this) return
     this.#replication.send(peer)
-    if (news) this.#succession.progressed(peer)
+    if (news && this.#node.requests.handover !== undefined) this.#succession.progressed(peer)
   }
 
   #heartbeatReply(peer: Progress, message: HeartbeatReply, now: number): void {

@@ -8,7 +8,7 @@
  * A rejection or a lost connection leads back to `probe`; `match` itself never goes down within a term (RAFT-HOLES 49).
  */
 import { invariant } from '../core/invariant.ts'
-import { RoundTrip } from './round-trip.ts'
+import type { RoundTrip } from './round-trip.ts'
 import type { NodeId } from './types.ts'
 
 export class Progress {
@@ -28,8 +28,8 @@ export class Progress {
   connected = true
   /** When it last answered a heartbeat of this term, while it was connected. */
   answeredAt: number | undefined = undefined
-  /** Of heartbeats. */
-  readonly roundTrip = new RoundTrip()
+  /** Of heartbeats; undefined before the first answer. */
+  roundTrip: RoundTrip | undefined = undefined
   /** Newest heartbeat that it has answered. */
   ackedSeq = 0
   /** Place in the order of campaigns if this leader is lost, and how long that is from the first place, ms (heirs.ts). */

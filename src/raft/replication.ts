@@ -16,6 +16,7 @@ import { entryBytes } from './log.ts'
 import type { Append, AppendRejected, HeartbeatReply } from './messages.ts'
 import type { RaftNode } from './node.ts'
 import { Progress } from './progress.ts'
+import { RoundTrip } from './round-trip.ts'
 import type { NodeId } from './types.ts'
 
 /** Heartbeats whose sending time is remembered; an answer that is later than that measures nothing. */
@@ -51,7 +52,7 @@ export class Replication {
     }
     for (const id of this.#progress.keys()) if (!configurations.isMember(id)) this.#progress.delete(id)
     this.peers = ids.map((id) => this.#progress.get(id)!)
-    this.heirs.make(this.peers, now)
+    this.heirs.stale()
   }
 
   get(id: NodeId): Progress | undefined {
@@ -103,7 +104,9 @@ export class Replication {
     const sentAt = this.#sentAt[seq % ROUND_TRIPS_REMEMBERED]!
     if (this.seq - seq >= ROUND_TRIPS_REMEMBERED || sentAt < wokeAt) return
     const { electionTimeoutMs, rankStepMinMs } = settings.timing
-    peer.roundTrip.observe(Math.min(now - sentAt, electionTimeoutMs), rankStepMinMs)
+    const ms = Math.min(now - sentAt, electionTimeoutMs)
+    if (peer.roundTrip === undefined) peer.roundTrip = new RoundTrip(ms, rankStepMinMs)
+    else peer.roundTrip.observe(ms, rankStepMinMs)
   }
 
   /** A heartbeat came through; did what was sent before it? */

@@ -18,23 +18,28 @@ export function coarse(level: number, ms: number, unitMs: number): number {
 }
 
 export class RoundTrip {
-  /** Undefined before the first answer. */
-  smoothedMs: number | undefined = undefined
-  #deviationMs = 0
+  smoothedMs: number
+  #deviationMs: number
   /** Of the smoothed round trip, in powers of two of the unit. */
   distance = 0
   /** The same for a round trip that takes as long as it may: mean and four deviations. */
   patience = 0
 
+  /** Of a first measure. `unitMs`: what distances are counted in. */
+  constructor(ms: number, unitMs: number) {
+    this.smoothedMs = ms
+    this.#deviationMs = ms / 2
+    this.#classify(unitMs)
+  }
+
   /** `ms` is finite. */
   observe(ms: number, unitMs: number): void {
-    if (this.smoothedMs === undefined) {
-      this.smoothedMs = ms
-      this.#deviationMs = ms / 2
-    } else {
-      this.#deviationMs += (Math.abs(ms - this.smoothedMs) - this.#deviationMs) / 4
-      this.smoothedMs += (ms - this.smoothedMs) / 8
-    }
+    this.#deviationMs += (Math.abs(ms - this.smoothedMs) - this.#deviationMs) / 4
+    this.smoothedMs += (ms - this.smoothedMs) / 8
+    this.#classify(unitMs)
+  }
+
+  #classify(unitMs: number): void {
     this.distance = coarse(this.distance, this.smoothedMs, unitMs)
     this.patience = coarse(this.patience, this.smoothedMs + 4 * this.#deviationMs, unitMs)
   }

@@ -299,7 +299,7 @@ export interface RaftStatus {
     readonly match: number
     readonly active: boolean
     readonly state: string
-    /** Place in the order of those who would take over, from 0; undefined for learners. */
+    /** Place in the order of those who would take over, from 0; undefined for learners, and before the first heartbeat. */
     readonly rank: number | undefined
     /** Smoothed round trip of heartbeats, ms; undefined before the first. */
     readonly roundTripMs: number | undefined

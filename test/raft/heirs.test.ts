@@ -342,7 +342,7 @@ describe('coarse distances', () => {
 
   test('grow with the round trip, and are the same from wherever they began once it is well inside', () => {
     const distanceOf = (measure: number): number => {
-      const roundTrip = new RoundTrip()
+      const roundTrip = new RoundTrip(measure, 10)
       for (let i = 0; i < 200; i++) roundTrip.observe(measure, 10)
       return roundTrip.distance
     }
