@@ -37,11 +37,14 @@ export const DEFAULT_LIMITS: RaftLimits = {
 export function resolveSettings(init: RaftInit): RaftSettings {
   const { heartbeatMs, electionTimeoutMs, rankStepMs, jitterMs } = init.timing
   const timing = {
-    diskStallMs: 4 * electionTimeoutMs,
-    electionTimeoutMinMs: electionTimeoutMs,
-    rankStepMinMs: rankStepMs,
-    rankStepMaxMs: rankStepMs,
-    ...init.timing
+    heartbeatMs,
+    electionTimeoutMs,
+    electionTimeoutMinMs: init.timing.electionTimeoutMinMs ?? electionTimeoutMs,
+    rankStepMs,
+    rankStepMinMs: init.timing.rankStepMinMs ?? rankStepMs,
+    rankStepMaxMs: init.timing.rankStepMaxMs ?? rankStepMs,
+    jitterMs,
+    diskStallMs: init.timing.diskStallMs ?? 4 * electionTimeoutMs
   }
   check(heartbeatMs > 0, 'heartbeatMs is above 0', heartbeatMs)
   check(electionTimeoutMs > heartbeatMs, 'electionTimeoutMs is above heartbeatMs', electionTimeoutMs)
