@@ -153,7 +153,9 @@ export class Oracle {
     const status = process.replica.consensus()
     if (status === undefined) return this.#forming(process)
     const view = this.#memory.views.get(process)
-    if (view !== undefined) this.#logs.stepped(process, view, status, input)
+    if (view === undefined) return
+    if (status.term !== view.term && input?.type === 'frame') this.#members.movedBy(process, view, input.from)
+    this.#logs.stepped(process, view, status, input)
   }
 
   #forming({ replica }: Process): void {

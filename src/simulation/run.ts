@@ -275,7 +275,12 @@ class Run {
     const world = this.#world
     this.#isQuiet = true
     // A connection that one side has forgotten is a fault until somebody notices, and what was asked may take an election.
-    const isCalm = (): boolean => core.every(({ process }) => process !== undefined && this.#isCalm(process, core))
+    const isLed = (): boolean => {
+      const views = core.map(({ process }) => process?.replica.consensus())
+      return views.some((view) => view?.writable === true) && views.every((view) => view?.term === views[0]?.term)
+    }
+    const isCalm = (): boolean =>
+      isLed() && core.every(({ process }) => process !== undefined && this.#isCalm(process, core))
     const untilUs = world.nowUs + CALM_WITHIN_MS * 1_000
     while (!isCalm()) {
       if (world.nowUs >= untilUs || world.oracle.violations.length > 0) return

@@ -456,6 +456,28 @@ export const PLANTED: readonly PlantedBug[] = [
       ]
     }
   ),
+  bug(
+    'who was removed is heard as before, and goes on campaigning',
+    'replica',
+    'replica/fences.ts',
+    'return this.isRemoved(incarnation) && this.#around.raftStatus()?.leader !== incarnation',
+    "return this.isRemoved(incarnation) && incarnation === ''",
+    {
+      only: ['O11', 'N5', 'P1', 'P2', 'N6'],
+      edits: [
+        {
+          file: 'src/raft/voting.ts',
+          find: 'if (request.nextTerm < node.term) return false',
+          replace: 'if (!node.configurations.isMember(from) && node.term > 0) return true'
+        },
+        {
+          file: 'src/raft/voting.ts',
+          find: 'if (node.configurations.isMember(from)) return false\n  const { lastIndex',
+          replace: "if (node.configurations.isMember(from) || from !== '') return false\n  const { lastIndex"
+        }
+      ]
+    }
+  ),
   bug('any term is believed', 'raft', 'raft/term-jump.ts', 'if (ahead <= TERM_JUMP_MAX) return true', 'return true', {
     only: ['B12']
   }),

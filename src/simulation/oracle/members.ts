@@ -1,6 +1,7 @@
-/** Invariants 9 and 10: configurations follow each other one at a time and never decide apart, and only voters lead. */
+/** Invariants 9, 10 and 20: configurations follow each other one at a time and never decide apart, and only voters lead. */
 import { decodeMembership, entryTypeOf } from '../../raft/messages.ts'
 import type { ConsensusView, Membership } from '../../raft/types.ts'
+import { namedBy } from '../../replica/incarnations.ts'
 import { decodeSnapshot } from '../../replica/snapshot.ts'
 import type { Recovered, StoredEntry } from '../../storage/port.ts'
 import type { MEMBERSHIP_STEPS } from '../coverage.ts'
@@ -116,6 +117,19 @@ export class MemberOracle {
     }
     this.#meet.add(key)
     return true
+  }
+
+  /** Invariant 20: a frame of this peer has moved the term. Nobody goes by the word of whom the committed configuration has removed. */
+  movedBy(process: Process, view: View, from: string): void {
+    const committed = this.#history.get(view)?.filter(({ index }) => index <= view.commit) ?? []
+    const incarnation = process.sessions.get(from)?.other(process).machine.incarnation
+    if (incarnation === undefined || committed.length === 0) return
+    // The last word of a leader that has removed itself is the hand-over.
+    if (this.#memory.clusterFor(view)?.leaders.get(view.term) === incarnation) return
+    const isNamed = ({ membership }: Version): boolean => namedBy(membership).includes(incarnation)
+    if (isNamed(committed.at(-1)!) || !committed.some(isNamed)) return
+    const detail = `its term moves by ${this.#memory.world.nameOf(incarnation)}, which configuration ${committed.at(-1)!.index} has removed`
+    this.#memory.fail('removed-is-not-heard', process, detail)
   }
 
   /** Invariant 10: whoever leads votes. */
