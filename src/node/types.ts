@@ -79,7 +79,7 @@ export interface MemberInfo {
   readonly leader: boolean
   /** What it was started with; undefined for whoever is not connected. */
   readonly priority: number | undefined
-  /** Place in the order of voters that would take over, from 1. On the leader only. */
+  /** Place in the order of voters that would take over, from 1. On the leader only, from its first heartbeat on. */
   readonly heir: number | undefined
 }
 

@@ -127,7 +127,10 @@ describe('a local cluster', () => {
     expect(leader.members().map(({ priority }) => priority)).toEqual([100, 0, 300])
     const next = await leader.transfer({ signal: AbortSignal.timeout(patient.timeoutMs) })
     expect(next.peerId).toBe(others(willing, leader)[0]!.peerId)
-    expect((await cluster.leader(patient)).members().map(({ heir }) => heir)).toContain(1)
+    const successor = await cluster.leader(patient)
+    // Whoever has heard from a majority has put them in an order.
+    await successor.config.read({ signal: AbortSignal.timeout(patient.timeoutMs) })
+    expect(successor.members().map(({ heir }) => heir)).toContain(1)
   })
 
   it('says how every node stands when something does not come', async () => {
