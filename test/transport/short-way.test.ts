@@ -232,21 +232,59 @@ describe('the short way', () => {
     expect(right.muxer.streams).toEqual([])
   })
 
-  it('holds a sender to its window: one that sends more is cut off', async () => {
+  /** One stream on which frames have travelled, whose receiver gives no more room. */
+  async function withoutUpdates(): Promise<{
+    left: Side
+    right: Side
+    stream: Stream & { sendWindowCapacity: number }
+  }> {
     const [left, right] = await connected([true, true], whole(70_000))
     const stream = (await left.muxer.createStream()) as Stream & { sendWindowCapacity: number }
+    send(left, stream, letters(1_000, 0))
     await carry(left.end, right.end, whole(70_000))
-    const before = right.muxer.streams.length
-    expect(before).toBe(1)
-    // Nobody tells it that there is more room.
     Object.assign(right.muxer.streams[0]!, { sendWindowUpdate: () => {} })
+    return { left, right, stream }
+  }
+
+  it('holds a sender to its window: one that sends more is cut off', async () => {
+    const { left, right, stream } = await withoutUpdates()
     for (let i = 0; i < 6; i++) {
       stream.sendWindowCapacity = 2 ** 20
       send(left, stream, letters(60_000, i))
     }
     await carry(left.end, right.end, whole(70_000))
-    expect(Buffer.concat(right.received.get(0)!)).toHaveLength(240_000)
+    expect(Buffer.concat(right.received.get(0)!)).toHaveLength(241_000)
     expect(right.muxer.status).toBe('closed')
+  })
+
+  it('keeps to the window of the receiver, and overtakes nothing that waits for room', async () => {
+    const { left, right, stream } = await withoutUpdates()
+    const frames = Array.from({ length: 6 }, (_, i) => letters(60_000, i))
+    for (const frame of frames) send(left, stream, frame)
+    stream.sendWindowCapacity += 10_000
+    send(left, stream, letters(1_000, 7))
+    stream.sendWindowCapacity -= 10_000
+    await carry(left.end, right.end, whole(70_000))
+    expect(right.muxer.status).toBe('open')
+    const got = Buffer.concat(right.received.get(0)!)
+    expect(got.byteLength).toBe(1_000 + 2 ** 18)
+    const sent = Buffer.concat([letters(1_000, 0), ...frames])
+    expect(got.equals(sent.subarray(0, got.byteLength))).toBe(true)
+  })
+
+  it('takes nothing for a frame that is the inside of another', async () => {
+    const [left, right] = await connected([true, true], whole(70_000))
+    const streams = [await left.muxer.createStream(), await left.muxer.createStream()] as const
+    for (const stream of streams) send(left, stream, letters(1_000, 0))
+    await carry(left.end, right.end, whole(70_000))
+    // The second one has no receiver any more: its frames take the long way, and this one is longer than a message of Noise.
+    right.muxer.streams[1]!.dispatchEvent(new Event('close'))
+    const long = new Uint8Array(80_000)
+    for (let at = 65_519 - HEADROOM_BYTES - 1_200; at < 70_000; at += HEADROOM_BYTES)
+      long.set([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1], at)
+    send(left, streams[1], long)
+    await carry(left.end, right.end, whole(70_000))
+    expect(Buffer.concat(right.received.get(0)!)).toEqual(Buffer.from(letters(1_000, 0)))
   })
 
   it('does not exist where the layers look otherwise', async () => {
