@@ -100,6 +100,7 @@ describe('is refused', () => {
       segments: [two, [checkpoint({ ...position, snapshots: [ref(2, 5)] })]],
       says: /from 0 to 6/
     },
+    { what: 'more snapshots', segments: [log, [checkpoint(position)]], says: /from 0 to 6/ },
     {
       what: 'another snapshot',
       segments: [two, [checkpoint({ ...position, snapshots: [ref(1, 3), ref(2, 4)] })]],

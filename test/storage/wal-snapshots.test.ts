@@ -1,8 +1,9 @@
 /** Snapshots on disk: in which order, what a failed call leaves, what damage does, and that nothing unneeded stays or is read. */
 import { describe, expect, test } from 'vitest'
 import { StorageModel, describeState } from '../../src/conformance/storage-model.ts'
-import { utf8 } from '../../src/core/bytes.ts'
+import { toHex, utf8 } from '../../src/core/bytes.ts'
 import type { QuorateError } from '../../src/core/errors.ts'
+import { sha256 } from '../../src/core/hash.ts'
 import type { StoredEntry, WriteBatch } from '../../src/storage/port.ts'
 import { segmentPath, snapshotPath } from '../../src/storage/wal/directory.ts'
 import { createSimulatedDisk, openOn, owner, ownerOf, walDirectory } from './harness.ts'
@@ -37,6 +38,9 @@ async function diskOf(batches: readonly WriteBatch[], of = owner, segmentBytes =
   await log.close()
   return disk
 }
+
+const nameOf = (index: number, term: number): string =>
+  `a snapshot at ${index} of term ${term} with SHA-256 ${toHex(sha256(utf8(`state at ${index}`))).slice(0, 16)}…`
 
 const expected = (batches: readonly WriteBatch[]): string => describeState(StorageModel.after(batches))
 
@@ -167,6 +171,11 @@ describe('damage', () => {
       change: async (disk: SimulatedDisk) => disk.edit(second, (b) => Uint8Array.of(...b, 0))
     },
     {
+      what: 'has another byte',
+      reason: 'its SHA-256 does not match',
+      change: async (disk: SimulatedDisk) => disk.edit(second, fill(1, 325))
+    },
+    {
       what: 'is empty',
       reason: '0 bytes cannot hold the header of a snapshot',
       change: async (disk: SimulatedDisk) => disk.edit(second, () => new Uint8Array())
@@ -212,6 +221,12 @@ describe('damage', () => {
       what: 'of the same number and data, of another entry',
       details: { what: 'history' },
       from: () => diskOf([...joined.slice(0, 3), { snapshot: { ...snapshotAt(5).snapshot, index: 6 } }]),
+      number: 2
+    },
+    {
+      what: 'of the same number, data and entry, of another term',
+      details: { what: 'history', expected: nameOf(5, 1), found: nameOf(5, 2) },
+      from: () => diskOf([...joined.slice(0, 3), snapshotAt(5, 2)]),
       number: 2
     },
     { what: 'that is a segment', details: { what: 'kind' }, from: () => diskOf(joined), number: 0 }

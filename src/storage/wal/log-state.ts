@@ -148,12 +148,10 @@ function isSameCells(a: ReadonlyMap<string, Uint8Array>, b: ReadonlyMap<string, 
   return a.size === b.size && [...a].every(isIn)
 }
 
-/** Items that have no place in the frame at hand. */
-const strangers = (refuse: Refuse): ItemReader => ({
-  cell: () => refuse('holds a cell where none belongs'),
+/** Items that have no place in the frame at hand; cells and snapshots have one in each. */
+const strangers = (refuse: Refuse): Omit<ItemReader, 'cell' | 'snapshot'> => ({
   entry: () => refuse('holds an entry where none belongs'),
   position: () => refuse('holds a position where none belongs'),
-  snapshot: () => refuse('holds a snapshot where none belongs'),
   compaction: () => refuse('holds a compaction where none belongs'),
   givenUp: () => refuse('gives up a snapshot where none can be')
 })
