@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeCbor, type CborValue } from '../../src/core/cbor.ts'
 import { decodeMembership, decodeRaftMessage, encodeRaftMessage, RaftMessageError } from '../../src/raft/index.ts'
 import type { RaftMessage } from '../../src/raft/index.ts'
+import { MEMBERS_MAX } from '../../src/raft/messages.ts'
 import { log } from './member.ts'
 
 const entries = log(1)
@@ -68,6 +69,7 @@ describe('an error', () => {
     const data = new Uint8Array()
     const of = (entry: CborValue): RaftMessageError => messageError([5, 2, 1, 1, 1, [entry]])
     expect(of([null, 2, data]).details).toEqual({ field: 'entry term' })
+    expect(of([1, 2, null]).message).toBe('entry data is not a byte string')
     expect(of([1, null, data]).details).toEqual({ field: 'entry type' })
     expect(of([1, 2, null]).details).toEqual({ field: 'entry data' })
     expect(of([1, 9, data])).toMatchObject({ message: 'no entry has the type 9', details: { code: 9 } })
@@ -86,6 +88,32 @@ describe('an error', () => {
     expect(membershipError([['a'], [], [], [], true])).toBe('there is no joint configuration to leave')
     const { message, cause } = errorOf(() => decodeMembership(new Uint8Array([0xff])))
     expect([message, cause]).toEqual(['a membership entry is not deterministic CBOR', expect.any(Error)])
+  })
+
+  test('says what is wrong with a list of members', () => {
+    const of = (voters: CborValue): RaftMessageError =>
+      errorOf(() => decodeMembership(encodeCbor([voters, [], [], [], false])))
+    const details = { field: 'voters' }
+    for (const ids of [
+      ['b', 'a'],
+      ['a', 'a']
+    ])
+      expect(of(ids)).toMatchObject({ message: 'voters is not sorted', details })
+    for (const id of ['', 'x'.repeat(257), 7]) {
+      expect(of([id])).toMatchObject({ message: 'voters holds something that is no node id', details })
+    }
+    const many = Array.from({ length: MEMBERS_MAX + 1 }, (_, i) => `x${String(i).padStart(4, '0')}`)
+    expect(of(many)).toMatchObject({ message: `voters has more than ${MEMBERS_MAX} items`, details })
+    for (const id of ['A', 'x'.repeat(256)]) {
+      expect(decodeMembership(encodeCbor([[id], [], [], [], false])).voters).toEqual([id])
+    }
+  })
+
+  test('does not come while every list is as long as it may be', () => {
+    const list = (name: string): string[] =>
+      Array.from({ length: MEMBERS_MAX }, (_, i) => `${name}${String(i).padStart(4, '0')}`)
+    const full = [list('v'), list('o'), list('l'), list('o'), true]
+    expect(decodeMembership(encodeCbor(full)).learners).toHaveLength(MEMBERS_MAX)
   })
 
   test('comes when entries would reach beyond the last index there can be, and not before', () => {
