@@ -156,6 +156,7 @@ export class Oracle {
     if (view === undefined) return
     if (status.term !== view.term && input?.type === 'frame') this.#members.movedBy(process, view, input.from)
     this.#logs.stepped(process, view, status, input)
+    this.#members.stepped(process, view, status)
   }
 
   #forming({ replica }: Process): void {

@@ -522,6 +522,13 @@ export const PLANTED: readonly PlantedBug[] = [
     { only: ['O12', 'B4'] }
   ),
   // ── Admission and discovery ───────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "the dates of a member's token are judged for ever",
+    'membership',
+    'membership/judge.ts',
+    'if (token === undefined || isMember(claim, context)) return undefined',
+    'if (token === undefined) return undefined'
+  ),
   bug('the signatures of a claim are not verified', 'identity', 'identity/claim.ts', '  verifyCose(cose)\n', ''),
   bug(
     'a claim is believed whoever shows it',

@@ -81,6 +81,14 @@ export class MemberOracle {
     for (const entry of entries) if (isMembership(entry)) this.#changed(process, view, history, entry)
   }
 
+  /** A member acts on the newest configuration of its log, committed or not (dissertation, section 4.1). */
+  stepped(process: Process, view: View, { membershipIndex }: ConsensusView): void {
+    const newest = this.#history.get(view)?.at(-1)
+    if (newest === undefined || newest.index === membershipIndex) return
+    const detail = `it acts on configuration ${membershipIndex}, and its log has that of ${newest.index}`
+    this.#memory.fail('acts-on-its-log', process, detail)
+  }
+
   /** What this life recovered, from the founders on. */
   #begin(process: Process, view: View): Version[] {
     const history = [{ index: 0, membership: foundingOf(process) }, ...recoveredVersions(process.recovery)]

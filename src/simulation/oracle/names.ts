@@ -1,6 +1,6 @@
 /** The invariants of the oracle by their stable names. What each demands is in docs/SIMULATION.md, and where it comes from in docs/FAULTS.md. */
 export const INVARIANTS = [
-  'agreement-is-found', 'bounded', 'commit-own-term', 'commit-within-log', 'committed-is-stored', 'config-agreement', 'config-order',
+  'acts-on-its-log', 'agreement-is-found', 'bounded', 'commit-own-term', 'commit-within-log', 'committed-is-stored', 'config-agreement', 'config-order',
   'cut-is-covered', 'damage-is-found', 'durable-before-send', 'durable-latch', 'durable-log', 'durable-snapshot', 'durable-vote',
   'elected-by-durable-votes', 'election-safety', 'exactly-once', 'formation-acceptance', 'formation-one-vote', 'formation-term',
   'founded-by-all', 'initial-config', 'leader-append-only', 'leader-completeness', 'leader-in-touch', 'leader-is-voter', 'linearizable',
