@@ -49,9 +49,9 @@ export class Session {
     return this.#a.open && this.#b.open && this.#a.process.alive && this.#b.process.alive
   }
 
-  /** The process of this very machine is at one of its ends. */
-  isWith(machine: Machine): boolean {
-    return this.#a.process.machine === machine || this.#b.process.machine === machine
+  /** What runs on this very machine now is at one of its ends: not an earlier process of it, which may have had another disk. */
+  isWith({ process }: Machine): boolean {
+    return process !== undefined && (this.#a.process === process || this.#b.process === process)
   }
 
   /** Open on both sides, and what is sent arrives. */

@@ -102,6 +102,11 @@ it('machines that take each other’s address three times over do as well (seed 
   expect(run({ cast, seed: 79, seconds: 60, callers: 'light', plan: swaps }).violation).toBeUndefined()
 })
 
+it('a liar speaks in its own session, not in that of an earlier process of its machine (seed 1080: another disk acknowledged)', async () => {
+  const cast = await castOfSeed(3, 1080)
+  expect(run({ cast, seed: 1080, seconds: 20, callers: 'light' }).violation).toBeUndefined()
+})
+
 describe('a plan', () => {
   it('keeps every fault where it was when another kind is not drawn', () => {
     const all = drawPlan({ seed: 5, size: 3, spanMs: 20_000, only: ['N1', 'P1', 'D1'] })
