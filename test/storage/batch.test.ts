@@ -50,3 +50,18 @@ test('the outline knows where the log ends and which entries it holds, whatever 
   })
   fc.assert(property, { numRuns: 100 })
 })
+
+test('a snapshot goes on with a log that holds its entry, and no other, also one that ends before it in its term', () => {
+  const entries = [1, 2, 3].map((index) => ({ index, term: index === 1 ? 1 : 2, type: 0, data: new Uint8Array() }))
+  for (const [index, term, beginsAnew] of [
+    [1, 1, false],
+    [1, 2, true],
+    [2, 2, false],
+    [3, 2, false],
+    [3, 1, true],
+    [4, 2, true]
+  ] as const) {
+    const outline = new LogOutline({ baseIndex: 0, snapshot: undefined, entries })
+    expect(outline.accept({ snapshot: { index, term, data: new Uint8Array() } })).toEqual({ beginsAnew })
+  }
+})
