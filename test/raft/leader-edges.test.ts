@@ -154,8 +154,50 @@ test('a hand-over is told to its target as soon as that has everything', () => {
   const member = leader()
   member.propose(1)
   const types = (said: ReturnType<Member['tell']>): readonly string[] => said.map(({ message }) => message.type)
+  // Nobody is told anything before that is asked for, nor is anybody else after it.
+  expect(types(member.hear('n3', accepted(1)))).not.toContain('transfer')
   expect(types(member.tell({ type: 'transfer', ref: 2, to: 'n2' }))).not.toContain('transfer')
+  expect(types(member.hear('n3', accepted(2)))).not.toContain('transfer')
   expect(types(member.hear('n2', accepted(2)))).toContain('transfer')
+  member.tell({ type: 'read', ref: 3 })
+  expect(types(member.hear('n2', accepted(2)))).not.toContain('transfer')
+})
+
+test('whoever catches up is not told to campaign when no hand-over was asked for', () => {
+  const member = leader()
+  member.propose(1)
+  for (const from of ['n2', 'n3']) {
+    expect(member.hear(from, accepted(2)).filter(({ message }) => message.type === 'transfer')).toEqual([])
+  }
+})
+
+test('a leader of last resort makes way for nobody who has not answered, and alone for nobody at all', () => {
+  const alone = new Member({ size: 1, priority: 0 })
+  alone.elect()
+  alone.tell({ type: 'tick' })
+  expect(alone.status.role).toBe('leader')
+  const member = leader({ priority: 0 })
+  const told = (said: ReturnType<Member['tell']>): readonly string[] =>
+    said.filter(({ message }) => message.type === 'transfer').map(({ to }) => to)
+  expect(told(member.timeout())).toEqual([])
+  member.hear('n2', { type: 'heartbeat-reply', term: 1, seq: 1, match: 1 })
+  expect(told(member.timeout())).toEqual(['n2'])
+})
+
+test('a leader whose disk does not answer hands over to whoever has everything, and resigns without one', () => {
+  for (const [match, isThere, told] of [
+    [2, true, ['n2']],
+    [1, true, []],
+    [2, false, []]
+  ] as const) {
+    const { raft, now } = leader({ timing: { ...TIMING, diskStallMs: 50 } })
+    raft.step({ type: 'propose', ref: 1, data: new Uint8Array() }, now)
+    raft.step({ type: 'message', from: 'n2', message: accepted(match) }, now)
+    if (!isThere) for (const peer of ['n2', 'n3']) raft.step({ type: 'disconnected', peer }, now)
+    const { send } = raft.step({ type: 'tick' }, now + 50)
+    expect(send.filter(({ message }) => message.type === 'transfer').map(({ to }) => to)).toEqual(told)
+    expect(raft.view).toMatchObject({ role: 'follower', writable: false })
+  }
 })
 
 test('news about a snapshot asks nobody for an answer, whoever hears it', () => {
