@@ -128,6 +128,7 @@ test('the window shows what the copy shows', () => {
       membership: member.raft.view.membership,
       membershipIndex: member.raft.view.membershipIndex
     }).toEqual({ role, term, writable, commitIndex, lastIndex, membership, membershipIndex })
+    expect(member.raft.view.votedFor).toBe('n1')
   }
 })
 
