@@ -69,7 +69,7 @@ const QUIET_MS = 1_000
 /** A core that is not fully connected by then, or still answers callers, is not asked to be quiet. */
 const CALM_WITHIN_MS = 1_000
 /** What any two say to each other then beside heartbeats: statements, addresses, the last commit. */
-const QUIET_FRAMES_MAX = 16
+const QUIET_FRAMES_MAX = 32
 const boundMs = (refusals: number): number =>
   SILENCE_US / 1_000 +
   RETRY_MAX_MS +

@@ -9,6 +9,9 @@ import type { World } from './world.ts'
 /** Until the transport gives up on a peer that acknowledges nothing. */
 export const SILENCE_US = 15_000_000
 
+/** No frame takes so long while nothing is wrong. */
+const SOON_US = 5_000
+
 interface Side {
   readonly process: Process
   /** What admission proved about the other side. */
@@ -54,9 +57,11 @@ export class Session {
     return process !== undefined && (this.#a.process === process || this.#b.process === process)
   }
 
-  /** Open on both sides, and what is sent arrives. */
+  /** Open on both sides, and what is sent arrives, not behind something that a slow link still holds. */
   isSound(): boolean {
-    return this.isOpenOnBothSides() && !this.#vanished
+    const soonUs = this.#world.nowUs + SOON_US
+    const isFlowing = this.#a.lastArrivalUs < soonUs && this.#b.lastArrivalUs < soonUs
+    return this.isOpenOnBothSides() && !this.#vanished && isFlowing
   }
 
   other(process: Process): Process {

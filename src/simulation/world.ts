@@ -212,7 +212,9 @@ export class World {
   }
 
   #joinerSeedsOf(machine: Machine): readonly string[] {
-    if (this.#joinerSeeds === undefined) return this.cast.actors.map(({ address }) => address)
+    if (this.#joinerSeeds === undefined || this.#isCorrected) {
+      return this.founders.map(({ address, actor }) => (this.#isCorrected ? address : actor.address))
+    }
     const others = this.machines.filter(({ actor }) => actor !== machine.actor)
     const random = this.random.fork(`seeds of ${machine.name}`)
     const drawn = new Set<string>()
