@@ -4,7 +4,8 @@
  *
  * - election: a fresh group is made, and run until its first leader has committed its first entry everywhere;
  * - failover: the leader falls silent for the others (its connections close), they elect, it comes back;
- * - commit: one proposal, run until all members have emitted it; the same with 64 proposals in one step;
+ * - commit: one proposal to a leader that has sent heartbeats, run until all members have emitted it; the same with 64 proposals in
+ *   one step;
  * - memory: heap per member of 1,000 elected groups.
  */
 import { InstantGroup } from '../src/raft/instant-group.ts'
@@ -44,11 +45,13 @@ function commits(size: number, seed: string, batch: number): () => number {
   const data = new Uint8Array(64)
   let group = new InstantGroup(size, seed)
   let leader = group.elect()
+  group.beat(leader)
   let ref = 0
   return () => {
     if (leader.emitted > COMMITS_PER_GROUP) {
       group = new InstantGroup(size, seed)
       leader = group.elect()
+      group.beat(leader)
     }
     const before = leader.emitted
     if (batch === 1) group.propose(leader, { type: 'propose', ref: ++ref, data })

@@ -84,6 +84,13 @@ export class InstantGroup {
     throw new Error('nobody was elected in 1,000 timeouts')
   }
 
+  /** Until the next heartbeat, which tells the others how long to wait for each other. */
+  beat(leader: InstantMember): void {
+    this.now = Math.max(this.now, leader.deadline)
+    this.#queue.push({ to: leader, input: { type: 'tick' } })
+    this.settle()
+  }
+
   propose(leader: InstantMember, input: RaftInput): void {
     this.#queue.push({ to: leader, input })
     this.settle()
