@@ -187,17 +187,25 @@ export class World {
     try {
       process = new Process(machine)
     } catch (error) {
-      const { code, message } = error as { code?: string; message: string }
-      machine.refusal = message
-      this.recorder?.note(machine, 'refused to start', message)
-      if (code === undefined || !STORE_REFUSALS.has(code)) this.oracle.threw(undefined, undefined, error)
-      return
+      return this.#refusedToStart(machine, error)
     }
     machine.process = process
     machine.isContested = false
     if (machine.log.damaged) this.oracle.believedDamage(process, 'it starts from a disk with a flipped bit')
     this.recorder?.life(machine, 'up')
-    process.start(this.#seedsOf(machine))
+    try {
+      process.start(this.#seedsOf(machine))
+    } catch (error) {
+      process.die('kill')
+      this.#refusedToStart(machine, error)
+    }
+  }
+
+  #refusedToStart(machine: Machine, error: unknown): void {
+    const { code, message } = error as { code?: string; message: string }
+    machine.refusal = message
+    this.recorder?.note(machine, 'refused to start', message)
+    if (code === undefined || !STORE_REFUSALS.has(code)) this.oracle.threw(undefined, undefined, error)
   }
 
   #seedsOf(machine: Machine): readonly string[] {

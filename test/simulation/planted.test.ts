@@ -1,4 +1,5 @@
 /** Every planted bug still fits the sources, and a few of them are planted and found. `npm run sim:planted` searches for all. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { PLANTED } from '../planted/bugs.ts'
 import { patched, search } from '../planted/plant.ts'
@@ -10,6 +11,18 @@ describe('planted bugs', () => {
 
   it('are at least thirty, each with a name of its own', () => {
     expect(new Set(PLANTED.map(({ name }) => name)).size).toBeGreaterThanOrEqual(30)
+  })
+
+  it('are all that docs/PLANTED.md speaks of, and none of those was missed', () => {
+    const page = readFileSync(new URL('../../docs/PLANTED.md', import.meta.url), 'utf8')
+    const rooms = new Set<string>(PLANTED.map(({ room }) => room))
+    const rows = page.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
+    const searched = rows.filter(([, room]) => rooms.has(room ?? ''))
+    expect(searched.length).toBeGreaterThanOrEqual(30)
+    for (const [, , name, by] of searched) {
+      expect(PLANTED.map((bug) => bug.name)).toContain(name)
+      expect(by).toMatch(/^`[a-z-]+`$/)
+    }
   })
 
   const FEW: readonly (readonly [name: string, invariants: readonly string[]])[] = [
