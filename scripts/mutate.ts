@@ -136,7 +136,13 @@ function installed(): string {
   cpSync(own, join(draft, 'node_modules'), { recursive: true, verbatimSymlinks: true, filter: isNoCache })
   const status = run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', ...STRYKER], draft)
   if (status !== 0) throw new Error(`npm install of ${STRYKER.join(' and ')} ended with ${status}`)
-  renameSync(draft, place)
+  try {
+    renameSync(draft, place)
+  } catch (error) {
+    // Another run that began at the same time was quicker: what it installed is the same.
+    if (!existsSync(place)) throw error
+    rmSync(draft, { recursive: true, force: true })
+  }
   return place
 }
 

@@ -7,14 +7,15 @@
  * of is therefore compiled whole, which happens once for each version and Node.js; later starts read it from the cache.
  *
  * The kernel frees the memory of a killed process before it closes its sockets, so the size of a leader is part of every
- * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow to 32 MiB for programs that make many; what the
- * start needed of it, a few MiB, is enough for this one.
+ * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow to 32 MiB for programs that make many. Here it stays as
+ * small as it begins: the start is no slower for it, and a node that has nothing to do makes few.
  */
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 
 /** Before the node is loaded; `settleIn` ends it. */
-export function compileWhole(): void {
+export function beginLean(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--no-lazy')
 }
 
@@ -23,7 +24,6 @@ export function settleIn(): void {
   setFlagsFromString('--lazy')
   // A collector that drops what has not run for a while would drop what a failover needs: it runs once in months.
   setFlagsFromString('--no-flush-bytecode')
-  setFlagsFromString('--semi-space-growth-factor=1')
   // Otherwise only a process that ends in order would leave compiled code to the next one. Writes once for each version.
   flushCompileCache()
 }

@@ -14,7 +14,7 @@ import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { unknownInterfaces } from './interfaces.ts'
-import { compileWhole, settleIn } from './lean.ts'
+import { beginLean, settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { readSource } from './sources.ts'
@@ -104,7 +104,7 @@ async function started(run: Run): Promise<QuorateNode> {
 
 async function start(run: Run): Promise<QuorateNode> {
   const init = await nodeInit(run)
-  compileWhole()
+  beginLean()
   const { createNode } = await import('../node/create-node.ts')
   run.end.signal.throwIfAborted()
   run.starting = createNode(init)
