@@ -8,8 +8,7 @@
  */
 import { resolveTiming, type Timing } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
-import { raceAbort, startDeadline } from '../core/deadline.ts'
-import { messageOf } from '../core/errors.ts'
+import { raceAbort } from '../core/deadline.ts'
 import type { PeerHint } from '../discovery/port.ts'
 import { incarnationOf } from '../identity/claim.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
@@ -27,9 +26,10 @@ import { Callers } from './callers.ts'
 import { Client } from './client.ts'
 import { Dialer } from './dialer.ts'
 import { Driver } from './driver.ts'
-import { NodeStoppedError, NotAdmittedError, RequestRefusedError, SeatConflictError } from './errors.ts'
+import { NodeStoppedError, NotAdmittedError, SeatConflictError } from './errors.ts'
 import { type Inside, NodeFace } from './face.ts'
 import { createGate, memberIncarnations } from './gate.ts'
+import { HandOver } from './hand-over.ts'
 import type { NodeParts } from './node-parts.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { prepareReplica } from './prepare-replica.ts'
@@ -41,8 +41,6 @@ import type { StatusFacts } from './status.ts'
 import type { CallOptions } from './types.ts'
 import { waitingFor } from './waiting.ts'
 
-/** A graceful stop waits this long for the hand-over of leadership; longer where elections take longer. */
-const HAND_OVER_MS = 1_000
 /** What no waiting changes. A date may be a clock's fault, a missing genesis may come. */
 const FINAL_REFUSALS: ReadonlySet<RefusalCode> = new Set(['token-already-used', 'revoked'])
 
@@ -55,8 +53,7 @@ export class Node extends NodeFace {
   readonly #incarnation: string
   readonly #readiness: Readiness
   readonly #stopped = Promise.withResolvers<void>()
-  /** While it stops: nobody is left to hand over to. */
-  readonly #heirless = new AbortController()
+  readonly #handOver: HandOver
   /** Aborted, with the reason, as soon as this node begins to end. */
   readonly #ending = new AbortController()
   /** What is being started: whoever closes waits for it, so that nothing comes up behind its back. */
@@ -101,6 +98,13 @@ export class Node extends NodeFace {
       configState: () => this.#replica?.status().config,
       ending: this.#ending.signal,
       request: (request, signal) => this.#callers.request(request, signal)
+    })
+    this.#handOver = new HandOver({
+      clock,
+      logger,
+      hasHeir: () => this.#hasHeir(),
+      transfer: (signal) => this.transfer({ signal }),
+      decided: (signal) => this.#client.barrier(signal)
     })
     this.#readiness = new Readiness({ client: this.#client, reporter: this.#reporter, ending: this.#ending.signal })
     this.inside = {
@@ -307,10 +311,7 @@ export class Node extends NodeFace {
   #onSessionClose(peerId: string, reason: string): void {
     // The core first: a lost leader is a reason to act now.
     this.#driver?.input({ type: 'session-close', peerId })
-    // Whoever stops together with the others waits for none of them.
-    if (this.#leaving !== undefined && !this.#hasHeir()) {
-      this.#heirless.abort(new RequestRefusedError('the hand-over', 'no-heir', 'no other voter is connected any more'))
-    }
+    this.#handOver.lost()
     this.#reporter.disconnected(peerId, reason)
     this.#dialer?.tell({ type: 'disconnected', peerId })
   }
@@ -363,24 +364,17 @@ export class Node extends NodeFace {
   // ── Stopping ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   stop({ signal }: CallOptions = {}): Promise<void> {
-    this.#leaving ??= this.#handOver().then(() => this.#close(undefined))
+    // Not at once: whoever stops it within one of its events lets it finish what it tells.
+    this.#leaving ??= Promise.resolve().then(() => this.#leave())
     return raceAbort(this.#leaving, signal)
   }
 
-  async #handOver(): Promise<void> {
-    if (this.#replica?.status().raft?.role !== 'leader' || this.#closing !== undefined || !this.#hasHeir()) return
-    const limitMs = Math.max(HAND_OVER_MS, this.#timing.raft.electionTimeoutMs)
-    const deadline = startDeadline(this.#parts.clock, limitMs, { parent: this.#heirless.signal })
-    try {
-      await this.transfer({ signal: deadline.signal })
-      // Its heir may need our disk for its first entry, and the others a processor: we go when it can decide.
-      await this.#client.barrier(deadline.signal)
-    } catch (error) {
-      // Nobody could take over in time. The others elect a leader when our connections close.
-      this.#parts.logger.info({ reason: messageOf(error) }, 'stopping before somebody else leads')
-    } finally {
-      deadline.cancel()
+  async #leave(): Promise<void> {
+    const isLeader = this.#replica?.status().raft?.role === 'leader'
+    if (isLeader && this.#closing === undefined && this.#hasHeir()) {
+      await this.#handOver.run(this.#timing.raft.electionTimeoutMs)
     }
+    await this.#close(undefined)
   }
 
   #hasHeir(): boolean {
