@@ -55,7 +55,7 @@ export class World {
   readonly machines: Machine[] = []
   readonly #byAddress = new Map<string, Machine>()
   readonly #heap = new EventHeap()
-  #seedsKnown: number
+  readonly #seedsKnown: number
   readonly #joinerSeeds: number | undefined
   readonly drawsPriorities: boolean
   readonly snapshots: Partial<SnapshotPolicy>
@@ -209,21 +209,20 @@ export class World {
   }
 
   #seedsOf(machine: Machine): readonly string[] {
+    const others = this.machines.filter(({ actor }) => actor !== machine.actor)
+    if (this.#isCorrected) return others.map(({ address }) => address)
     const { actors } = this.cast
-    if (!actors.includes(machine.actor)) return this.#joinerSeedsOf(machine)
+    if (!actors.includes(machine.actor)) return this.#joinerSeedsOf(machine, others)
     const seeds: string[] = []
     for (let i = 1; i <= this.#seedsKnown; i++) {
-      const other = this.founders[(machine.index + i) % actors.length]!
-      if (other.actor !== machine.actor) seeds.push(this.#isCorrected ? other.address : other.actor.address)
+      const { actor } = this.founders[(machine.index + i) % actors.length]!
+      if (actor !== machine.actor) seeds.push(actor.address)
     }
     return seeds
   }
 
-  #joinerSeedsOf(machine: Machine): readonly string[] {
-    if (this.#joinerSeeds === undefined || this.#isCorrected) {
-      return this.founders.map(({ address, actor }) => (this.#isCorrected ? address : actor.address))
-    }
-    const others = this.machines.filter(({ actor }) => actor !== machine.actor)
+  #joinerSeedsOf(machine: Machine, others: readonly Machine[]): readonly string[] {
+    if (this.#joinerSeeds === undefined) return this.founders.map(({ actor }) => actor.address)
     const random = this.random.fork(`seeds of ${machine.name}`)
     const drawn = new Set<string>()
     while (drawn.size < Math.min(this.#joinerSeeds, others.length)) {
@@ -235,7 +234,6 @@ export class World {
   /** Every machine is told of all others, where they are now: the end of FAULTS N14 and N15. */
   correctSeeds(): void {
     this.#isCorrected = true
-    this.#seedsKnown = this.cast.actors.length
     for (const machine of this.machines) machine.process?.seed(this.#seedsOf(machine))
   }
 

@@ -107,6 +107,14 @@ it('a liar speaks in its own session, not in that of an earlier process of its m
   expect(run({ cast, seed: 1080, seconds: 20, callers: 'light' }).violation).toBeUndefined()
 })
 
+it('a healed world tells everybody where everybody is, also who founded with a copied token (seed 2070: no founder was left to ask)', async () => {
+  const cast = await castOfSeed(3, 2070)
+  const plan = drawPlan({ seed: 2070, size: 3, spanMs: 60_000 })
+  const kept = [2, 12, 117].map((place) => plan[place]!)
+  expect(kept.map(({ id }) => id)).toEqual(['O3', 'B12', 'O11'])
+  expect(run({ cast, seed: 2070, seconds: 60, callers: 'light', plan: kept }).violation).toBeUndefined()
+})
+
 describe('a plan', () => {
   it('keeps every fault where it was when another kind is not drawn', () => {
     const all = drawPlan({ seed: 5, size: 3, spanMs: 20_000, only: ['N1', 'P1', 'D1'] })
