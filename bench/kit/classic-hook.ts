@@ -7,7 +7,7 @@
  * it says so on standard error, and forgets it when it leads no more.
  */
 import { LAGGING_MARK } from './lagging-mark.ts'
-import { onRaftNode } from './raft-hook.ts'
+import { isIncarnation, onRaftNode } from './raft-hook.ts'
 import type { RaftNode } from '../../src/raft/node.ts'
 import type { RaftEffects, RaftInput } from '../../src/raft/types.ts'
 
@@ -19,12 +19,14 @@ let theCore: (() => RaftNode) | undefined
 onRaftNode(({ prototype }) => {
   const { start, step } = prototype
   prototype.start = function (this: RaftNode, now: number): RaftEffects {
+    if (!isIncarnation(this)) return start.call(this, now)
     theCore = () => this
     if (range !== undefined) beClassic(this.settings)
     return start.call(this, now)
   }
   prototype.step = function (this: RaftNode, input: RaftInput, now: number): RaftEffects {
     const effects = step.call(this, input, now)
+    if (!isIncarnation(this)) return effects
     if (this.role.name !== 'leader') lagging.clear()
     if (lagging.size === 0) return effects
     const reaches = ({ to, message }: RaftEffects['send'][number]): boolean =>

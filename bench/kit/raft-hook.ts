@@ -8,6 +8,9 @@ import type { RaftNode } from '../../src/raft/node.ts'
 
 type Take = (shipped: typeof RaftNode) => void
 
+/** Not one of those imaginary members with which a node rehearses elections (src/node/rehearsal.ts). */
+export const isIncarnation = ({ self }: RaftNode): boolean => self.includes('#')
+
 /** As written, and as bundled. */
 const DECLARES = /\bclass RaftNode\b|\bRaftNode ?= ?class\b/
 

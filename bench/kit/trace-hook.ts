@@ -2,7 +2,7 @@
  * Loaded into a node with `--import`: keeps what its consensus core was told and asked for in the last steps, and writes it to
  * standard error on SIGUSR2, as one line.
  */
-import { onRaftNode } from './raft-hook.ts'
+import { isIncarnation, onRaftNode } from './raft-hook.ts'
 import { TRACE_MARK, type TraceStep } from './trace-mark.ts'
 import type { RaftNode } from '../../src/raft/node.ts'
 import type { RaftEffects, RaftInput } from '../../src/raft/types.ts'
@@ -13,6 +13,7 @@ const steps: TraceStep[] = []
 onRaftNode(({ prototype }) => {
   const { step } = prototype
   prototype.step = function (this: RaftNode, input: RaftInput, now: number): RaftEffects {
+    if (!isIncarnation(this)) return step.call(this, input, now)
     const begin = performance.now()
     const effects = step.call(this, input, now)
     const end = performance.now()
