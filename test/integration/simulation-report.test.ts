@@ -10,11 +10,11 @@ import { Browser, browserCommand } from './browser.ts'
 const command = browserCommand()
 const artifacts = new URL('../artifacts/', import.meta.url)
 
-/** Copied machines are beyond what is promised: some seed breaks an invariant. */
+/** A majority of disks that are set back is beyond what is promised: some seed breaks an invariant. */
 async function brokenSeed(): Promise<number> {
   const cast = await castOf(3)
-  for (let seed = 1; seed <= 60; seed++) {
-    if (run({ cast, seed, seconds: 8, only: ['P6'] }).violation !== undefined) return seed
+  for (let seed = 1; seed <= 300; seed++) {
+    if (run({ cast, seed, seconds: 12, only: ['P5'] }).violation !== undefined) return seed
   }
   throw new Error('no seed breaks anything')
 }
@@ -130,7 +130,7 @@ describe.skipIf(command === undefined)(
     })
 
     it('shows the broken invariant first', async () => {
-      await browser.open(await page('broken', 3, await brokenSeed(), 8, ['P6']))
+      await browser.open(await page('broken', 3, await brokenSeed(), 12, ['P5']))
       expect(await browser.ask("document.querySelector('.verdict').textContent")).toContain('is broken at')
       expect(await browser.ask("document.querySelectorAll('#story li.bad').length")).toBeGreaterThan(0)
       writeFileSync(new URL('simulation-report-broken.png', artifacts), await browser.screenshot())
