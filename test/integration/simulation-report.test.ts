@@ -71,7 +71,7 @@ describe.skipIf(command === undefined)(
       nodes: number,
       seed: number,
       seconds: number,
-      only?: readonly 'P6'[]
+      only?: readonly 'P5'[]
     ): Promise<string> {
       const recorder = new Recorder()
       const cast = await castOf(nodes)
