@@ -8,7 +8,7 @@
  *   one step;
  * - memory: heap per member of 1,000 elected groups.
  */
-import { InstantGroup } from '../src/raft/instant-group.ts'
+import { InstantGroup } from '../src/node/instant-group.ts'
 import { options, Report } from './kit/report.ts'
 import { figure, summary } from './kit/stats.ts'
 

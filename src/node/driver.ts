@@ -32,9 +32,9 @@ export interface DriverInit {
   readonly storage: Pick<Storage, 'write'>
   readonly clock: Clock
   readonly send: (peerId: string, frame: Uint8Array) => void
-  /** The same beside the stream of consensus: what may be slow, and rests on no write. */
   /** Writes what was sent now, instead of at the end of this turn. */
   readonly flush?: () => void
+  /** As `send`, beside the stream of consensus: what may be slow, and rests on no write. */
   readonly sendBulk: (peerId: string, frame: Uint8Array) => void
   readonly sign: (payload: Uint8Array) => Promise<Uint8Array>
   readonly onEvent: (event: ReplicaEvent) => void

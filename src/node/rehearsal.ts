@@ -9,7 +9,7 @@
  * Once in a process: its nodes share their code.
  */
 import { type Clock, delay } from '../core/clock.ts'
-import { InstantGroup } from '../raft/instant-group.ts'
+import { InstantGroup } from './instant-group.ts'
 import type { RaftMessage } from '../raft/messages.ts'
 import { decodeFrame, encodeFrame, type FrameScope } from '../replica/frames.ts'
 

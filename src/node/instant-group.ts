@@ -4,9 +4,9 @@
  * wants to see the core at work and nothing else: the benchmark, and the rehearsal of a node that has just started.
  */
 import { seededRandom } from '../core/random.ts'
-import type { RaftMessage } from './messages.ts'
-import { RaftNode } from './node.ts'
-import type { NodeId, RaftEffects, RaftInput } from './types.ts'
+import type { RaftMessage } from '../raft/messages.ts'
+import { RaftNode } from '../raft/node.ts'
+import type { NodeId, RaftEffects, RaftInput } from '../raft/types.ts'
 
 const TIMING = { heartbeatMs: 50, electionTimeoutMs: 250, rankStepMs: 20, jitterMs: 5 }
 
