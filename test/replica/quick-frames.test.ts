@@ -97,6 +97,9 @@ test('every frame is read as it is in general', () => {
   )
 })
 
+/** What a frame of this scope begins with, before its message. */
+const HEAD_BYTES = 36
+
 test('whatever is done to a frame, it is read, or refused, as it is in general', () => {
   const change = fc.record({
     at: fc.nat(400),
@@ -107,8 +110,10 @@ test('whatever is done to a frame, it is read, or refused, as it is in general',
     fc.property(message, fc.array(change, { minLength: 1, maxLength: 2 }), (sent, changes) => {
       const bytes = [...encodeFrame({ kind: 'raft', message: sent }, scope)]
       for (const { at, byte, how } of changes) {
-        // The head of the frame is always the same: most changes go where the message is.
-        const place = at % 5 === 0 ? at % bytes.length : 36 + (at % Math.max(1, bytes.length - 36))
+        // The head of the frame is always the same: most changes go where the message is, while there is one.
+        const { length } = bytes
+        const place =
+          at % 5 === 0 || length <= HEAD_BYTES ? at % (length + 1) : HEAD_BYTES + (at % (length - HEAD_BYTES))
         if (how === 'set') bytes[place] = byte
         else if (how === 'cut') bytes.length = place
         else bytes.splice(place, how === 'drop' ? 1 : 0, ...(how === 'insert' ? [byte] : []))
@@ -116,7 +121,19 @@ test('whatever is done to a frame, it is read, or refused, as it is in general',
       const changed = Uint8Array.from(bytes)
       expect(read(changed)).toEqual(generally(changed))
     }),
-    { numRuns: 2_000 }
+    {
+      numRuns: 2_000,
+      // Cut down to nothing, and then once more.
+      examples: [
+        [
+          { type: 'append-accepted', term: 1, match: 0 },
+          [
+            { at: 0, byte: 0, how: 'cut' as const },
+            { at: 0, byte: 0, how: 'cut' as const }
+          ]
+        ]
+      ]
+    }
   )
 })
 
