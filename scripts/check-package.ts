@@ -1,9 +1,9 @@
 /**
  * Installs the package as a user would, from its tarball into an empty project, and opens every door with every supported
- * Node.js: imports each entry, runs the command, compiles a program against the types; then knocks with a Node.js that is
- * too old and expects one line. Needs the registry; takes about a minute.
+ * Node.js: imports each entry, runs the command and a node, compiles a program against the types; then knocks with a Node.js
+ * that is too old and expects one line. Needs the registry; takes about a minute.
  */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -112,6 +112,31 @@ async function checkSupported(version: string, node: string, folder: string): Pr
   check(help.code === 0 && /usage/i.test(help.stdout), `Node.js ${version} runs quorate --help${help.stderr}`)
   const wrong = await end(node, [join('node_modules', '.bin', 'quorate'), 'no-such-command'], folder)
   check(wrong.code === 2, `Node.js ${version} ends an unknown command with exit code 2 (got ${wrong.code})`)
+  const { code, stderr } = await founder(version, node, folder)
+  check(code === 0 && stderr === '', `Node.js ${version} founds a cluster and stops, without a word${stderr}`)
+}
+
+/** Until it is ready. The flags that a V8 does not know are told on standard error, and nowhere else. */
+async function founder(version: string, node: string, folder: string): Promise<Ended> {
+  const quorate = join('node_modules', '.bin', 'quorate')
+  const key = ['--plaintext-key', '--out', `made-${version}`]
+  const made = await end(node, [quorate, 'init', '--name', 'package', '--seats', '1', ...key], folder)
+  if (made.code !== 0) return made
+  const token = ['--token', join(`made-${version}`, 'seat-1.token')]
+  const where = ['--data', `data-${version}`, '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0']
+  const child = spawn(node, [quorate, 'up', '--json', ...where, ...token], { cwd: folder, timeout: 60_000 })
+  const ended: { code: number; stdout: string; stderr: string } = { code: -1, stdout: '', stderr: '' }
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (ended.stderr += text))
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    ended.stdout += text
+    // The second signal would end it at once.
+    if (!child.killed && ended.stdout.includes('"event":"ready"')) child.kill('SIGTERM')
+  })
+  ended.code = await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (status) => resolve(status ?? -1))
+  })
+  return ended
 }
 
 async function checkTooOld(node: string, folder: string): Promise<void> {

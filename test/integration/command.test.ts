@@ -22,6 +22,15 @@ afterEach(async () => {
 const errorIn = (stderr: string): Readonly<Record<string, unknown>> =>
   (JSON.parse(stderr.trimEnd().split('\n').at(-1)!) as { error: Record<string, unknown> }).error
 
+const COMMAND = fileURLToPath(new URL('../../dist/command', import.meta.url))
+
+const bytesIn = (folder: string): number =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, { parentPath, name }) => sum + statSync(`${parentPath}/${name}`).size, 0)
+    : 0
+
 const isLeader = (event: StampedNodeEvent): boolean => event.event === 'leader' && event.leader === event.node
 
 describe('up --new', () => {
@@ -97,6 +106,17 @@ describe('a start', () => {
     const status = JSON.parse((await run('status', '--data', yard.data('n1'), '--json')).stdout) as { uptimeMs: number }
     expect(status.uptimeMs).toBeGreaterThan(ms)
     expect(await node.stop()).toBe(0)
+  })
+
+  it('compiles a node whole and leaves that to the next start before it is ready to be killed', async () => {
+    const { tokens } = await founding('compiled', 1)
+    const cache = yard.data('compiled')
+    const node = yard.start('n1', { token: tokens[0]!, env: { NODE_COMPILE_CACHE: cache } })
+    await node.ready()
+    // Function by function, as they are called, it is 0.7 of the text: so much is there when it settles in too early or twice.
+    await eventually(() => bytesIn(cache) / bytesIn(COMMAND)).toBeGreaterThan(1.3)
+    await node.kill()
+    expect(node.stderr).toBe('')
   })
 
   it('that does not end by its deadline is stopped in order, wherever it was', async () => {

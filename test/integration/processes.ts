@@ -54,6 +54,8 @@ export interface NodeOptions {
   readonly args?: readonly string[]
   /** Runs inside this network namespace; otherwise on loopback, mDNS included. */
   readonly namespace?: string
+  /** Beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export class NodeProcess {
@@ -72,7 +74,8 @@ export class NodeProcess {
     if (options.token !== undefined) words.push('--token', options.token)
     const command = [process.execPath, QUORATE, ...words]
     if (options.namespace !== undefined) command.unshift('ip', 'netns', 'exec', options.namespace)
-    this.child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
+    const env = { ...process.env, ...options.env }
+    this.child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#read(text))
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.exited = new Promise((resolve, reject) => {
