@@ -28,9 +28,6 @@ import type { Invariant } from './oracle/names.ts'
 
 export type { Violation } from './oracle/memory.ts'
 
-/** Frames that wait in one replica for one write. Far above what five voters need, far below a leak. */
-const REQUESTS_MAX = 4_096
-
 export class Oracle {
   readonly #memory: Memory
   readonly #logs: LogOracle
@@ -300,12 +297,6 @@ export class Oracle {
 
   stuck(what: Invariant, detail: string): void {
     this.#memory.fail(what, undefined, detail)
-  }
-
-  /** Invariant 23, at quiescence. */
-  quiet(process: Process): void {
-    const pending = process.replica.status().requestsPending
-    if (pending > REQUESTS_MAX) this.#memory.fail('bounded', process, `${pending} requests are pending`)
   }
 }
 

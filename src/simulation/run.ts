@@ -68,6 +68,8 @@ const REFUSED_MAX_MS = 60_000
 const QUIET_MS = 1_000
 /** A core that is not fully connected by then, or still answers callers, is not asked to be quiet. */
 const CALM_WITHIN_MS = 1_000
+/** Until the last request has its answer, whoever has to be elected for that. */
+const ANSWERED_WITHIN_MS = 10_000
 /** What any two say to each other then beside heartbeats: statements, addresses, the last commit. */
 const QUIET_FRAMES_MAX = 32
 const boundMs = (refusals: number): number =>
@@ -246,7 +248,6 @@ class Run {
     this.#set(author, requestId, undefined)
     const agreed = (): boolean => applied && this.#agreed(core)
     if (!world.run(limitUs + 5_000_000, agreed)) return this.#stuck('a committed change on every member', core)
-    for (const { process } of core) if (process !== undefined) world.oracle.quiet(process)
     const recoveryMs = (world.nowUs - healedUs) / 1_000
     this.#stayQuiet(core)
     return recoveryMs
@@ -283,7 +284,8 @@ class Run {
       isLed() && core.every(({ process }) => process !== undefined && this.#isCalm(process, core))
     const untilUs = world.nowUs + CALM_WITHIN_MS * 1_000
     while (!isCalm()) {
-      if (world.nowUs >= untilUs || world.oracle.violations.length > 0) return
+      if (world.oracle.violations.length > 0) return
+      if (world.nowUs >= untilUs) return this.#answerAll(core)
       world.run(world.nowUs + 50_000)
     }
     const { elections, frames } = world
@@ -299,6 +301,18 @@ class Run {
       world.oracle.stuck('quiet', detail)
     } else if (said > framesMax)
       world.oracle.stuck('quiet', `${said} frames in ${QUIET_MS} ms; at most ${framesMax} are due`)
+  }
+
+  /** Invariant 23 where nobody is calm yet: whatever was asked ends one way or the other, and nothing of it is kept. */
+  #answerAll(core: readonly Machine[]): void {
+    const world = this.#world
+    const pending = (): readonly Machine[] =>
+      core.filter(({ process }) => (process?.replica.status().requestsPending ?? 0) > 0)
+    if (world.run(world.nowUs + ANSWERED_WITHIN_MS * 1_000, () => pending().length === 0)) return
+    const names = pending().map(({ name, process }) => `${name} (${process!.replica.status().requestsPending})`)
+    if (world.oracle.violations.length > 0) return
+    const detail = `${ANSWERED_WITHIN_MS} ms after the last of them, requests are pending at ${names.join(', ')}: ${world.describe()}`
+    world.oracle.stuck('bounded', detail)
   }
 
   #isCalm({ replica, sessions, machine }: Process, core: readonly Machine[]): boolean {

@@ -1,6 +1,7 @@
 /** Every planted bug still fits the sources, and a few of them are planted and found. `npm run sim:planted` searches for all. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { INVARIANTS } from '../../src/simulation/oracle/names.ts'
 import { PLANTED } from '../planted/bugs.ts'
 import { patched, search } from '../planted/plant.ts'
 
@@ -23,6 +24,11 @@ describe('planted bugs', () => {
       expect(PLANTED.map((bug) => bug.name)).toContain(name)
       expect(by).toMatch(/^`[a-z-]+`$/)
     }
+  })
+
+  it('leave no invariant without a bug that it finds', () => {
+    const page = readFileSync(new URL('../../docs/PLANTED.md', import.meta.url), 'utf8')
+    expect(INVARIANTS.filter((name) => !page.includes(`| \`${name}\` `))).toEqual([])
   })
 
   const FEW: readonly (readonly [name: string, invariants: readonly string[]])[] = [

@@ -1,5 +1,6 @@
 /** Invariants 6, 7 and 13: what reaches the disk, what is read back from it, and that what is sent rests on it. */
-import { type FormationState, decodeFormationState } from '../../formation/index.ts'
+import { messageOf } from '../../core/errors.ts'
+import { type FormationState, FormationStateError, decodeFormationState } from '../../formation/index.ts'
 import { FORMATION_CELL, VOTE_CELL, decodeHardState } from '../../replica/durable.ts'
 import { decodeFrame } from '../../replica/frames.ts'
 import type { DurableBatch } from '../../replica/types.ts'
@@ -60,7 +61,7 @@ export class DiskOracle {
     const durable = this.#memory.diskOf(process)!
     for (const { name, value } of cells ?? []) {
       if (name === VOTE_CELL) this.#voted(process, durable, value)
-      else if (name === FORMATION_CELL) this.#formed(process, durable, this.formation(value))
+      else if (name === FORMATION_CELL) this.#formed(process, durable, value)
     }
     const clusterId = this.#memory.clusterOf.get(process.machine.incarnation)
     const committed = (clusterId === undefined ? undefined : this.#memory.clusters.get(clusterId))?.committed
@@ -81,10 +82,11 @@ export class DiskOracle {
     durable.votedFor = votedFor
   }
 
-  #formed(process: Process, durable: Durable, next: FormationState): void {
+  #formed(process: Process, durable: Durable, value: Uint8Array): void {
     const before = durable.formation
+    const next = this.#readable(process, value)
     durable.formation = next
-    if (before === undefined) return
+    if (before === undefined || next === undefined) return
     if (next.term < before.term) {
       const detail = `founding term ${before.term} is on disk, ${next.term} is written over it`
       this.#fail('formation-term', process, detail)
@@ -97,6 +99,21 @@ export class DiskOracle {
     }
     if ((next.accepted?.term ?? 0) < (before.accepted?.term ?? 0)) {
       this.#fail('formation-acceptance', process, 'its accepted founding set goes back to an earlier term')
+    }
+  }
+
+  /** What is written has to be read back after a restart. */
+  #readable(process: Process, value: Uint8Array): FormationState | undefined {
+    try {
+      return this.formation(value)
+    } catch (error) {
+      if (!(error instanceof FormationStateError)) throw error
+      this.#fail(
+        'write-what-you-say',
+        process,
+        `nobody can read the founding state that it writes: ${messageOf(error)}`
+      )
+      return undefined
     }
   }
 
