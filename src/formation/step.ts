@@ -120,7 +120,7 @@ export function statusOf(core: Core): FormationStatus {
     term: core.state.term,
     present: present(core),
     missingSeats: missingSeats(core),
-    incarnationsSeen: core.seen.length,
+    seen: core.seen,
     conflict: core.conflict === undefined ? undefined : { seat: core.conflict.seat, claims: core.conflict.claims }
   }
 }

@@ -140,7 +140,7 @@ export interface FormationStatus {
   /** By seat. */
   readonly present: readonly Claim[]
   readonly missingSeats: readonly number[]
-  /** Distinct incarnations ever seen in this process life or in durable state; a split would need `2 * foundingSize`. */
-  readonly incarnationsSeen: number
+  /** Distinct incarnations that were met in this process life, or that its messages and durable state name. */
+  readonly seen: readonly IncarnationId[]
   readonly conflict: { readonly seat: number; readonly claims: readonly [Claim, Claim] } | undefined
 }

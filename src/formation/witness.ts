@@ -79,13 +79,12 @@ class Witness implements Formation {
 
   status(): FormationStatus {
     const { certificate } = this.#state
-    const named = new Set(certificateClaims(certificate).map(({ incarnation }) => incarnation))
     return {
       stage: this.#announced ? 'formed' : certificate === undefined ? 'gathering' : 'agreeing',
       term: this.#state.term,
       present: [],
       missingSeats: certificate === undefined ? Array.from({ length: this.#init.foundingSize }, (_, i) => i + 1) : [],
-      incarnationsSeen: named.size,
+      seen: [...new Set(certificateClaims(certificate).map(({ incarnation }) => incarnation))],
       conflict: undefined
     }
   }

@@ -20,6 +20,7 @@ import {
   recoverBoots,
   recoverConsensus,
   recoverFormation,
+  recoverMet,
   Replica,
   type SnapshotPolicy
 } from '../replica/index.ts'
@@ -53,6 +54,7 @@ export function prepareReplica({ home, genesis, timing, random, snapshots, prior
     validateConfig: configJudge(genesis.genesis),
     ...recoverConsensus(storage.recovered),
     formationState: recoverFormation(storage.recovered, crypto.readClaim, kept?.certificate),
+    foundersMet: recoverMet(storage.recovered),
     snapshots,
     boots: { own, codec, known: recoverBoots(storage.recovered, codec.decode) },
     crypto,

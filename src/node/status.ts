@@ -39,7 +39,7 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
     config: config === undefined ? null : { version: config.version, hash: config.hash },
     safety: {
       foundingSize,
-      incarnationsSeen: replica?.formation.incarnationsSeen ?? 0,
+      incarnationsSeen: replica?.foundingIncarnations ?? 0,
       splitNeeds: 2 * foundingSize
     },
     barred: (replica?.barred ?? []).map(({ incarnation, code, detail, statements }) => {

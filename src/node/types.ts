@@ -115,6 +115,10 @@ export interface NodeStatus {
   readonly writable: boolean
   readonly members: readonly MemberInfo[]
   readonly config: { readonly version: number; readonly hash: string } | null
+  /**
+   * What the first guarantee rests on. `incarnationsSeen`: lives of disks that are known to have held founding credentials, ever,
+   * restarts and lost disks included; `splitNeeds`: with so many a second cluster would be possible (twice the founding size).
+   */
   readonly safety: { readonly foundingSize: number; readonly incarnationsSeen: number; readonly splitNeeds: number }
   /** Stores that have no vote here because their disks were set back or copied, with what proves it (base64url). */
   readonly barred: readonly {

@@ -53,6 +53,11 @@ export class Guests {
     return !this.#around.isFounder(peerId) && roleOf(this.#around.redemptions(), peerId) === 'observer'
   }
 
+  /** It is here by a join token, and has never had founding credentials. */
+  isJoiner(peerId: string): boolean {
+    return !this.#around.isFounder(peerId) && roleOf(this.#around.redemptions(), peerId) !== undefined
+  }
+
   /** It came for a vote, never had one, and was not denied it. */
   awaitsVote(incarnation: string): boolean {
     const { fences, redemptions } = this.#around

@@ -29,6 +29,8 @@ export interface ReplicaInit {
   readonly validateConfig: ValidateConfig
   /** What the store held. */
   readonly formationState: FormationState
+  /** Incarnations with founding credentials that this store has met. Default none. */
+  readonly foundersMet?: readonly string[]
   readonly hardState: HardState
   readonly entries: readonly Entry[]
   /** The newest; the entries begin anywhere up to the one behind it. */
@@ -67,6 +69,8 @@ export interface ReplicaStatus {
   readonly config: ConfigState | undefined
   /** The founding certificate's claims, by seat. */
   readonly founders: readonly Claim[]
+  /** Incarnations that are known to have held founding credentials, ever; a second cluster would need `2 * foundingSize`. */
+  readonly foundingIncarnations: number
   /** This incarnation is in the certificate. */
   readonly member: boolean
   /** What this node's credential entitles it to; whether it votes is another matter. */

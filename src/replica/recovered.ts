@@ -15,6 +15,7 @@ import {
   type StoredLogEntry,
   VOTE_CELL
 } from './durable.ts'
+import { decodeMet, MET_CELL } from './founders-met.ts'
 import type { ReplicaInit } from './init.ts'
 import type { StoredSnapshot } from './snapshot.ts'
 
@@ -52,6 +53,9 @@ export const recoverBoots = (
   { cells }: HeldByStore,
   decode: (bytes: Uint8Array) => BootStatement | undefined
 ): readonly KnownStore[] => decodeBoots(cells.get(BOOTS_CELL), decode)
+
+/** Whom earlier lives of this store have met. Throws StoredStateError. */
+export const recoverMet = ({ cells }: HeldByStore): readonly string[] => decodeMet(cells.get(MET_CELL))
 
 /** What a process life finds on its disk, for its first boot statement. What a snapshot holds has committed; of the rest the cluster will say. */
 export function recoveredProgress({ cells, entries, snapshot }: HeldByStore): BootProgress {

@@ -10,6 +10,7 @@ import { BootWatch } from './boot-watch.ts'
 import { Consensus } from './consensus.ts'
 import { BOOTS_CELL, encodeBoots } from './durable.ts'
 import { Fences } from './fences.ts'
+import { FoundersMet, MET_CELL } from './founders-met.ts'
 import { Founding } from './founding.ts'
 import type { Frame } from './frames.ts'
 import { Guests } from './guests.ts'
@@ -37,13 +38,15 @@ export class Replica {
   readonly #guests: Guests
   readonly #newcomers: Newcomers
   readonly #boots: BootWatch
+  readonly #met: FoundersMet
   #certificate: FoundingCertificate | undefined
   #lastRef = 0
-  #bootWrites = 0
+  #memoryWrites = 0
   #bootsWritten: Uint8Array
 
   constructor(init: ReplicaInit) {
     this.#init = init
+    this.#met = new FoundersMet(init.foundersMet ?? [])
     this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord)
     this.#mail = new Mail(init, this.#outbox, this.#sessions)
     this.#founding = new Founding({
@@ -136,6 +139,7 @@ export class Replica {
     this.#boots.pump(now)
     this.#meetAgain(now)
     this.#keepBoots(now)
+    this.#keepMet(now)
     return this.#flush()
   }
 
@@ -193,6 +197,7 @@ export class Replica {
       clusterId: clusterId === undefined ? undefined : toHex(clusterId),
       config: this.config,
       founders: this.#certificate?.set.claims ?? [],
+      foundingIncarnations: this.#foundingIncarnations().size,
       member: this.#isMember(),
       entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
       joins: this.#init.self.seat === undefined,
@@ -245,6 +250,7 @@ export class Replica {
   /** From here on formation and consensus know that it is there. */
   #hear(peer: Admitted, now: number): void {
     const { incarnation, claim, priority } = peer
+    if (claim !== undefined) this.#met.meet(incarnation, now)
     if (this.#fences.isBarred(incarnation) || this.#boots.selfBar !== undefined) return
     this.#mail.heard.add(incarnation)
     if (claim !== undefined) this.#founding.tell({ type: 'founder-connected', claim }, now)
@@ -314,7 +320,25 @@ export class Replica {
     const bytes = encodeBoots(stores)
     if (equalBytes(bytes, this.#bootsWritten)) return
     this.#bootsWritten = bytes
-    this.#outbox.write('sessions', ++this.#bootWrites, { cells: [{ name: BOOTS_CELL, value: bytes }] })
+    this.#outbox.write('sessions', ++this.#memoryWrites, { cells: [{ name: BOOTS_CELL, value: bytes }] })
+  }
+
+  /** Whom the certificate does not name; off everybody's path, too. */
+  #keepMet(now: number): void {
+    if (!isDue(this.#met.deadline, now)) return
+    const value = this.#met.toKeep(now, new Set(this.#certificate?.set.claims.map(({ incarnation }) => incarnation)))
+    if (value === undefined) return
+    this.#outbox.write('sessions', ++this.#memoryWrites, { cells: [{ name: MET_CELL, value }] })
+  }
+
+  /** Met, named by a founding document, or ever a member that did not come with a join token. */
+  #foundingIncarnations(): ReadonlySet<string> {
+    const members = this.#fences.history?.remembered().ever ?? []
+    return new Set([
+      ...this.#met.names,
+      ...this.#founding.status().seen,
+      ...members.filter((id) => !this.#guests.isJoiner(peerIdOf(id)))
+    ])
   }
 
   // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -419,7 +443,8 @@ export class Replica {
         this.#requests.deadline(),
         this.#newcomers.deadline(),
         this.#consensus.snapshots.deadline(),
-        this.#boots.deadline(this.#fences.history !== undefined)
+        this.#boots.deadline(this.#fences.history !== undefined),
+        this.#met.deadline
       )
     )
   }

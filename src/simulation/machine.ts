@@ -10,7 +10,14 @@ import { timingPresets } from '../config-init/timing.ts'
 import { createDialPlanner } from '../discovery/dial-planner.ts'
 import type { DialPlan, DialPlanner, DialPlannerInput, DialTarget } from '../discovery/port.ts'
 import { clusterIdOf, encodeCertificate, readCertificate } from '../identity/certificate.ts'
-import { recoverBoots, recoverConsensus, recoveredProgress, recoverFormation, Replica } from '../replica/index.ts'
+import {
+  recoverBoots,
+  recoverConsensus,
+  recoveredProgress,
+  recoverFormation,
+  recoverMet,
+  Replica
+} from '../replica/index.ts'
 import type { ReplicaEffects, ReplicaEvent, ReplicaInput } from '../replica/types.ts'
 import { anyConfig } from '../replicated-config/index.ts'
 import type { WriteBatch } from '../storage/port.ts'
@@ -199,6 +206,7 @@ export class Process {
       validateConfig: anyConfig,
       ...recoverConsensus(this.recovery),
       formationState: recoverFormation(this.recovery, crypto.readClaim, kept?.certificate),
+      foundersMet: recoverMet(this.recovery),
       snapshots: world.snapshots,
       boots: {
         own: statements.decode(this.bootStatement)!,

@@ -125,13 +125,11 @@ class Scenario {
   #status(name: string): void {
     const machine = this.#here.machine(name)
     if (machine.formation === undefined) return void this.#answers.push(`${name} is down`)
-    const { stage, term, present, missingSeats, incarnationsSeen, conflict } = machine.formation.status()
+    const { stage, term, present, missingSeats, seen, conflict } = machine.formation.status()
     const here = present.map((claim) => claim.incarnation).join(' ')
     const missing = missingSeats.length === 0 ? '' : `, missing seats ${missingSeats.join(' ')}`
     const contested = conflict === undefined ? '' : `, seat ${conflict.seat} is contested`
-    this.#answers.push(
-      `${name} ${stage}, term ${term}, ${incarnationsSeen} seen, present ${here}${missing}${contested}`
-    )
+    this.#answers.push(`${name} ${stage}, term ${term}, ${seen.length} seen, present ${here}${missing}${contested}`)
   }
 
   #disk(name: string): void {

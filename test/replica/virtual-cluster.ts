@@ -20,6 +20,7 @@ import {
   recoverConsensus,
   recoveredProgress,
   recoverFormation,
+  recoverMet,
   Replica,
   type SnapshotPolicy
 } from '../../src/replica/index.ts'
@@ -188,6 +189,7 @@ export class VirtualCluster {
       validateConfig: anyConfig,
       ...recoverConsensus(disk),
       formationState: recoverFormation(disk, fakeCrypto.readClaim, undefined),
+      foundersMet: recoverMet(disk),
       snapshots: { ...this.#options.snapshots, ...this.#options.snapshotsOf[name] },
       boots: { own, codec, known: recoverBoots(disk, codec.decode) },
       crypto: fakeCrypto,
