@@ -29,10 +29,10 @@ const reasonOf = ({ code, message }: NodeJS.ErrnoException): string => {
 
 /** A file that the command would write exists. */
 export class WouldOverwriteError extends QuorateError {
-  constructor(path: string) {
+  constructor(path: string, nextStep = 'Choose another --out, or move the old files away if their cluster is gone.') {
     super('WouldOverwriteError', 'ERR_WOULD_OVERWRITE', `${path} exists; nothing was written`, {
       details: { path },
-      nextStep: 'Choose another --out, or move the old files away if their cluster is gone.'
+      nextStep
     })
   }
 }
@@ -46,6 +46,21 @@ export class NotFormedError extends QuorateError {
       details: { stage, waitingFor },
       nextStep: 'Run `quorate status` to see what it waits for.'
     })
+  }
+}
+
+/** Of the interfaces that the node shall keep to, none has an address to listen on now. */
+export class NoInterfaceError extends QuorateError {
+  constructor(wanted: readonly string[], present: readonly string[]) {
+    super(
+      'NoInterfaceError',
+      'ERR_NO_INTERFACE',
+      `--interface ${wanted.join(' ')}: nothing here has this name or address now, so there is nothing to listen on`,
+      {
+        details: { interfaces: wanted, present },
+        nextStep: `Name one that is here (${present.join(', ')}), or say with --listen where to listen.`
+      }
+    )
   }
 }
 

@@ -9,8 +9,7 @@ export function parseDuration(text: string): number {
   const ms = match === null ? Number.NaN : Number(match[1]) * UNITS_MS[match[2]!]!
   if (!Number.isFinite(ms) || ms <= 0) {
     throw new UsageError(
-      `${JSON.stringify(text)} is not a duration`,
-      'Write a number and a unit: 500ms, 60s, 2m, 1h, 7d.'
+      `${JSON.stringify(text)} is not a duration: write a number and a unit, such as 500ms, 60s, 2m, 1h or 7d.`
     )
   }
   return ms

@@ -102,7 +102,7 @@ const TABLE: readonly Row[] = [
   {
     code: EXIT.preflight,
     meaning: 'preflight: old Node.js, no permission, an address that cannot be bound, no node running',
-    errors: ['KeyFileAccessError', 'ListenFailedError', 'NodeNotRunningError', 'StorageAccessError']
+    errors: ['KeyFileAccessError', 'ListenFailedError', 'NoInterfaceError', 'NodeNotRunningError', 'StorageAccessError']
   },
   { code: EXIT.interrupted, meaning: 'interrupted (SIGINT) before it was done', errors: [] },
   { code: EXIT.brokenPipe, meaning: 'nobody reads the output any more (SIGPIPE)', errors: [] },

@@ -134,7 +134,12 @@ async function placeIssuerKey(dataDir: string): Promise<void> {
 async function requireUnused(dataDir: string): Promise<void> {
   for (const name of [dataFiles.genesis, dataFiles.token, dataFiles.certificate, ISSUER_KEY_FILE]) {
     const path = join(dataDir, name)
-    if (await exists(path)) throw new WouldOverwriteError(path)
+    if (await exists(path)) {
+      throw new WouldOverwriteError(
+        path,
+        `This data directory belongs to a cluster: quorate up --data ${shellWord(dataDir)} goes on with it. For a new cluster choose another --data.`
+      )
+    }
   }
 }
 

@@ -11,14 +11,16 @@ const PASSPHRASE_CHARS_MIN = 8
 
 /** There is no terminal to ask at and no other source. */
 export class PassphraseNeededError extends QuorateError {
-  constructor() {
+  /** `isNew`: the key is being made, and could be left unprotected. */
+  constructor(isNew: boolean) {
     super(
       'PassphraseNeededError',
       'ERR_PASSPHRASE_NEEDED',
       'the issuer key needs a passphrase, and there is no terminal to ask at',
       {
-        nextStep:
-          'Set QUORATE_PASSPHRASE, give --passphrase-file FILE, or accept an unprotected key with --plaintext-key.'
+        nextStep: isNew
+          ? 'Set QUORATE_PASSPHRASE, give --passphrase-file FILE, or accept an unprotected key with --plaintext-key.'
+          : 'Set QUORATE_PASSPHRASE, or give --passphrase-file FILE: the passphrase that the key was made with.'
       }
     )
   }
@@ -46,9 +48,10 @@ export async function givenPassphrase(io: Io, file: string | undefined): Promise
 export async function newPassphrase(io: Io, file: string | undefined): Promise<string> {
   const given = await givenPassphrase(io, file)
   if (given !== undefined) return given
-  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) throw new PassphraseNeededError()
-  const first = checked(await askHidden(io, 'Passphrase for the issuer key: '))
-  if ((await askHidden(io, 'Once more: ')) !== first) throw new PassphraseRefusedError('the two passphrases differ')
+  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) throw new PassphraseNeededError(true)
+  const first = checked(await askHidden(io, 'Passphrase for the issuer key: ', true))
+  if ((await askHidden(io, 'Once more: ', true)) !== first)
+    throw new PassphraseRefusedError('the two passphrases differ')
   return first
 }
 
@@ -56,8 +59,8 @@ export async function newPassphrase(io: Io, file: string | undefined): Promise<s
 export async function knownPassphrase(io: Io, file: string | undefined): Promise<string> {
   const given = await givenPassphrase(io, file)
   if (given !== undefined) return given
-  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) throw new PassphraseNeededError()
-  return askHidden(io, 'Passphrase of the issuer key: ')
+  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) throw new PassphraseNeededError(false)
+  return askHidden(io, 'Passphrase of the issuer key: ', false)
 }
 
 function checked(text: string): string {
@@ -71,19 +74,19 @@ const ENTER = new Set(['\r', '\n', '\u0004'])
 const ERASE = new Set(['\u007F', '\b'])
 
 /** Reads one line from the terminal without showing it. */
-async function askHidden(io: Io, question: string): Promise<string> {
+async function askHidden(io: Io, question: string, isNew: boolean): Promise<string> {
   const { stdin, stderr } = io
   stderr.write(question)
   stdin.setRawMode?.(true)
   try {
-    return await readLine(stdin)
+    return await readLine(stdin, isNew)
   } finally {
     stdin.setRawMode?.(false)
     stderr.write('\n')
   }
 }
 
-function readLine(stdin: TextInput): Promise<string> {
+function readLine(stdin: TextInput, isNew: boolean): Promise<string> {
   return new Promise<string>((resolve, reject) => {
     let typed: readonly string[] = []
     const onData = (chunk: Buffer | string): void => {
@@ -96,7 +99,7 @@ function readLine(stdin: TextInput): Promise<string> {
         else typed = ERASE.has(character) ? typed.slice(0, -1) : [...typed, character]
       }
     }
-    const onEnd = (): void => settle('', () => reject(new PassphraseNeededError()))
+    const onEnd = (): void => settle('', () => reject(new PassphraseNeededError(isNew)))
     const settle = (rest: string, outcome: () => void): void => {
       stdin.off('data', onData).off('end', onEnd).pause()
       // A paste may hold the answer to the next question.

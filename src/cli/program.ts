@@ -68,13 +68,16 @@ Three machines, one cluster:
 /** Runs one command line to its end; never throws. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes('--json')
+  const words = withoutHelpCommand(argv)
+  let program: Command | undefined
   try {
-    await (await build(argv, io)).parseAsync([...argv], { from: 'user' })
+    program = await build(words, io)
+    await program.parseAsync([...requireKnown(program, words)], { from: 'user' })
     return EXIT.ok
   } catch (error) {
     if (error instanceof ExitWith) return error.exitCode
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
-    const shown = error instanceof CommanderError ? usageError(error) : await explained(error)
+    const shown = error instanceof CommanderError ? usageError(error, program, words) : await explained(error)
     reportError(io, shown, json)
     return exitCodeOf(shown)
   }
@@ -94,8 +97,8 @@ async function build(argv: readonly string[], io: Io): Promise<Command> {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      // With --json stdout belongs to events and answers, and help is neither.
-      writeErr: (text) => void io.stderr.write(text),
+      // Errors are ours to tell.
+      writeErr: () => {},
       outputError: () => {}
     })
   if (argv.length === 0) program.action(() => program.outputHelp())
@@ -110,16 +113,41 @@ async function build(argv: readonly string[], io: Io): Promise<Command> {
   return program
 }
 
-/** The first word that is not an option; after `help`, the one behind it. */
-function chosenName(argv: readonly string[]): string | undefined {
-  const words = argv.filter((word) => !word.startsWith('-'))
-  return words[0] === 'help' ? words[1] : words[0]
+const isWord = (text: string): boolean => !text.startsWith('-')
+
+/** The first word that is not an option. */
+const chosenName = (argv: readonly string[]): string | undefined => argv.find(isWord)
+
+/** `help config get` is `config get --help`. */
+function withoutHelpCommand(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex(isWord)
+  return argv[at] === 'help' ? [...argv.toSpliced(at, 1), '--help'] : argv
+}
+
+/** Commander shows the help of what stands above an unknown command; without the question for help it says that it is unknown. */
+function requireKnown(program: Command, argv: readonly string[]): readonly string[] {
+  let command = program
+  for (const word of argv.filter(isWord)) {
+    if (command.commands.length === 0) return argv
+    const next = command.commands.find((known) => known.name() === word)
+    if (next === undefined) return argv.filter((text) => text !== '--help' && text !== '-h')
+    command = next
+  }
+  return argv
 }
 
 const sentence = (summary: string): string => `${summary[0]!.toUpperCase()}${summary.slice(1)}.`
 
-/** Commander's text is "error: … (Did you mean …?)". */
-function usageError(error: CommanderError): UsageError {
+/** Commander's text is "error: … (Did you mean …?)"; of a command that only holds others, it would show the help instead. */
+function usageError(error: CommanderError, program: Command | undefined, argv: readonly string[]): UsageError {
+  if (error.code === 'commander.help') {
+    const name = chosenName(argv)
+    const commands = program?.commands.find((command) => command.name() === name)?.commands ?? []
+    return new UsageError(
+      `quorate ${name} is not a command by itself: which of ${commands.map((command) => command.name()).join(', ')}?`,
+      `Run quorate ${name} --help to see what each does.`
+    )
+  }
   return new UsageError(error.message.replace(/^error: /, '').replaceAll('\n', ' '))
 }
 

@@ -35,7 +35,7 @@ export function errorLines(error: unknown, columns = Number.POSITIVE_INFINITY): 
   if (!(error instanceof QuorateError)) return bugLines(error)
   const message = readable(error.message)
   const values = Object.entries(error.details)
-    .filter(([, value]) => !isTold(value, message))
+    .filter(([, value]) => value !== undefined && !isTold(value, message))
     .map(([key, value]) => `  ${key}: ${valueText(value)}`)
   const nextStep = nextStepOf(error)
   return [`error: ${message}`, ...values, ...(nextStep === undefined ? [] : [`next: ${printable(nextStep)}`])].flatMap(

@@ -13,7 +13,7 @@ import { ExitWith, Interrupted } from './cli-errors.ts'
 import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
-import { unknownInterfaces } from './interfaces.ts'
+import { listenOn, unknownInterfaces } from './interfaces.ts'
 import { beginLean, settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
@@ -41,9 +41,11 @@ class ParentGone extends ExitWith {
 }
 
 export async function up(io: Io, options: UpOptions): Promise<void> {
+  // Before anything is made: what cannot be listened on ends here.
+  const listen = options.listen ?? (options.interface === undefined ? undefined : listenOn(options.interface))
   const cluster = options.new === true ? await newCluster(io, options) : undefined
   const output = upOutput(io, options.json === true, () => run.node?.status().name || (cluster?.name ?? ''))
-  const run: Run = { io, options, cluster, output, end: new AbortController(), stage: 'preflight' }
+  const run: Run = { io, options, listen, cluster, output, end: new AbortController(), stage: 'preflight' }
   const timer = connectEndings(run)
   try {
     const node = await started(run)
@@ -63,6 +65,8 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
 interface Run {
   readonly io: Io
   readonly options: UpOptions
+  /** Undefined: the library's default. */
+  readonly listen: readonly string[] | undefined
   readonly cluster: NewCluster | undefined
   readonly output: UpOutput
   /** Aborts with what ends this run from outside of the node: Interrupted, ParentGone, NotReadyError. */
@@ -122,8 +126,8 @@ async function stopHalfStarted(run: Run): Promise<void> {
 }
 
 async function nodeInit(run: Run): Promise<NodeInit> {
-  const { io, options, cluster, output } = run
-  const { mdns, interface: interfaces, listen, timing, priority, snapshotEvery } = options
+  const { io, options, listen, cluster, output } = run
+  const { mdns, interface: interfaces, timing, priority, snapshotEvery } = options
   const token = cluster?.ownToken ?? (options.token === undefined ? undefined : await readToken(io, options.token))
   const genesis =
     cluster?.genesis ??

@@ -1,17 +1,23 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import type { networkInterfaces } from 'node:os'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { type networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { QuorateError } from '../../src/core/errors.ts'
 import { NoQuorumError } from '../../src/node/errors.ts'
 import type { Io } from '../../src/cli/io.ts'
-import { unknownInterfaces } from '../../src/cli/interfaces.ts'
+import { listenOption, seedOption } from '../../src/cli/addresses.ts'
+import { NoInterfaceError } from '../../src/cli/cli-errors.ts'
+import { listenOn, unknownInterfaces } from '../../src/cli/interfaces.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { errorLines, reportError } from '../../src/cli/report.ts'
 import { explained } from '../../src/cli/system-errors.ts'
 import { quorate } from './harness.ts'
 
-const COMMANDS = ['init', 'up', 'status', 'members', 'config', 'transfer', 'leave', 'id', 'inspect', 'simulate']
+const COMMANDS = [
+  ...['init', 'up', 'status', 'members', 'config', 'promote', 'demote', 'replace', 'remove', 'transfer', 'leave', 'id'],
+  ...['token', 'inspect', 'simulate']
+]
 
 describe('help', () => {
   it('lists every command and every exit code', async () => {
@@ -35,6 +41,30 @@ describe('help', () => {
     expect(out).toContain(`$ quorate config ${name}`)
   })
 
+  it('shows defaults as people write them', async () => {
+    expect((await quorate(['token', 'create', '--help'])).out).toMatch(/--ttl <duration>[^-]*\(default: 24h\)/)
+    const { out } = await quorate(['simulate', '--help'])
+    expect(out).toMatch(/--seeds <range>[^-]*\(default: 1\.\.100\)/)
+    expect(out).not.toMatch(/default: \{/)
+  })
+
+  it('of a command that only holds others, and of what is no command, is an error that names them', async () => {
+    for (const [argv, message] of [
+      [['config'], 'quorate config is not a command by itself: which of get, set, history'],
+      [['token', '--json'], 'quorate token is not a command by itself: which of create?'],
+      [['help', 'nope'], "unknown command 'nope'"],
+      [['sttus', '--help'], "unknown command 'sttus' (Did you mean status?)"],
+      [['config', 'gett', '--help'], "unknown command 'gett' (Did you mean get?)"],
+      [['help', 'config', 'gett'], "unknown command 'gett'"]
+    ] as const) {
+      const { code, out, err } = await quorate(argv)
+      expect([code, out], argv.join(' ')).toEqual([2, ''])
+      expect(err).toContain(message)
+      expect(err).not.toMatch(/outputHelp|Usage:/)
+    }
+    expect((await quorate(['help', 'config', 'get'])).out).toBe((await quorate(['config', 'get', '--help'])).out)
+  })
+
   it('names only commands that exist', async () => {
     const { out } = await quorate(['--help'])
     expect(out).not.toContain('\n  doctor ')
@@ -47,11 +77,21 @@ describe('usage errors', () => {
     [['--frob'], "unknown option '--frob'"],
     [['status'], "required option '--data <dir>' not specified"],
     [['status', '--data', 'x', '--jsn'], "unknown option '--jsn' (Did you mean --json?)"],
-    [['up', '--data', 'x', '--deadline', 'soon'], '"soon" is not a duration'],
+    [['up', '--data', 'x', '--deadline', 'soon'], '"soon" is not a duration: write a number and a unit'],
+    [['up', '--data', 'x', '--listen', 'foo'], '--listen foo: that is no address to listen on'],
+    [['up', '--data', 'x', '--listen', '4001'], '--listen 4001'],
+    [['up', '--data', 'x', '--listen', '127.0.0.1:70000'], '--listen 127.0.0.1:70000'],
+    [['up', '--data', 'x', '--listen', '1.2.3:1'], 'no address to listen on'],
+    [['up', '--data', 'x', '--listen', '/dns4/host/tcp/1'], 'no address to listen on'],
+    [['up', '--data', 'x', '--seed', 'host'], '--seed host: it has no port'],
+    [['up', '--data', 'x', '--seed', 'a:1', 'b:0'], '--seed b:0: 0 is not a port'],
     [['up', '--data', 'x', '--name', 'demo'], '--name belongs to --new'],
     [['up', '--data', 'x', '--new', '--token', 't'], '--new makes its own genesis and token'],
     [['up', '--data', 'x', '--new'], '--new needs --name'],
-    [['up', '--data', 'x', '--no-mdns', '--interface', 'lo'], '--interface is for mDNS'],
+    [
+      ['up', '--data', 'x', '--no-mdns', '--interface', 'lo', '--listen', '127.0.0.1:0'],
+      '--interface has nothing to say beside --no-mdns and --listen'
+    ],
     [['up', '--data', 'x', '--token', '-', '--stop-with-parent'], 'both need standard input'],
     [['up', '--data', 'x', '--token', 'no-such-file'], 'cannot read the token file no-such-file'],
     [['up', '--data', 'x', '--token', 'QTK1.AAAA'], 'looks like a token and does not begin as one'],
@@ -90,6 +130,49 @@ describe('options', () => {
   it('show their defaults as they are written', async () => {
     expect((await quorate(['status', '--help'])).out).toMatch(/--timeout <duration> .*\(default: 10s\)/)
     expect((await quorate(['up', '--help'])).out).toMatch(/--seats <n>[^-]*\(default:\s+3\)/)
+  })
+
+  it('--listen takes multiaddrs and IP:port, and gives multiaddrs', () => {
+    const given = ['/ip4/0.0.0.0/tcp/4001', '/ip6/::/tcp/0', '127.0.0.1:4001', '[::1]:0']
+    const taken = given.reduce<readonly string[]>((before, text) => listenOption(text, before), [])
+    expect(taken).toEqual(['/ip4/0.0.0.0/tcp/4001', '/ip6/::/tcp/0', '/ip4/127.0.0.1/tcp/4001', '/ip6/::1/tcp/0'])
+    const seeds = ['10.0.0.3:4001', 'host:4001', '[::1]:4001', '/dns4/host/tcp/1']
+    expect(seeds.reduce<readonly string[]>((before, text) => seedOption(text, before), [])).toEqual(seeds)
+  })
+
+  it('--interface is where a node listens: its addresses and no others', () => {
+    type Address = NonNullable<ReturnType<typeof networkInterfaces>[string]>[number]
+    const has = (...addresses: readonly string[]): Address[] => addresses.map((address) => ({ address }) as Address)
+    const here = {
+      lo: has('127.0.0.1', '::1'),
+      eth0: has('192.0.2.7', '198.51.100.7', 'fe80::7'),
+      six: has('fe80::1', '2001:db8::1'),
+      bare: has('fe80::2')
+    }
+    expect(listenOn(['lo'], here)).toEqual(['/ip4/127.0.0.1/tcp/0'])
+    expect(listenOn(['eth0', '192.0.2.7', 'nope'], here)).toEqual(['/ip4/192.0.2.7/tcp/0', '/ip4/198.51.100.7/tcp/0'])
+    expect(listenOn(['198.51.100.7', 'six'], here)).toEqual(['/ip4/198.51.100.7/tcp/0', '/ip6/2001:db8::1/tcp/0'])
+    for (const none of [['nope'], ['bare'], []]) expect(() => listenOn(none, here)).toThrow(NoInterfaceError)
+  })
+
+  it('of a node that has nowhere to listen end it before anything is made', async () => {
+    const data = join(tmpdir(), 'quorate-test-never-made')
+    const { code, err } = await quorate([
+      'up',
+      '--data',
+      data,
+      '--new',
+      '--name',
+      'a',
+      '--interface',
+      'no-such-interface'
+    ])
+    expect([code, err]).toEqual([
+      8,
+      expect.stringContaining('--interface no-such-interface: nothing here has this name')
+    ])
+    expect((await quorate(['up', '--data', data, '--new', '--name', 'a', '--listen', 'foo'])).code).toBe(2)
+    expect(existsSync(data)).toBe(false)
   })
 
   it('of an interface that is not here are told from those that are', () => {
@@ -178,7 +261,11 @@ describe('exit codes', () => {
     ])
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(60)
     expect(
-      errorLines(new QuorateError('AError', 'ERR_A', 'a b', { details: { same: 'a b', other: 'c', list: ['a', 'd'] } }))
+      errorLines(
+        new QuorateError('AError', 'ERR_A', 'a b', {
+          details: { same: 'a b', other: 'c', list: ['a', 'd'], free: undefined }
+        })
+      )
     ).toEqual(['error: a b', '  other: c', '  list: ["a","d"]'])
   })
 

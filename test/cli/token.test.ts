@@ -70,7 +70,7 @@ describe('token create', () => {
   it.each([
     [['--role', 'king'], 'Allowed choices are voter, observer'],
     [[], "option '--role <role>' not specified"],
-    [['--role', 'voter', '--ttl', 'soon'], 'Or write never'],
+    [['--role', 'voter', '--ttl', 'soon'], '7d. Or write never.'],
     [['--role', 'voter', '--uses', '0'], 'not a whole number from 1'],
     [['--role', 'voter', '--peer', 'me'], 'is not a PeerId'],
     [['--role', 'voter', '--peer', generateLocalKey().signer.peerId, '--uses', '2'], 'asks for more']
@@ -84,7 +84,10 @@ describe('token create', () => {
     await made('plant-7')
     writeFileSync(path('wrong'), 'wrong horse battery')
     const files = ['--genesis', path('plant-7/genesis.cose'), '--key', path('plant-7/issuer.key'), '--role', 'voter']
-    expect(await quorate(['token', 'create', ...files])).toMatchObject({ code: 2 })
+    const asked = await quorate(['token', 'create', ...files])
+    // The key exists: whether it is protected is decided.
+    expect([asked.code, asked.err]).toEqual([2, expect.not.stringContaining('--plaintext-key')])
+    expect(asked.err).toContain('--passphrase-file')
     expect(await quorate(['token', 'create', ...files, '--passphrase-file', path('wrong')])).toMatchObject({ code: 3 })
   })
 })

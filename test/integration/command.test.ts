@@ -60,9 +60,12 @@ describe('up --new', () => {
       expect(readFileSync(file, 'utf8')).toBe(`${token}\n`)
       expect(statSync(file).mode & 0o777).toBe(0o600)
       // What this node was told about the machine is as good for another one on it.
-      const same = '--interface lo --listen /ip4/127.0.0.1/tcp/0'
+      const same = '--interface lo'
       expect(command).toBe(`quorate up --data ./node-${seat} --token ${file} ${same}`)
     }
+    // It keeps to the interface that it was given, also where it listens.
+    const { addresses } = first.events.find(({ event }) => event === 'listening') as unknown as { addresses: string[] }
+    expect(addresses).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)])
     // Killed before the cluster is founded, it goes on with the same genesis and the same tokens.
     await first.kill()
     const again = yard.start('n1', { args: ['--new'] })
@@ -83,6 +86,8 @@ describe('up --new', () => {
     expect(errorIn(other.stderr)).toMatchObject({ name: 'NewClusterMismatchError', option: 'name', given: 'other' })
     const taken = await run('up', '--data', yard.data('n2'), '--new', '--name', 'other')
     expect([taken.code, taken.stderr]).toEqual([5, expect.stringContaining('nothing was written')])
+    expect(taken.stderr).toContain(`quorate up --data ${yard.data('n2')} goes on with it`)
+    expect(taken.stderr).not.toContain('--out')
   })
 })
 

@@ -69,7 +69,7 @@ export class NodeProcess {
   #gone = false
 
   constructor(options: NodeOptions) {
-    const local = options.namespace === undefined ? ['--listen', '/ip4/127.0.0.1/tcp/0', '--interface', 'lo'] : []
+    const local = options.namespace === undefined ? ['--interface', 'lo'] : []
     const words = ['up', '--json', '--stop-with-parent', '--data', options.data, ...local, ...(options.args ?? [])]
     if (options.token !== undefined) words.push('--token', options.token)
     const command = [process.execPath, QUORATE, ...words]

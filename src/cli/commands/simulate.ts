@@ -1,6 +1,6 @@
 /** `quorate simulate`: many simulated clusters under faults, one seed again, or a scenario file; and a picture of a run. */
 import { writeFile } from 'node:fs/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type {
   CallerLoad,
   CampaignReport,
@@ -38,7 +38,9 @@ interface Options {
 export function define(command: Command, io: Io): void {
   command
     .option('--nodes <n>', 'founding size, 1 to 9', foundingSize, 5)
-    .option('--seeds <range>', 'one seed, or A..B', seedRange, { from: 1, to: 100 })
+    .addOption(
+      new Option('--seeds <range>', 'one seed, or A..B').argParser(seedRange).default(seedRange('1..100'), '1..100')
+    )
     .option(
       '--joiners <n>',
       'no faults: let so many machines with a join token come in, and measure it',

@@ -16,6 +16,8 @@ export interface TokenCreateOptions {
   readonly json?: boolean
 }
 
+const TTL_DEFAULT = '24h'
+
 const NOTES = `
 Made offline, where the issuer key is: no node is asked. The machine that is started with it (quorate up --token) comes in as a
 learner; with role voter it is given a vote when it has caught up. Each use is an entry of the cluster's log, so that it counts
@@ -23,7 +25,10 @@ everywhere; the same machine may come again, a copy is refused. The token is as 
 
 Its dates are looked at when a machine comes in, and never again: no member is put out by a clock.`
 
+const EXAMPLE = example('quorate token create --genesis plant-7/genesis.cose --key plant-7/issuer.key --role voter')
+
 export function define(command: Command, io: Io): void {
+  command.addHelpText('after', EXAMPLE)
   // Each subcommand has its own --json; the one that every command is given has nothing to answer here.
   command
     .command('create')
@@ -32,17 +37,18 @@ export function define(command: Command, io: Io): void {
     .requiredOption('--genesis <file>', 'the genesis of the cluster')
     .requiredOption('--key <file>', 'the issuer key that signed it')
     .addOption(new Option('--role <role>', 'what it grants').choices(['voter', 'observer']).makeOptionMandatory())
-    .option('--ttl <duration>', 'how long it may be used, such as 12h or 7d, or never', ttlOption, ttlOption('24h'))
+    .addOption(
+      new Option('--ttl <duration>', 'how long it may be used, such as 12h or 7d, or never')
+        .argParser(ttlOption)
+        .default(ttlOption(TTL_DEFAULT), TTL_DEFAULT)
+    )
     .option('--uses <n>', 'how many machines it is for', wholeNumber(1), 1)
     .option('--peer <peerid>', 'only this machine may use it (`quorate id` prints its PeerId)')
     .option('--carry-genesis', 'make it longer, so that the machine needs no peer to tell it the genesis')
     .option('--out <file>', 'write the token there (mode 0600) instead of showing it')
     .option('--passphrase-file <file>', 'the passphrase of the issuer key')
     .option('--json', 'machine-readable output')
-    .addHelpText(
-      'after',
-      `${NOTES}\n${example('quorate token create --genesis plant-7/genesis.cose --key plant-7/issuer.key --role voter')}`
-    )
+    .addHelpText('after', `${NOTES}\n${EXAMPLE}`)
     .action(async (options: TokenCreateOptions) => {
       const { createJoinToken, tokenLines } = await import('../run-token.ts')
       const made = await createJoinToken(io, options)

@@ -4,6 +4,7 @@ import { type TimingPreset, timingPresets } from '../../config-init/index.ts'
 import { PRIORITY_MAX } from '../../core/priority.ts'
 import { UsageError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'
+import { listenOption, seedOption } from '../addresses.ts'
 import type { LogLevel } from '../log.ts'
 import { DATA_OPTION, type Duration, durationOption, example, wholeNumber } from './shared.ts'
 
@@ -54,10 +55,17 @@ export function define(command: Command, io: Io): void {
       'the token: a file, - for standard input, or its line, which `ps` shows to everybody here'
     )
     .option('--genesis <file>', 'the signed genesis, when the token only pins it, or in roster mode')
-    .option('--listen <multiaddr...>', 'addresses to listen on (default: /ip4/0.0.0.0/tcp/0)')
-    .option('--seed <address...>', 'where to look for peers: multiaddr or host:port')
+    .option(
+      '--listen <address...>',
+      'where to listen: multiaddr or IP:port (default: a free port of --interface, or of all IPv4 addresses)',
+      listenOption
+    )
+    .option('--seed <address...>', 'where to look for peers: multiaddr or host:port', seedOption)
     .option('--no-mdns', 'do not look for peers by mDNS')
-    .option('--interface <name...>', 'interfaces for mDNS, by name or address (default: all that can multicast)')
+    .option(
+      '--interface <name...>',
+      'use only these networks, by name or address: mDNS, and without --listen also to listen (default: all)'
+    )
     .addOption(new Option('--timing <preset>', "overrides the genesis' preset").choices(Object.keys(timingPresets)))
     .option(
       '--priority <n>',
@@ -112,8 +120,12 @@ function checkTogether(options: UpOptions): void {
   if (plaintextKey !== undefined && passphraseFile !== undefined) {
     throw new UsageError('--plaintext-key and --passphrase-file exclude each other')
   }
-  if (!options.mdns && options.interface !== undefined)
-    throw new UsageError('--interface is for mDNS, and --no-mdns is given')
+  if (!options.mdns && options.interface !== undefined && options.listen !== undefined) {
+    throw new UsageError(
+      '--interface has nothing to say beside --no-mdns and --listen',
+      'Leave out --interface: --listen says where the node listens, and mDNS is off.'
+    )
+  }
   if (options.stopWithParent === true && options.token === '-') {
     throw new UsageError('--token - and --stop-with-parent both need standard input', 'Pass the token as a file.')
   }
