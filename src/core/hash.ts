@@ -16,8 +16,8 @@ export function startSha256(): Hashing {
   }
 }
 
-/** Hex of SHA-256 over the UTF-8 of a text. */
-export const sha256Hex = (text: string): string => digestOf('sha256', text, 'hex')
+/** Hex of SHA-256 over bytes, or over the UTF-8 of a text. */
+export const sha256Hex = (data: Uint8Array | string): string => digestOf('sha256', data, 'hex')
 
 /** SHA-256 (FIPS 180-4) of the parts, one after the other. The only hash that names anything in Quorate. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

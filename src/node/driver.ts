@@ -83,13 +83,14 @@ export class Driver {
   /**
    * Never re-enters a step: an input that arises while one is carried out waits for its turn. Frames and requests come in
    * heaps (one chunk of a stream, callers that were all answered at once), so they wait for the end of this microtask and are
-   * taken together: one entry batch, one write, one message for all of them. Everything else is taken at once, behind them.
+   * taken together: one entry batch, one write, one message for all of them. A write that is done waits as long, behind the
+   * frames that waited for it. Everything else is taken at once, behind them.
    */
   input(input: ReplicaInput): void {
     if (this.#stopped) return
     this.#inputs.push(input)
     if (this.#stepping) return
-    if (!comesInHeaps(input)) this.#drain()
+    if (!comesInHeaps(input) && input.type !== 'persisted') this.#drain()
     else if (!this.#scheduled) {
       this.#scheduled = true
       queueMicrotask(() => {
@@ -147,8 +148,9 @@ export class Driver {
   }
 
   #carryOut(effects: ReplicaEffects): void {
-    for (const { id, batch } of effects.writes) this.#persist(id, batch)
+    // A frame has a longer way to go than a write, and both are under way in a moment.
     for (const send of effects.sends) this.#send(send)
+    for (const { id, batch } of effects.writes) this.#persist(id, batch)
     // In the middle of an election nothing waits for reports, or for the rest of a connection to be taken down.
     if (effects.events.some(isAboutLeading)) this.#init.flush?.()
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)

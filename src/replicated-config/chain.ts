@@ -7,9 +7,9 @@
  * be checked. Author, reason and time are bound as well: history cannot be reworded. The place in the log is not, so that
  * version 1 has the same hash on every member before there is a log.
  */
-import { fromHex, toHex } from '../core/bytes.ts'
+import { fromHex } from '../core/bytes.ts'
 import { encodeCbor } from '../core/cbor.ts'
-import { sha256, sha256Hex } from '../core/hash.ts'
+import { sha256Hex } from '../core/hash.ts'
 import { invariant } from '../core/invariant.ts'
 import type { ConfigHeader } from './types.ts'
 
@@ -26,7 +26,7 @@ export function chainHash(fields: ChainedFields): string {
   const previous = fromHex(fields.previousHash)
   const digest = fromHex(fields.digest)
   invariant(previous?.byteLength === 32 && digest?.byteLength === 32, 'a config hash is not 32 bytes of hex')
-  return toHex(sha256(encodeCbor([DOMAIN, fields.version, previous, digest, fields.author, fields.reason, fields.at])))
+  return sha256Hex(encodeCbor([DOMAIN, fields.version, previous, digest, fields.author, fields.reason, fields.at]))
 }
 
 /** The first version that does not follow from the one before it, or undefined when the chain holds. */

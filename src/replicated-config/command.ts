@@ -70,21 +70,20 @@ export function decodeCommand(bytes: Uint8Array): DecodedCommand {
   }
 }
 
-/** One table for both directions: what is written can be read, and nothing else is read. */
-const fields: readonly (readonly [key: number, holds: (value: CborValue | undefined) => boolean, rule: string])[] = [
-  [KIND, (value) => value === KIND_CONFIG_SET, 'the kind of command is unknown'],
-  [REQUEST_ID, (value) => value instanceof Uint8Array && value.byteLength === 16, 'requestId is not 16 bytes'],
-  [AUTHOR, (value) => isText(value, 1, AUTHOR_LENGTH_MAX), `author is not a text of 1 to ${AUTHOR_LENGTH_MAX}`],
-  [AT, isCount, 'at is not a whole number of milliseconds'],
-  [REASON, (value) => isText(value, 0, REASON_LENGTH_MAX), `reason is not a text of at most ${REASON_LENGTH_MAX}`],
-  [TEXT, (value) => typeof value === 'string', 'text is not a text'],
-  [IF_VERSION, (value) => value === undefined || isCount(value), 'ifVersion is not a whole number']
-]
-
+/** For both directions: what is written can be read, and nothing else is read. */
 function problemOf(map: CborMap): string | undefined {
-  for (const [key, holds, rule] of fields) if (!holds(map.get(key))) return rule
-  for (const key of map.keys()) if (!fields.some(([known]) => known === key)) return `field ${key} is unknown`
-  return undefined
+  if (map.get(KIND) !== KIND_CONFIG_SET) return 'the kind of command is unknown'
+  const requestId = map.get(REQUEST_ID)
+  if (!(requestId instanceof Uint8Array) || requestId.byteLength !== 16) return 'requestId is not 16 bytes'
+  if (!isText(map.get(AUTHOR), 1, AUTHOR_LENGTH_MAX)) return `author is not a text of 1 to ${AUTHOR_LENGTH_MAX}`
+  if (!isCount(map.get(AT))) return 'at is not a whole number of milliseconds'
+  if (!isText(map.get(REASON), 0, REASON_LENGTH_MAX)) return `reason is not a text of at most ${REASON_LENGTH_MAX}`
+  if (typeof map.get(TEXT) !== 'string') return 'text is not a text'
+  const ifVersion = map.get(IF_VERSION)
+  if (ifVersion !== undefined && !isCount(ifVersion)) return 'ifVersion is not a whole number'
+  if (map.size === (ifVersion === undefined ? IF_VERSION : IF_VERSION + 1)) return undefined
+  const unknown = Array.from(map.keys()).find((key) => typeof key === 'string' || key < KIND || key > IF_VERSION)
+  return `field ${unknown} is unknown`
 }
 
 function isText(value: CborValue | undefined, least: number, most: number): boolean {

@@ -48,9 +48,11 @@ function makeDriver({
   step = () => ({}),
   onEvent = () => {},
   sign = () => Promise.resolve(utf8('signature')),
-  showFlush = false
+  showFlush = false,
+  showWire = false
 }: {
   showFlush?: boolean
+  showWire?: boolean
   start?: Wanted
   step?: (input: ReplicaInput) => Wanted
   onEvent?: (event: ReplicaEvent, driver: Driver) => void
@@ -99,7 +101,11 @@ function makeDriver({
       }
     },
     clock,
-    send: (to, frame) => log.push(`send ${new TextDecoder().decode(frame)} to ${to}`),
+    send: (to, frame) => {
+      log.push(`send ${new TextDecoder().decode(frame)} to ${to}`)
+      // As the links do: what one turn brings leaves as one write.
+      if (showWire) queueMicrotask(() => log.push('on the wire'))
+    },
     ...(showFlush ? { flush: () => log.push('flush') } : {}),
     sendBulk: (to, frame) => log.push(`bulk ${new TextDecoder().decode(frame)} to ${to}`),
     sign,
@@ -134,11 +140,22 @@ describe('writes and sends', () => {
     })
     driver.start()
     await settled()
-    expect(said()).toEqual(['write w1', 'send question to a'])
+    expect(said()).toEqual(['send question to a', 'write w1'])
     writes[0]!.resolve()
     await settled()
-    expect(said()).toEqual(['write w1', 'send question to a', 'send promise to a'])
+    expect(said()).toEqual(['send question to a', 'write w1', 'send promise to a'])
     expect(steps).toEqual([{ type: 'persisted', write: 1 }])
+  })
+
+  it('an acknowledgement is on the wire before the replica hears that its write is done', async () => {
+    const { driver, log, writes } = makeDriver({
+      start: { writes: [write(1)], sends: [send('a', 'promise', 1)] },
+      showWire: true
+    })
+    driver.start()
+    writes[0]!.resolve()
+    await settled()
+    expect(log).toEqual(['write w1', 'send promise to a', 'on the wire', 'step persisted', 'stepped persisted'])
   })
 
   it('frames of several writes leave in their order, each when its own write is durable', async () => {
@@ -169,7 +186,7 @@ describe('writes and sends', () => {
     expect(said()).toEqual(['write w1', 'send later to a'])
   })
 
-  it('the order of one step is: hand to the store, send, tell', () => {
+  it('the order of one step is: send, hand to the store, tell', () => {
     const { driver, said } = makeDriver({
       start: {
         events: [{ type: 'writable', term: 1 }],
@@ -180,7 +197,7 @@ describe('writes and sends', () => {
       }
     })
     driver.start()
-    expect(said()).toEqual(['write w1', 'send x to a', 'bulk piece to a', 'event writable', 'outcome r'])
+    expect(said()).toEqual(['send x to a', 'write w1', 'bulk piece to a', 'event writable', 'outcome r'])
   })
 
   it('a frame for a session that has ended is dropped, also when the peer is back before the write is durable', async () => {
