@@ -24,7 +24,6 @@ import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
 import { Client } from './client.ts'
-import { Dialer } from './dialer.ts'
 import { Driver } from './driver.ts'
 import { NodeStoppedError, NotAdmittedError, SeatConflictError } from './errors.ts'
 import { type Inside, NodeFace } from './face.ts'
@@ -36,6 +35,7 @@ import { prepareReplica } from './prepare-replica.ts'
 import { Readiness } from './readiness.ts'
 import { rehearse } from './rehearsal.ts'
 import { errorReport, Reporter } from './reporter.ts'
+import { Seeker } from './seeker.ts'
 import { settle } from './settle.ts'
 import type { StatusFacts } from './status.ts'
 import type { CallOptions } from './types.ts'
@@ -54,6 +54,7 @@ export class Node extends NodeFace {
   readonly #readiness: Readiness
   readonly #stopped = Promise.withResolvers<void>()
   readonly #handOver: HandOver
+  readonly #seeker: Seeker
   /** Aborted, with the reason, as soon as this node begins to end. */
   readonly #ending = new AbortController()
   /** What is being started: whoever closes waits for it, so that nothing comes up behind its back. */
@@ -61,12 +62,9 @@ export class Node extends NodeFace {
   #genesis: VerifiedGenesis | undefined
   #timing: Timing
   #transport: Transport | undefined
-  #dialer: Dialer | undefined
   #replica: Replica | undefined
   #driver: Driver | undefined
   readonly #addresses: OwnAddresses
-  /** Whom the dialer was told to reach. */
-  #wanted: readonly string[] | undefined
   #seats: AdmissionContext['seats']
   #leaving: Promise<void> | undefined
   #closing: Promise<void> | undefined
@@ -105,6 +103,12 @@ export class Node extends NodeFace {
       hasHeir: () => this.#hasHeir(),
       transfer: (signal) => this.transfer({ signal }),
       decided: (signal) => this.#client.barrier(signal)
+    })
+    this.#seeker = new Seeker({
+      self: peerId,
+      parts,
+      reporter: this.#reporter,
+      voters: () => this.#replica?.wanted()
     })
     this.#readiness = new Readiness({ client: this.#client, reporter: this.#reporter, ending: this.#ending.signal })
     this.inside = {
@@ -150,7 +154,7 @@ export class Node extends NodeFace {
       replica: this.#replica?.status(),
       selfIncarnation: this.#incarnation,
       leader: this.leader?.peerId,
-      attempts: this.#dialer?.explain() ?? [],
+      attempts: this.#seeker.explain(),
       multicastBlocked,
       refusals
     })
@@ -189,10 +193,7 @@ export class Node extends NodeFace {
       await this.#addresses.sign(addresses)
       this.#ending.signal.throwIfAborted()
       this.#reporter.listening(addresses)
-      this.#dialer = await this.#makeDialer(transport)
-      this.#ending.signal.throwIfAborted()
-      await this.#dialer.start()
-      this.#wantVoters()
+      await this.#seeker.start(transport, this.#timing.network, this.#ending.signal)
     })
   }
 
@@ -200,12 +201,12 @@ export class Node extends NodeFace {
   async addressesChanged(): Promise<void> {
     const addresses = this.#transport?.addresses() ?? []
     await this.#addresses.sign(addresses)
-    this.#dialer?.tell({ type: 'self', addresses })
+    this.#seeker.tell({ type: 'self', addresses })
   }
 
   /** A hint from somebody else's discovery. */
   hint(hint: PeerHint): void {
-    this.#dialer?.hint(hint)
+    this.#seeker.hint(hint)
   }
 
   /** A node that dies, or is stopped, while it starts does not come up. */
@@ -250,7 +251,7 @@ export class Node extends NodeFace {
     if (this.#genesis !== undefined || this.#closing !== undefined) return
     this.#genesis = genesis
     // Whoever could not be judged before may be dialled again.
-    this.#dialer?.tell({ type: 'forgive' })
+    this.#seeker.tell({ type: 'forgive' })
     this.#parts.home.keepGenesis(genesis.bytes).catch((error: unknown) => this.#die(error))
     try {
       this.#timing = resolveTiming(this.#parts.timing ?? genesis.genesis.timing)
@@ -280,30 +281,13 @@ export class Node extends NodeFace {
     this.#callers.connect((input) => driver.input(input))
   }
 
-  async #makeDialer(transport: Transport): Promise<Dialer> {
-    const { clock, random, createSources } = this.#parts
-    const { dialTimeoutMs, admissionTimeoutMs } = this.#timing.network
-    return new Dialer({
-      self: this.peerId,
-      clock,
-      random,
-      transport,
-      sources: await createSources(() => transport.addresses()),
-      dialTimeoutMs: dialTimeoutMs + admissionTimeoutMs,
-      onHint: ({ peerId, source }) => {
-        if (peerId !== undefined) this.#reporter.discovered(peerId, source)
-      },
-      onAlarm: (alarm) => this.#reporter.discoveryAlarm(alarm)
-    })
-  }
-
   // ── What happens to it ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #onSessionOpen(peer: Admitted): void {
     const { peerId, addresses } = peer
     this.#reporter.admitted(peer)
     const dialable = addresses?.addresses[0]
-    this.#dialer?.tell({ type: 'connected', peerId, ...(dialable === undefined ? {} : { address: dialable }) })
+    this.#seeker.tell({ type: 'connected', peerId, ...(dialable === undefined ? {} : { address: dialable }) })
     if (addresses !== undefined && this.#closing === undefined) this.#parts.rememberPeer(peerId, addresses.addresses)
     this.#driver?.input({ type: 'session-open', peer })
   }
@@ -313,7 +297,7 @@ export class Node extends NodeFace {
     this.#driver?.input({ type: 'session-close', peerId })
     this.#handOver.lost()
     this.#reporter.disconnected(peerId, reason)
-    this.#dialer?.tell({ type: 'disconnected', peerId })
+    this.#seeker.tell({ type: 'disconnected', peerId })
   }
 
   /** A newcomer that members refuse for what it holds can wait for ever; it is told instead. */
@@ -330,9 +314,9 @@ export class Node extends NodeFace {
     if (type === 'founded') this.#onFounded(event.certificate)
     else if (type === 'seat-conflict') this.#onSeatConflict(event)
     else if (type === 'hint') {
-      this.#dialer?.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
+      this.#seeker.hint({ source: 'exchange', peerId: event.peerId, addresses: event.addresses })
     } else if (type === 'unwelcome') void this.#transport?.disconnect(event.peerId, event.detail)
-    else if (type === 'member') this.#wantVoters()
+    else if (type === 'member') this.#seeker.wantVoters()
     else if (type === 'leader' || type === 'config') this.#readiness.catchUp()
   }
 
@@ -343,16 +327,7 @@ export class Node extends NodeFace {
     if (home.certificate === undefined) {
       home.keepCertificate(certificate).catch((error: unknown) => this.#die(error))
     }
-    this.#wantVoters()
-  }
-
-  /** Whoever votes is dialled for ever, and before everybody else. */
-  #wantVoters(): void {
-    const peerIds = this.#replica?.wanted()
-    // A thousand learners that come in change nothing of it.
-    if (peerIds === undefined || this.#dialer === undefined || sameTexts(peerIds, this.#wanted)) return
-    this.#wanted = peerIds
-    this.#dialer.tell({ type: 'wanted', peerIds })
+    this.#seeker.wantVoters()
   }
 
   #onSeatConflict({ seat, peerIds, own }: Extract<ReplicaEvent, { type: 'seat-conflict' }>): void {
@@ -400,7 +375,7 @@ export class Node extends NodeFace {
     this.#ending.abort(reason)
     this.#callers.end(reason)
     await this.#starting
-    await settle(logger, [() => this.#dialer?.stop()])
+    await settle(logger, [() => this.#seeker.stop()])
     this.#driver?.stop()
     await settle(logger, [() => this.#transport?.stop(), () => home.close()])
     this.#reporter.ended(report)
@@ -409,6 +384,3 @@ export class Node extends NodeFace {
     else this.#stopped.reject(error)
   }
 }
-
-const sameTexts = (a: readonly string[], b: readonly string[] | undefined): boolean =>
-  a.length === b?.length && a.every((text, i) => text === b[i])

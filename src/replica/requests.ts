@@ -1,5 +1,5 @@
 /**
- * What callers asked of this node, and what peers asked through it, until each is answered once.
+ * What callers asked of this node, until each is answered once. What peers ask of it is in `leader-desk.ts`.
  *
  * A request is tried where it can succeed: by our own consensus core when we lead, by the leader when somebody else does,
  * later when nobody does. It keeps one id for its whole life, by which the state machine knows a repeat among the last
@@ -11,12 +11,13 @@
  * (no leader, a leader that lost its office, a full log) is tried until the caller gives up, because silence is never absence.
  */
 import { fromHex, toHex } from '../core/bytes.ts'
-import type { Outcome, Proposal, RaftInput } from '../raft/types.ts'
+import type { Outcome, Proposal } from '../raft/types.ts'
 import type { ApplyResult } from '../replicated-config/index.ts'
-import { type AnswerCode, CoreRequests, type CoreSurroundings, isFinal } from './core-requests.ts'
-import { type Forwarded, forwardFrame, Forwards, operationOf } from './forwards.ts'
+import { CoreRequests, type CoreSurroundings, isFinal } from './core-requests.ts'
+import { forwardFrame, operationOf } from './forwards.ts'
 import { type ForwardedOperation, type Frame, operationProblem } from './frames.ts'
-import { namedBy, peerIdOf } from './incarnations.ts'
+import { peerIdOf } from './incarnations.ts'
+import { LeaderDesk, type LeaderSurroundings } from './leader-desk.ts'
 import type { ClientOutcome, ClientRequest, RequestCode } from './types.ts'
 
 /** Requests of this node that wait for an outcome. Beyond it callers are told `busy`. */
@@ -53,14 +54,9 @@ export interface AnswerMemory {
 }
 
 /** What the desk needs of the replica around it. */
-export interface RequestSurroundings extends CoreSurroundings {
-  readonly selfPeerId: string
+export interface RequestSurroundings extends CoreSurroundings, LeaderSurroundings {
   /** PeerId and term of the leader, when known. */
   leader(): { readonly peerId: string | undefined; readonly term: number }
-  toRaft(input: RaftInput, now: number): void
-  send(peerId: string, frame: Frame): void
-  /** The incarnation behind a peer's session, or our own. */
-  incarnationOf(peerId: string): string | undefined
   /** Why nobody will take a request of this node any more; undefined while it belongs to the cluster. */
   outcast(): string | undefined
   outcome(outcome: ClientOutcome): void
@@ -71,8 +67,8 @@ export class RequestDesk {
   /** In the callers' order on this node: nothing that the network can shuffle. */
   readonly #pending = new Map<string, Pending>()
   readonly #byRef = new Map<number, Pending>()
-  readonly #forwards = new Forwards()
   readonly #core: CoreRequests
+  readonly #forPeers: LeaderDesk
   #appliedIndex = 0
   /** Of the newest entry that is applied here. */
   #appliedTerm = 0
@@ -80,6 +76,7 @@ export class RequestDesk {
   constructor(around: RequestSurroundings) {
     this.#around = around
     this.#core = new CoreRequests(around)
+    this.#forPeers = new LeaderDesk(around, this.#core)
   }
 
   get size(): number {
@@ -248,26 +245,7 @@ export class RequestDesk {
 
   /** A peer asks us, whom it believes to lead. */
   forward(peerId: string, requestId: Uint8Array, operation: ForwardedOperation, now: number): void {
-    const { peerId: leader } = this.#around.leader()
-    const isLeader = leader === this.#around.selfPeerId
-    if (!isLeader || this.#forwards.isFullFor(peerId, this.#memberCount())) {
-      this.#answer(peerId, requestId, 'retry', leader, isLeader ? 'busy' : 'not-leader', '')
-      return
-    }
-    // A repeat of what our core still works on: the first one's outcome answers both.
-    if (this.#forwards.has(peerId, requestId)) return
-    const input = this.#core.inputOf(operation, this.#around.incarnationOf(peerId))
-    if (!('ref' in input)) {
-      this.#answer(peerId, requestId, input.status, leader, input.code, input.detail)
-      return
-    }
-    this.#forwards.add(input.ref, { peerId, requestId, op: operation.op })
-    this.#around.toRaft(input, now)
-  }
-
-  #memberCount(): number {
-    const status = this.#around.raftStatus()
-    return status === undefined ? 1 : namedBy(status.membership).length
+    this.#forPeers.forward(peerId, requestId, operation, now)
   }
 
   /** A new session with a peer: what we asked it, and what it answered, may have been lost with the one before. */
@@ -315,8 +293,7 @@ export class RequestDesk {
       this.#settledOwn(own, outcome, now)
       return
     }
-    const forwarded = this.#forwards.take(outcome.ref)
-    if (forwarded !== undefined) this.#settledForward(forwarded, outcome)
+    this.#forPeers.settled(outcome)
   }
 
   #settledOwn(pending: Pending, outcome: Outcome, now: number): void {
@@ -357,34 +334,6 @@ export class RequestDesk {
     this.#finishReads()
   }
 
-  #settledForward({ peerId, requestId, op }: Forwarded, outcome: Outcome): void {
-    const leader = this.#around.leader().peerId
-    switch (outcome.type) {
-      case 'committed':
-        this.#answer(peerId, requestId, 'done', leader, '', '', op === 'command' ? outcome.index : 0)
-        return
-      case 'transferred':
-        this.#answer(peerId, requestId, 'done', peerIdOf(outcome.to), '', '')
-        return
-      case 'refused':
-        this.#answer(
-          peerId,
-          requestId,
-          isFinal(outcome.code) ? 'refused' : 'retry',
-          leader,
-          outcome.code,
-          outcome.detail
-        )
-        return
-      case 'dropped':
-      case 'unknown':
-        this.#answer(peerId, requestId, 'retry', leader, outcome.type, '')
-        return
-      case 'readable':
-        this.#answer(peerId, requestId, 'done', leader, '', '', outcome.index)
-    }
-  }
-
   #propose(pending: Pending, now: number): void {
     const { requestId } = pending.request
     const self = this.#around.incarnationOf(this.#around.selfPeerId)
@@ -410,18 +359,6 @@ export class RequestDesk {
     this.#pending.delete(requestId)
     if (pending.ref !== undefined) this.#byRef.delete(pending.ref)
     return pending
-  }
-
-  #answer(
-    peerId: string,
-    requestId: Uint8Array,
-    status: 'done' | 'retry' | 'refused',
-    leader: string | undefined,
-    code: AnswerCode,
-    detail: string,
-    index = 0
-  ): void {
-    this.#around.send(peerId, { kind: 'answer', requestId, status, leader, index, code, detail })
   }
 }
 
