@@ -15,6 +15,7 @@ export type {
   LeaderInfo,
   Logger,
   MemberInfo,
+  MemberRole,
   NodeEvent,
   NodeEventName,
   NodeInit,
@@ -22,8 +23,10 @@ export type {
   NodeStatus,
   QuorateNode,
   ReadyInfo,
+  SnapshotPolicy,
   StageName,
-  StampedNodeEvent
+  StampedNodeEvent,
+  UpdateOptions
 } from './node/types.ts'
 export {
   CredentialMismatchError,
@@ -38,9 +41,11 @@ export {
 } from './node/errors.ts'
 
 export { InvalidOptionError, QuorateError } from './core/errors.ts'
+export { NotJsonError } from './core/json.ts'
 export type { JsonObject, JsonValue } from './core/json.ts'
 
-export { createGenesis, readGenesis } from './identity/genesis.ts'
+export { createGenesis } from './node/create-genesis.ts'
+export { readGenesis } from './identity/genesis.ts'
 export type { Genesis, GenesisInit, VerifiedGenesis } from './identity/genesis.ts'
 export { createToken, parseToken, TokenTextError } from './identity/token.ts'
 export type { MintedToken, ParsedToken, TokenInit } from './identity/token.ts'
@@ -50,6 +55,7 @@ export { Secret } from './identity/secret.ts'
 export { InvalidDocumentError } from './identity/document.ts'
 
 export { ConfigConflictError, ConfigTooLargeError, InvalidConfigError } from './replicated-config/errors.ts'
+export { InvalidSchemaError } from './replicated-config/schema-check.ts'
 export {
   DataDirLockedError,
   DataDirUnsafeError,

@@ -2,7 +2,6 @@
 import { errorBody, plainValue } from '../admin/index.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Io } from './io.ts'
-import { nextStepOf } from './next-steps.ts'
 import { withoutTokens } from './secret-text.ts'
 import { printable, readable, widthOf, wrap } from './view/text.ts'
 
@@ -25,7 +24,7 @@ const widthOn = ({ stderr }: Io): number | undefined =>
 /** `hint` is there always, so that a script may rely on it. No value can take the place of one of the four. */
 function errorJson(error: unknown): object {
   const { details, name, code, message } = errorBody(error)
-  const nextStep = error instanceof QuorateError ? nextStepOf(error) : undefined
+  const nextStep = error instanceof QuorateError ? error.nextStep : undefined
   const fixed = { name, code, message, hint: nextStep ?? (error instanceof QuorateError ? null : BUG_HINT) }
   return { ...fixed, ...details, ...fixed }
 }
@@ -37,7 +36,7 @@ export function errorLines(error: unknown, columns = Number.POSITIVE_INFINITY): 
   const values = Object.entries(error.details)
     .filter(([, value]) => value !== undefined && !isTold(value, message))
     .map(([key, value]) => `  ${key}: ${valueText(value)}`)
-  const nextStep = nextStepOf(error)
+  const { nextStep } = error
   return [`error: ${message}`, ...values, ...(nextStep === undefined ? [] : [`next: ${printable(nextStep)}`])].flatMap(
     (line) => wrapHanging(line, columns)
   )

@@ -49,7 +49,10 @@ export class QuorateError extends Error {
 /** An option that the caller passed breaks a rule; the message states the rule and the value. */
 export class InvalidOptionError extends QuorateError {
   constructor(message: string, detail: ErrorDetail = {}) {
-    super('InvalidOptionError', 'ERR_INVALID_OPTION', message, detail)
+    super('InvalidOptionError', 'ERR_INVALID_OPTION', message, {
+      nextStep: 'Correct the value that the message names; nothing was done.',
+      ...detail
+    })
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { invariant } from '../core/invariant.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
+import { checkNames } from '../core/options.ts'
 import { idBytes } from '../core/random.ts'
 import type { MemberOperation } from '../replica/index.ts'
 import type { ClientOutcome, ClientRequest } from '../replica/types.ts'
@@ -17,6 +18,7 @@ import {
 import { REQUEST_DEADLINE_MS } from './callers.ts'
 import { RequestRefusedError } from './errors.ts'
 import { configHistory, currentConfig } from './status.ts'
+import { updateConfig } from './update-config.ts'
 import type { CallOptions, ConfigVersion, LeaderInfo, QuorateNode } from './types.ts'
 
 export interface ClientInit {
@@ -47,9 +49,10 @@ export class Client {
   constructor(init: ClientInit) {
     this.#init = init
     this.config = {
-      get: () => currentConfig(init.configState()),
-      read: (options) => this.#readConfig(options?.signal),
+      get: <T>() => currentConfig(init.configState()) as ConfigVersion<T> | undefined,
+      read: async <T>(options?: CallOptions) => (await this.#readConfig(options?.signal)) as ConfigVersion<T>,
       set: (value, options) => this.#setConfig(value, options),
+      update: (change, options) => updateConfig(this.config, change, options),
       history: () => configHistory(init.configState())
     }
   }
@@ -88,8 +91,11 @@ export class Client {
 
   async #setConfig(
     value: JsonValue,
-    { ifVersion, reason = '', signal }: CallOptions & { readonly ifVersion?: number; readonly reason?: string }
+    options: CallOptions & { readonly ifVersion?: number; readonly reason?: string } = {}
   ): Promise<ConfigVersion> {
+    // A misspelt ifVersion would replace whatever is there.
+    checkNames('options', options, ['ifVersion', 'reason', 'signal'])
+    const { ifVersion, reason = '', signal } = options
     const text = canonicalJson(value)
     const bytes = utf8Length(text)
     // The state machine would say so as well, if the log and the way there were wide enough.

@@ -4,6 +4,7 @@
  */
 import type { Transport } from '../transport/port.ts'
 import { assembleNode, type TransportNeeds } from './assemble.ts'
+import { checkOptions } from './check-options.ts'
 import type { NodeInit, QuorateNode } from './types.ts'
 
 /**
@@ -12,6 +13,7 @@ import type { NodeInit, QuorateNode } from './types.ts'
  * ListenFailedError.
  */
 export async function createNode(init: NodeInit): Promise<QuorateNode> {
+  checkOptions(init)
   const node = await assembleNode(init, {
     events: init.events ?? new EventTarget(),
     createTransport: (needs) => createLibp2pTransport(init, needs)

@@ -1,5 +1,6 @@
 /** Why a node could not do what it was asked, or could not go on. */
 import { QuorateError } from '../core/errors.ts'
+import { afterRefusal } from './after-refusal.ts'
 
 /** Two live nodes claim one founding place. Founding stops; nobody can tell which of the two is the right one. */
 export class SeatConflictError extends QuorateError {
@@ -28,7 +29,8 @@ export class NoQuorumError extends QuorateError {
 export class RequestRefusedError extends QuorateError {
   constructor(what: string, code: string, detail: string) {
     super('RequestRefusedError', 'ERR_REQUEST_REFUSED', `${what} was refused (${code}): ${detail}`, {
-      details: { what, reason: code }
+      details: { what, reason: code },
+      nextStep: afterRefusal(code)
     })
   }
 }
@@ -36,7 +38,10 @@ export class RequestRefusedError extends QuorateError {
 /** The node has stopped, or is stopping. */
 export class NodeStoppedError extends QuorateError {
   constructor(reason: string, cause?: unknown) {
-    super('NodeStoppedError', 'ERR_NODE_STOPPED', `the node has stopped: ${reason}`, { cause })
+    super('NodeStoppedError', 'ERR_NODE_STOPPED', `the node has stopped: ${reason}`, {
+      cause,
+      nextStep: 'Make a new node on the same data directory: it goes on where this one stopped.'
+    })
   }
 }
 

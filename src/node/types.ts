@@ -83,12 +83,20 @@ export interface MemberInfo {
   readonly heir: number | undefined
 }
 
-export interface ConfigVersion {
+/** `T`: what the program takes the value for; nothing checks that it is (a schema in the genesis does). */
+export interface ConfigVersion<T = JsonValue> {
   /** From 1: the initial config. */
   readonly version: number
   /** Hex of SHA-256 over the previous hash and the canonical JSON text. */
   readonly hash: string
-  readonly value: JsonValue
+  readonly value: T
+}
+
+export interface UpdateOptions extends CallOptions {
+  /** How often the change is made anew because somebody else was faster. Default 16. */
+  readonly tries?: number
+  /** For the history. Default empty. */
+  readonly reason?: string
 }
 
 export interface ConfigHistoryEntry extends ConfigVersion {
@@ -149,14 +157,23 @@ export interface QuorateNode {
   members(): readonly MemberInfo[]
   readonly config: {
     /** What this node has applied; undefined before the first. At once, and possibly a little behind the leader. */
-    get(): ConfigVersion | undefined
+    get<T = JsonValue>(): ConfigVersion<T> | undefined
     /** Linearizable: at least as new as anything that was decided before the call. Asks the leader, which asks a majority. */
-    read(options?: CallOptions): Promise<ConfigVersion>
-    /** Compare-and-set, forwarded to the leader. Errors: ConfigConflictError, NoQuorumError, InvalidConfigError. */
+    read<T = JsonValue>(options?: CallOptions): Promise<ConfigVersion<T>>
+    /** With `ifVersion` compare-and-set, without it whatever is there is replaced; forwarded to the leader. `reason`: up to 1,024 characters for the history. Errors: ConfigConflictError, NoQuorumError, InvalidConfigError. */
     set(
       value: JsonValue,
-      options: CallOptions & { readonly ifVersion?: number; readonly reason?: string }
+      options?: CallOptions & { readonly ifVersion?: number; readonly reason?: string }
     ): Promise<ConfigVersion>
+    /**
+     * Reads, lets `change` make the next value, and sets it with the version that was read; again when somebody else was faster.
+     * `change` gets a copy, which it may alter and return; `undefined` leaves everything as it is. It may run several times.
+     * Errors: as `set`; ConfigConflictError after `tries`.
+     */
+    update<T = JsonValue>(
+      change: (value: T, current: ConfigVersion<T>) => T | undefined | Promise<T | undefined>,
+      options?: UpdateOptions
+    ): Promise<ConfigVersion<T>>
     history(): readonly ConfigHistoryEntry[]
   }
   /** Hands leadership to a voter (PeerId), or to the one that would take over best; resolves when the new leader is known. */

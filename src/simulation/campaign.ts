@@ -2,7 +2,7 @@
  * Many seeds, one report. A campaign is itself a function of its options: its trace hash is the hash of the trace hashes of
  * its runs, so two machines (or two releases of Node.js) can compare a thousand runs by one line.
  */
-import type { Clock } from '../core/clock.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
 import { toHex, utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
 import { castOfSeed } from './cast.ts'
@@ -20,7 +20,8 @@ export interface CampaignInit {
   readonly only?: readonly FaultId[]
   /** Default `busy`. */
   readonly callers?: CallerLoad
-  readonly clock: Clock
+  /** Measures `wallSeconds`. Default: the machine's. */
+  readonly clock?: Clock
   readonly signal?: AbortSignal
   readonly onRun?: (result: RunResult) => void
 }
@@ -63,7 +64,7 @@ export interface CampaignReport {
 const RUNS_PER_TURN = 8
 
 export async function runCampaign(init: CampaignInit): Promise<CampaignReport> {
-  const { nodes, seeds, seconds, only, callers = 'busy', clock, signal, onRun } = init
+  const { nodes, seeds, seconds, only, callers = 'busy', clock = systemClock, signal, onRun } = init
   const tally = new Tally(nodes)
   const startedMs = clock.now()
   for (let seed = seeds.from; seed <= seeds.to; seed++) {

@@ -11,7 +11,7 @@
  * `createSimulation` is a cluster to drive by hand, also from a text file (`runScenario`). docs/SIMULATION.md has the list of
  * faults and invariants.
  *
- * Left out: mDNS, libp2p and real sockets (test/integration), wall-clock dates of tokens, membership changes.
+ * Left out: mDNS, libp2p and real sockets, which test/integration has.
  */
 export { runCampaign } from './campaign.ts'
 export type { CampaignInit, CampaignReport, CampaignViolation } from './campaign.ts'

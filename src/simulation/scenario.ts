@@ -6,7 +6,7 @@
  *     joiners 20 [seeds 3]       and machines with a join token, numbered on; each is told of so many others (default: founders)
  *     add n1 n2 n3               starts machines (`add all`, `add all within 1000`: spread over so many ms)
  *     run 500                    lets virtual milliseconds pass
- *     run until formed           … until formed, leader, agreed or joined; at most 60 virtual seconds
+ *     run until formed           … until formed, leader, agreed or joined; at most 60 virtual seconds (`within 500`: ms of them)
  *     step 10                    the next 10 events
  *     crash n1 [power]           kills the process; `power` also loses what was not synced
  *     restart n1 · wipe n1 · clone n1 · pause n1 · resume n1
@@ -128,7 +128,7 @@ class Player {
       clone: (words) => words.map((word) => `${this.#name(word)} has the clone ${s.clone(this.#name(word))}`),
       pause: each((name) => s.pause(name)),
       resume: each((name) => s.resume(name)),
-      crash: ([name, how]) => s.crash(this.#name(name!), how === 'power' ? 'power' : 'kill'),
+      crash: ([name, how = 'kill']) => s.crash(this.#name(name!), howOf(how)),
       run: (words) => this.#run(words),
       step: ([count]) => s.step(Number(count ?? 1)),
       partition: (_words, text) => s.partition(...text.split('|').map((group) => this.#names(group))),
@@ -188,8 +188,12 @@ class Player {
     const startedMs = s.nowMs
     const done = CONDITIONS[words[1] ?? '']
     if (done === undefined) fail(`\`run until\` knows ${Object.keys(CONDITIONS).join(', ')}`)
-    const reached = s.runUntil(done)
-    return [reached ? `${words[1]} after ${(s.nowMs - startedMs).toFixed(1)} ms` : `not ${words[1]} within 60 s`]
+    if (words.length > 2 && (words[2] !== 'within' || words.length > 4))
+      fail('after the condition comes `within` and a number of ms')
+    const limitMs = words[2] === undefined ? undefined : Number(words[3])
+    const reached = s.runUntil(done, limitMs)
+    const within = limitMs === undefined ? '60 s' : `${limitMs} ms`
+    return [reached ? `${words[1]} after ${(s.nowMs - startedMs).toFixed(1)} ms` : `not ${words[1]} within ${within}`]
   }
 
   #status(): readonly string[] {
@@ -257,6 +261,9 @@ const CONDITIONS: Readonly<Record<string, (simulation: Simulation) => boolean>> 
     )
   }
 }
+
+const howOf = (how: string): 'kill' | 'power' =>
+  how === 'kill' || how === 'power' ? how : fail('a machine is crashed by `kill` or by `power`')
 
 function fail(reason: string): never {
   throw new Error(reason)

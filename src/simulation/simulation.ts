@@ -4,6 +4,7 @@
  */
 import { InvalidOptionError } from '../core/errors.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
+import { checkNames, checkWhole } from '../core/options.ts'
 import { encodeCommand } from '../replicated-config/index.ts'
 import { namedBy } from '../replica/incarnations.ts'
 import type { StandingType } from '../replica/standing.ts'
@@ -24,6 +25,7 @@ export interface SimulationInit {
   readonly joinRole?: 'voter' | 'observer'
   /** How many machines, drawn by lot, a joiner is told of when it starts. Default: all founders. */
   readonly joinerSeeds?: number
+  /** From 0. Default 1. */
   readonly seed?: number
   /** Keep frames and events for a picture. Default false. */
   readonly record?: boolean
@@ -66,15 +68,26 @@ export interface SimulationResults {
 /** As many as a leader takes in. */
 const JOINERS_MAX = 1_000
 
-/** Makes the documents of the cast, which is asynchronous; everything after it is not. */
-export async function createSimulation(init: SimulationInit): Promise<Simulation> {
+const OPTIONS: readonly (keyof SimulationInit)[] = ['nodes', 'joiners', 'joinRole', 'joinerSeeds', 'seed', 'record']
+
+/** A seed that is none would be another run than the one that is meant. */
+function checkOptions(init: SimulationInit): void {
+  checkNames('options', init, OPTIONS)
   const { nodes, joiners = 0, joinRole = 'observer', joinerSeeds, seed = 1, record = false } = init
-  if (!Number.isInteger(nodes) || nodes < 1 || nodes > 9) {
-    throw new InvalidOptionError(`a simulated cluster has 1 to 9 founders; ${nodes} were asked for`)
+  checkWhole('nodes, the founding size,', nodes, 1, 9)
+  checkWhole('joiners', joiners, 0, JOINERS_MAX)
+  if (joinRole !== 'voter' && joinRole !== 'observer') {
+    throw new InvalidOptionError(`joinRole is ${String(joinRole)}; it is voter or observer`)
   }
-  if (!Number.isInteger(joiners) || joiners < 0 || joiners > JOINERS_MAX) {
-    throw new InvalidOptionError(`0 to ${JOINERS_MAX} machines can join a simulated cluster; ${joiners} were asked for`)
-  }
+  if (joinerSeeds !== undefined) checkWhole('joinerSeeds', joinerSeeds, 1)
+  checkWhole('seed', seed, 0)
+  if (typeof record !== 'boolean') throw new InvalidOptionError(`record is ${String(record)}; it is true or false`)
+}
+
+/** Makes the documents of the cast, which is asynchronous; everything after it is not. Errors: InvalidOptionError. */
+export async function createSimulation(init: SimulationInit): Promise<Simulation> {
+  checkOptions(init)
+  const { nodes, joiners = 0, joinRole = 'observer', joinerSeeds, seed = 1, record = false } = init
   const world = new World({
     cast: await castOf({ size: nodes, joiners, joinRole }),
     seed,
@@ -82,6 +95,10 @@ export async function createSimulation(init: SimulationInit): Promise<Simulation
     ...(record ? { recorder: new Recorder() } : {})
   })
   return new Simulation(world)
+}
+
+function checkSpan(what: string, ms: number): void {
+  if (!Number.isFinite(ms) || ms < 0) throw new InvalidOptionError(`${what} is ${String(ms)}; it is a number from 0`)
 }
 
 export class Simulation {
@@ -108,17 +125,24 @@ export class Simulation {
 
   // ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Lets so many virtual milliseconds pass. */
   run(ms: number): void {
+    checkSpan('the time to run, in ms,', ms)
     isolated(() => this.world.run(this.world.nowUs + Math.round(ms * 1_000)))
   }
 
-  /** True when `done` came to hold within `limitMs`. */
+  /**
+   * Lets virtual time pass until `done` holds, which is asked after every event, and at most `limitMs` of it (default 60,000).
+   * False, and nothing else, when it did not come to hold within the limit.
+   */
   runUntil(done: (simulation: Simulation) => boolean, limitMs = 60_000): boolean {
+    checkSpan('limitMs', limitMs)
     return isolated(() => this.world.run(this.world.nowUs + limitMs * 1_000, () => done(this)))
   }
 
   /** The next `count` events. */
   step(count = 1): void {
+    checkWhole('the number of events', count, 1)
     let left = count
     isolated(() => this.world.run(Infinity, () => --left <= 0))
   }
@@ -176,12 +200,26 @@ export class Simulation {
   /** Nothing passes between machines of different groups; those that are in none are one more group. */
   partition(...groups: readonly (readonly string[])[]): void {
     const { network, machines } = this.world
+    this.#checkGroups(groups)
     const groupOf = (machine: Machine): number => {
       const at = groups.findIndex((group) => group.includes(machine.name))
       return at === -1 ? groups.length : at
     }
     for (const a of machines) for (const b of machines) if (groupOf(a) !== groupOf(b)) network.block(a.index, b.index)
     this.world.cutsChanged()
+  }
+
+  /** A group with a name that is in no machine's lane, or in two groups at once, would cut something else than is meant. */
+  #checkGroups(groups: readonly (readonly string[])[]): void {
+    if (groups.length === 0) throw new InvalidOptionError('a partition has one group or more')
+    const all = groups.flatMap((group) => group.map((name) => this.#machine(name).name))
+    const twice = all.find((name, i) => all.indexOf(name) !== i)
+    if (twice !== undefined) throw new InvalidOptionError(`${twice} is in two groups of the partition`)
+    const empty = groups.findIndex((group) => group.length === 0)
+    if (empty !== -1) throw new InvalidOptionError(`group ${empty + 1} of the partition is empty`)
+    if (groups.length === 1 && all.length === this.names.length) {
+      throw new InvalidOptionError('the one group of the partition has every machine: nothing would be cut')
+    }
   }
 
   /** Takes every partition and every hold away; what was held is lost. */
@@ -209,6 +247,8 @@ export class Simulation {
 
   /** How fast the machine's clock runs; 1 is right. */
   clock(name: string, rate: number): void {
+    if (!Number.isFinite(rate) || rate <= 0)
+      throw new InvalidOptionError(`the rate is ${String(rate)}; it is a number above 0`)
     this.#machine(name).setClock(rate)
   }
 

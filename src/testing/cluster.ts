@@ -47,7 +47,10 @@ export class Cluster implements LocalCluster {
       places.map((place) => this.#makePlace(place, places, { kind: 'founding', seat: place + 1 }))
     )
     this.#places.push(...seats)
-    await Promise.all(seats.map((seat) => seat.start()))
+    // All of them: whoever is still on its way up when another fails would come up behind the back of `close`.
+    const starts = await Promise.allSettled(seats.map((seat) => seat.start()))
+    const failed = starts.find((start) => start.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   // ── What is there ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,14 +1,15 @@
 /** Makes the documents of a cluster, a home for its nodes, and the nodes. */
 import { systemClock } from '../core/clock.ts'
-import { createGenesis } from '../identity/genesis.ts'
 import { generateLocalKey } from '../identity/signer.ts'
+import { createGenesis } from '../node/create-genesis.ts'
 import { Cluster } from './cluster.ts'
 import { checkOptions, homeFor } from './options.ts'
 import type { LocalCluster, LocalClusterInit } from './types.ts'
 
 /**
  * A cluster in this process, over libp2p's memory transport. Resolves when every node listens; `ready()` when it serves.
- * Errors: InvalidOptionError.
+ * Errors:
+ * InvalidOptionError, InvalidSchemaError, InvalidConfigError.
  */
 export async function createLocalCluster(init: LocalClusterInit = {}): Promise<LocalCluster> {
   checkOptions(init)
@@ -31,7 +32,8 @@ export async function createLocalCluster(init: LocalClusterInit = {}): Promise<L
     await cluster.found(nodes)
     return cluster
   } catch (error) {
-    await cluster.close()
+    // Why it cannot be founded is news; that something of it cannot be closed either is none.
+    await cluster.close().catch(() => {})
     throw error
   }
 }

@@ -45,6 +45,7 @@ export class LocalNode {
   async start(): Promise<QuorateNode> {
     const { index, dataDir, token, network, seeds, priority, snapshots, logger, onEvent } = this.#init
     const { memory } = await import('@libp2p/memory')
+    this.#transport = undefined
     const events = new EventTarget()
     events.addEventListener('*', onEvent)
     const init: NodeInit = {
@@ -86,7 +87,7 @@ export class LocalNode {
   async crash(): Promise<void> {
     if (!this.#isRunning) return
     this.#isRunning = false
-    const severed = this.#transport!.crash()
+    const severed = this.#transport?.crash()
     await this.node.stop()
     await severed
   }

@@ -2,7 +2,9 @@
 import type { JsonValue } from '../../src/core/json.ts'
 import { QuorateError } from '../../src/core/errors.ts'
 import type {
+  CallOptions,
   ConfigHistoryEntry,
+  ConfigVersion,
   NodeEvent,
   NodeEventName,
   NodeListener,
@@ -107,13 +109,14 @@ export class FakeNode implements QuorateNode {
   }
 
   readonly config: QuorateNode['config'] = {
-    get: () => this.history.at(-1),
-    read: async ({ signal } = {}) => {
+    get: <T>() => this.history.at(-1) as unknown as ConfigVersion<T> | undefined,
+    read: async <T>({ signal }: CallOptions = {}) => {
       await this.#request(['read'], signal)
-      return this.history.at(-1)!
+      return this.history.at(-1) as unknown as ConfigVersion<T>
     },
+    update: () => Promise.reject(new Error('no request of the command makes it')),
     history: () => this.history,
-    set: async (value, { signal, ...options }) => {
+    set: async (value, { signal, ...options } = {}) => {
       await this.#request(['set', value, options], signal)
       return this.commit(value, options.reason ?? '')
     }

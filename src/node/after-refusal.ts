@@ -1,6 +1,4 @@
-/** What to do after a refusal: the cluster says why, and only here is known that a person asked by command. */
-import { QuorateError } from '../core/errors.ts'
-
+/** What to do after a refusal, by its code (docs/protocol/codes.md): the same for programs and for people at a terminal. */
 const AFTER_REFUSAL: Readonly<Record<string, string>> = {
   'would-lose-quorum': 'Bring more voters up, or add one, then ask again: `quorate members` shows who is missing.',
   'unknown-member': 'Look it up: `quorate members`.',
@@ -13,15 +11,11 @@ const AFTER_REFUSAL: Readonly<Record<string, string>> = {
   'no-heir': 'Bring another voter up first: `quorate members` shows who is missing.',
   'not-leader': 'Ask again in a moment: `quorate status` shows who leads.',
   'too-large': 'Make the config smaller.',
+  unknown: 'It may still be decided: look at the config or the members before you repeat it.',
+  observer: 'It came with the token of an observer: make another token, with role voter.',
   busy: 'Too many requests are under way: ask again in a moment.',
   removed: 'This node is no member any more: ask another one.'
 }
 
-/** The error's own next step, or the one that its refusal calls for. */
-export function nextStepOf(error: QuorateError): string | undefined {
-  if (error.nextStep !== undefined || error.name !== 'RequestRefusedError') return error.nextStep
-  const { reason } = error.details
-  return (
-    (typeof reason === 'string' ? AFTER_REFUSAL[reason] : undefined) ?? 'Run `quorate status` to see how things are.'
-  )
-}
+export const afterRefusal = (code: string): string =>
+  AFTER_REFUSAL[code] ?? 'Run `quorate status` to see how things are.'
