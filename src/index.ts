@@ -36,6 +36,7 @@ export {
   NoQuorumError,
   NotAdmittedError,
   NotReadyError,
+  OutcomeUnknownError,
   RequestRefusedError,
   SeatConflictError
 } from './node/errors.ts'

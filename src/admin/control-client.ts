@@ -26,7 +26,8 @@ export interface ControlClient {
   members(options?: CallOptions): Promise<readonly MemberInfo[]>
   /** Undefined before the first version is applied. */
   config(options?: CallOptions): Promise<ConfigVersion | undefined>
-  history(options?: CallOptions): Promise<readonly ConfigHistoryEntry[]>
+  /** Oldest first; of versions behind `after`, when it is given. */
+  history(options?: CallOptions & { readonly after?: number | undefined }): Promise<readonly ConfigHistoryEntry[]>
   setConfig(
     value: JsonValue,
     options?: DecideOptions & { readonly ifVersion?: number | undefined; readonly reason?: string | undefined }
@@ -54,7 +55,8 @@ export function controlClient(dataDir: string): ControlClient {
     status: (options) => ask('GET', '/v1/status', options),
     members: (options) => ask('GET', '/v1/members', options),
     config: async (options) => (await ask<ConfigVersion | null>('GET', '/v1/config', options)) ?? undefined,
-    history: (options) => ask('GET', '/v1/config/history', options),
+    history: ({ after, ...options } = {}) =>
+      ask('GET', `/v1/config/history${after === undefined ? '' : `?after=${after}`}`, options),
     setConfig: (value, { ifVersion, reason, ...options } = {}) =>
       ask('PUT', '/v1/config', options, { value, ifVersion, reason }),
     transfer: ({ to, ...options } = {}) => ask('POST', '/v1/transfer', options, { to }),

@@ -5,7 +5,7 @@ import { QuorateError } from '../core/errors.ts'
 
 /** Nobody serves the control socket of this data directory. */
 export class NodeNotRunningError extends QuorateError {
-  constructor(dataDir: string, what: 'no-directory' | 'no-socket' | 'dead-socket') {
+  constructor(dataDir: string, what: keyof typeof REASONS) {
     super('NodeNotRunningError', 'ERR_NODE_NOT_RUNNING', `no node runs on ${dataDir}: ${REASONS[what]}`, {
       details: { dataDir, reason: what },
       nextStep:
@@ -19,7 +19,9 @@ export class NodeNotRunningError extends QuorateError {
 const REASONS = {
   'no-directory': 'there is no such directory',
   'no-socket': 'it has no control socket',
-  'dead-socket': 'nobody answers on its control socket (its process has ended)'
+  'dead-socket': 'nobody answers on its control socket (its process has ended)',
+  /** It was watched, and did not say that it stops. */
+  vanished: 'its process ended without stopping in order (killed, out of memory, or its machine failed)'
 } as const
 
 /** The socket belongs to another user. */
@@ -102,6 +104,6 @@ export function httpStatus(body: ErrorBody): number {
   if (body.name.endsWith('ConflictError')) return 409
   if (body.name === 'NoQuorumError' || body.name === 'NotReadyError') return 503
   if (/Timeout|Deadline/.test(body.name)) return 504
-  if (/^(Invalid|NotJson)/.test(body.name)) return 422
+  if (/^(Invalid|NotJson|JsonText)/.test(body.name)) return 422
   return body.code === 'ERR_BUG' || body.code === 'ERR_UNEXPECTED' ? 500 : 403
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts'
 import { startDeadline, TimeoutError } from '../core/deadline.ts'
 import { fromUtf8 } from '../core/bytes.ts'
 import type { JsonValue } from '../core/json.ts'
+import { parseJsonText } from '../core/json-text.ts'
 import type { QuorateNode, StampedNodeEvent } from '../node/types.ts'
 import { ControlRequestError, ControlTimeoutError, errorBody, httpStatus, plainValue } from './control-errors.ts'
 import { placeSocket } from './control-path.ts'
@@ -90,7 +91,7 @@ const ROUTES: Readonly<Record<string, Readonly<Partial<Record<string, Handler>>>
   '/v1/status': { GET: ({ node }) => node.status() },
   '/v1/members': { GET: ({ node }) => node.members() },
   '/v1/config': { GET: ({ node }) => node.config.get() ?? null, PUT: setConfig },
-  '/v1/config/history': { GET: ({ node }) => node.config.history() },
+  '/v1/config/history': { GET: history },
   '/v1/members/promote': { POST: (call) => changeMember(call, 'promote') },
   '/v1/members/demote': { POST: (call) => changeMember(call, 'demote') },
   '/v1/members/remove': { POST: (call) => changeMember(call, 'remove') },
@@ -129,8 +130,10 @@ function timeoutOf({ headers }: IncomingMessage, { requestMsMax }: Resolved): nu
   return granted > 0 ? Math.min(granted, requestMsMax) : requestMsMax
 }
 
+/** `history` takes a query, and checks it. */
 function route(request: IncomingMessage): Handler {
-  const methods = Object.hasOwn(ROUTES, request.url ?? '') ? ROUTES[request.url ?? ''] : undefined
+  const path = (request.url ?? '').replace(/^(\/v1\/config\/history)\?.*$/, '$1')
+  const methods = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined
   if (methods === undefined) throw new ControlRequestError(404, `no such path: ${request.url ?? ''}`)
   const handler = methods[request.method ?? '']
   if (handler !== undefined) return handler
@@ -147,6 +150,14 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     connection: 'close'
   })
   response.end(text)
+}
+
+function history({ node, request: { url = '' } }: Call): unknown {
+  const query = new URL(url, 'http://localhost').searchParams
+  const [after = '0', ...more] = query.getAll('after')
+  const isRead = /^\d+$/.test(after) && more.length === 0 && [...query.keys()].every((name) => name === 'after')
+  if (!isRead) throw new ControlRequestError(400, `the query is not after=VERSION: ${url}`)
+  return node.config.history().filter(({ version }) => version > Number(after))
 }
 
 async function setConfig({ node, request, signal, options }: Call): Promise<unknown> {
@@ -205,9 +216,10 @@ async function readObject(
   if (text === '') return {}
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJsonText(text)
   } catch (error) {
-    throw new ControlRequestError(400, `the body is not JSON: ${(error as Error).message}`)
+    if (!(error instanceof SyntaxError)) throw error
+    throw new ControlRequestError(400, `the body is not JSON: ${error.message}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ControlRequestError(400, 'the body is not a JSON object')

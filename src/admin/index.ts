@@ -8,7 +8,7 @@
  *     GET  /v1/members                                  MemberInfo[]
  *     GET  /v1/config                                   ConfigVersion, or null before the first
  *     PUT  /v1/config          {value, ifVersion?, reason?}   ConfigVersion
- *     GET  /v1/config/history                           ConfigHistoryEntry[]
+ *     GET  /v1/config/history[?after=VERSION]           ConfigHistoryEntry[], oldest first
  *     POST /v1/members/promote  {peer}                  MemberInfo[]; the same for demote and remove
  *     POST /v1/members/replace  {peer, by?}             MemberInfo[]
  *     POST /v1/transfer        {to?}                    LeaderInfo

@@ -34,6 +34,7 @@ const TABLE: readonly Row[] = [
     errors: [
       'InvalidOptionError',
       'InvalidSchemaError',
+      'JsonTextError',
       'NoCredentialError',
       'NotJsonError',
       'PassphraseNeededError',
@@ -64,7 +65,14 @@ const TABLE: readonly Row[] = [
   {
     code: EXIT.deadline,
     meaning: 'deadline: not ready, not answered or not stopped in time',
-    errors: ['ControlLostError', 'ControlTimeoutError', 'NodeStoppedError', 'NotReadyError', 'StopTimeoutError']
+    errors: [
+      'ControlLostError',
+      'ControlTimeoutError',
+      'NodeStoppedError',
+      'NotReadyError',
+      'OutcomeUnknownError',
+      'StopTimeoutError'
+    ]
   },
   {
     code: EXIT.conflict,

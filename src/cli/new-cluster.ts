@@ -5,11 +5,11 @@
  * and the same command goes on with what there is, so that running it again can never make a second cluster. The tokens of the
  * other seats are kept, for their owner only, until the cluster is founded; then nobody can need them and they are removed.
  */
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { utf8 } from '../core/bytes.ts'
+import { fromUtf8, utf8 } from '../core/bytes.ts'
 import { QuorateError } from '../core/errors.ts'
-import { ISSUER_KEY_FILE, readGenesis, type VerifiedGenesis, writePrivateFile } from '../identity/index.ts'
+import { ISSUER_KEY_FILE, readGenesis, Secret, type VerifiedGenesis, writePrivateFile } from '../identity/index.ts'
 import { dataFiles } from '../storage/data-dir.ts'
 import { makeDirectory } from '../storage/make-directory.ts'
 import { UsageError, WouldOverwriteError } from './cli-errors.ts'
@@ -35,13 +35,12 @@ export interface NewCluster {
   readonly ownToken: string | undefined
   /** What to run on the other machines; none when the cluster was founded in an earlier run. */
   invitations(seedAddresses: readonly string[]): readonly Invitation[]
-  /** Removes all tokens from the disk. */
-  forgetTokens(): Promise<void>
 }
 
 export interface Invitation {
   readonly seat: number
-  readonly token: string
+  /** Secret: for the eyes of whoever sits at a terminal, and for no log. */
+  readonly token: Secret
   /** Holds the token until the cluster is founded. */
   readonly file: string
   /** Right to paste on this machine, in this directory; elsewhere with the name that the token file has there. */
@@ -194,11 +193,13 @@ function describe(
     invitations: (ownAddresses) =>
       tokens.slice(1).map((token, i) => {
         const seat = i + 2
-        return { seat, token, file: fileOf(seat), command: upCommand(options, seat, fileOf(seat), ownAddresses) }
-      }),
-    async forgetTokens() {
-      for (let seat = foundingSize; seat >= 1; seat--) await rm(fileOf(seat), { force: true })
-    }
+        return {
+          seat,
+          token: new Secret(utf8(token)),
+          file: fileOf(seat),
+          command: upCommand(options, seat, fileOf(seat), ownAddresses)
+        }
+      })
   }
 }
 
@@ -229,13 +230,25 @@ export function noteLines({ name, seats, seatsByDefault, continued, issuerKey }:
   return [continued ? `going on with ${name}, which was made here before` : `${name}: ${size}`, ...keyLines(issuerKey)]
 }
 
-export function invitationLines(invitations: readonly Invitation[]): readonly string[] {
+/** The tokens themselves only where `isTerminal`: what goes into a file or a pipe is kept, and read by others. */
+export function invitationLines(invitations: readonly Invitation[], isTerminal: boolean): readonly string[] {
   if (invitations.length === 0) return []
+  const paste = isTerminal ? ', or pass --token - and paste the token' : ''
   return [
-    'for the other seats, one line each. On another machine: copy its token file there first, or pass --token - and paste the',
-    'token. A token is secret until it is used; the files are removed once the cluster is founded.',
-    ...invitations.flatMap(({ seat, command, token }) => [`  seat ${seat}  $ ${command}`, `          ${token}`])
+    `for the other seats, one line each. On another machine: copy its token file there first${paste}.`,
+    'A token is secret until it is used; the files are removed once the cluster is founded.',
+    ...invitations.flatMap(({ seat, command, token }) => [
+      `  seat ${seat}  $ ${command}`,
+      ...(isTerminal ? [`          ${fromUtf8(token.reveal())}`] : [])
+    ])
   ]
+}
+
+/** Removes the tokens that `up --new` left in this data directory, if it did. */
+export async function forgetTokens(dataDir: string): Promise<void> {
+  const folder = join(dataDir, FOLDER)
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) if (/^seat-\d+\.token$/.test(name)) await rm(join(folder, name), { force: true })
 }
 
 function keyLines(issuerKey: NewCluster['issuerKey']): readonly string[] {

@@ -16,7 +16,7 @@ import type { Io } from './io.ts'
 import { listenOn, unknownInterfaces } from './interfaces.ts'
 import { beginLean, settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
-import { invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
+import { forgetTokens, invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { readSource } from './sources.ts'
 import { readToken } from './token-source.ts'
 import { type UpOutput, upOutput } from './up-output.ts'
@@ -167,6 +167,8 @@ async function untilEnd(run: Run, node: QuorateNode): Promise<void> {
   try {
     control = await serveControl(node, join(run.options.data, CONTROL_SOCKET))
     if (run.cluster !== undefined) invite(run, run.cluster, node)
+    // Tokens that could not be removed stay for their owner only, and are useless once the cluster is founded.
+    void forgetWhenReady(run, node).catch(() => {})
     await raceAbort(node.stopped, run.end.signal)
   } catch (error) {
     if (!isAskedFor(error)) throw error
@@ -182,28 +184,28 @@ const isAskedFor = (reason: unknown): boolean =>
 
 /** The tokens of the other seats, as long as somebody may need them. */
 function invite(run: Run, cluster: NewCluster, node: QuorateNode): void {
-  const { io, options, output, end, attempt } = run
-  // Tokens that could not be removed stay for their owner only, and are useless once the cluster is founded.
-  void forgetWhenReady(node, cluster, end.signal).catch(() => {})
+  const { io, options, output, attempt } = run
   const invitations = cluster.invitations(options.mdns ? [] : node.status().addresses)
   output.print(noteLines(cluster))
-  // With --json the tokens are in the events, and stderr is for logs.
-  if (options.json !== true) output.print(invitationLines(invitations))
-  for (const invitation of invitations) {
+  if (options.json !== true) output.print(invitationLines(invitations, io.stdout.isTTY === true))
+  for (const { seat, file, command } of invitations) {
     output.extra({
       event: 'invitation',
       at: io.clock.wallNow(),
       node: node.peerId,
       cluster: node.clusterId ?? null,
       attempt,
-      ...invitation
+      seat,
+      file,
+      command
     })
   }
 }
 
-async function forgetWhenReady(node: QuorateNode, cluster: NewCluster, signal: AbortSignal): Promise<void> {
-  await node.ready({ signal })
-  await cluster.forgetTokens()
+/** Of a cluster that was made here, in this run or before: then nobody can need them any more. */
+async function forgetWhenReady({ options, end }: Run, node: QuorateNode): Promise<void> {
+  await node.ready({ signal: end.signal })
+  await forgetTokens(options.data)
 }
 
 async function stopInOrder({ io }: Run, node: QuorateNode): Promise<void> {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts'
+import { parseJsonText } from '../core/json-text.ts'
 import { UnreadableFileError, UsageError } from './cli-errors.ts'
 import { type Io, readAll } from './io.ts'
 
@@ -41,8 +42,9 @@ const isNoFile = (cause: unknown): boolean =>
 
 function parseJson(text: string, what: string): JsonValue {
   try {
-    return JSON.parse(text) as JsonValue
+    return parseJsonText(text)
   } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
     throw new UsageError(`${what} is not JSON: ${messageOf(error)}`, 'Pass a file, - for standard input, or JSON text.')
   }
 }

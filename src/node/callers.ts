@@ -7,7 +7,7 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { isTimeout } from '../core/deadline.ts'
 import type { ClientOutcome, ClientRequest, ReplicaInput } from '../replica/types.ts'
-import { NodeStoppedError, NoQuorumError } from './errors.ts'
+import { NodeStoppedError, NoQuorumError, OutcomeUnknownError } from './errors.ts'
 
 /** A request without a signal of its own. */
 export const REQUEST_DEADLINE_MS = 30_000
@@ -52,7 +52,10 @@ export class Callers {
   end(error: unknown): void {
     this.#ended = error
     this.#timer?.cancel()
-    for (const waiter of [...this.#waiters.values()]) waiter.fail(error)
+    for (const { request, fail } of [...this.#waiters.values()]) {
+      // A read decides nothing, and what the replica was never told of cannot have been decided.
+      fail(request.type === 'read' || this.#tell === undefined ? error : new OutcomeUnknownError(error))
+    }
   }
 
   async request(request: ClientRequest, signal: AbortSignal | undefined): Promise<ClientOutcome> {

@@ -1,5 +1,5 @@
 /** Why a node could not do what it was asked, or could not go on. */
-import { QuorateError } from '../core/errors.ts'
+import { messageOf, QuorateError } from '../core/errors.ts'
 import { afterRefusal } from './after-refusal.ts'
 
 /** Two live nodes claim one founding place. Founding stops; nobody can tell which of the two is the right one. */
@@ -24,6 +24,26 @@ export class NoQuorumError extends QuorateError {
     })
   }
 }
+
+/** The node ended, by itself or because it was told to, while a request was under way: it may have been decided or not. */
+export class OutcomeUnknownError extends QuorateError {
+  constructor(cause: unknown) {
+    const { name, code } = cause instanceof QuorateError ? cause : { name: 'Error', code: 'ERR_UNEXPECTED' }
+    super(
+      'OutcomeUnknownError',
+      'ERR_OUTCOME_UNKNOWN',
+      `whether it was decided is not known, because the node ended: ${messageOf(cause)}`,
+      {
+        details: { reason: { name, code } },
+        nextStep: `Look at the config and the members, here after a restart or on another node, before you repeat it.${adviceOf(cause)}`,
+        cause
+      }
+    )
+  }
+}
+
+const adviceOf = (cause: unknown): string =>
+  cause instanceof QuorateError && cause.nextStep !== undefined ? ` ${cause.nextStep}` : ''
 
 /** The request was understood and refused; asking again gives the same answer. */
 export class RequestRefusedError extends QuorateError {

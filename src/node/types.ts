@@ -160,7 +160,11 @@ export interface QuorateNode {
     get<T = JsonValue>(): ConfigVersion<T> | undefined
     /** Linearizable: at least as new as anything that was decided before the call. Asks the leader, which asks a majority. */
     read<T = JsonValue>(options?: CallOptions): Promise<ConfigVersion<T>>
-    /** With `ifVersion` compare-and-set, without it whatever is there is replaced; forwarded to the leader. `reason`: up to 1,024 characters for the history. Errors: ConfigConflictError, NoQuorumError, InvalidConfigError. */
+    /**
+     * With `ifVersion` compare-and-set, without it whatever is there is replaced; forwarded to the leader. `reason`: up to 1,024
+     * characters for the history. Errors: ConfigConflictError, InvalidConfigError; and, with the outcome unknown, NoQuorumError and
+     * OutcomeUnknownError.
+     */
     set(
       value: JsonValue,
       options?: CallOptions & { readonly ifVersion?: number; readonly reason?: string }

@@ -32,6 +32,18 @@ export function redactSecrets(schema: JsonValue, value: JsonValue): JsonValue {
   return copy(value, '')
 }
 
+/** Where `redactSecrets` has been and nobody put the secret back, sorted: what was read was sent again. */
+export function hiddenSecrets(schema: JsonValue, value: JsonValue): readonly string[] {
+  const secrets = new Marks(schema).find(value)
+  const hidden = (item: JsonValue, pointer: string): readonly string[] => {
+    if (item === REDACTED && secrets.has(pointer)) return [pointer]
+    if (isArray(item)) return item.flatMap((inner, i) => hidden(inner, `${pointer}/${i}`))
+    if (!isObject(item)) return []
+    return Object.entries(item).flatMap(([name, inner]) => hidden(inner, `${pointer}/${pointerToken(name)}`))
+  }
+  return hidden(value, '').toSorted(compareText)
+}
+
 class Marks {
   readonly #root: JsonValue
   readonly #found = new Set<string>()

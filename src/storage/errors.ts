@@ -39,7 +39,8 @@ export class StorageFailedError extends QuorateError {
   constructor(operation: string, file: string, cause: unknown) {
     super('StorageFailedError', 'ERR_STORAGE_FAILED', `${operation} of ${file} failed: ${messageOf(cause)}`, {
       details: { operation, file, errno: errnoOf(cause) },
-      nextStep: 'Check the disk (dmesg, SMART), then restart the node; it recovers what was acknowledged.',
+      nextStep:
+        'Check the disk (dmesg, SMART), then restart the node: what was acknowledged is there, what failed may be.',
       cause
     })
   }
@@ -51,7 +52,8 @@ export class StorageFullError extends QuorateError {
     const free = freeBytes === undefined ? '' : ` (${freeBytes} bytes free)`
     super('StorageFullError', 'ERR_STORAGE_FULL', `${operation} of ${file} failed: no space left${free}`, {
       details: { operation, file, freeBytes, errno: errnoOf(cause) },
-      nextStep: 'Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+      nextStep:
+        'Free space or raise the quota, then restart the node: what was acknowledged is there, what failed may be.',
       cause
     })
   }

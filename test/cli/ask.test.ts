@@ -1,13 +1,16 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { JsonValue } from '../../src/core/json.ts'
+import { createGenesis, generateLocalKey } from '../../src/identity/index.ts'
 import { CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
 import { NodeStoppedError, NoQuorumError, RequestRefusedError } from '../../src/node/errors.ts'
 import { conflict, FakeNode, OTHER, READY, SELF, THIRD } from '../admin/fake-node.ts'
 import { quorate, start } from './harness.ts'
 import { eventually } from '../admin/eventually.ts'
 
+const issuer = generateLocalKey()
 let data = ''
 let node = new FakeNode()
 let server: ControlServer
@@ -16,11 +19,21 @@ beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'qa-'))
   node = new FakeNode()
   server = await serveControl(node, join(data, CONTROL_SOCKET))
+  await placeGenesis()
 })
 afterEach(async () => {
   await server.close()
   rmSync(data, { recursive: true, force: true })
 })
+
+/** As a node keeps it beside its socket. */
+async function placeGenesis(schema: object = {}): Promise<void> {
+  const genesis = await createGenesis(
+    { name: 'p', foundingSize: 1, mode: 'seats', timing: 'lan', createdAtMs: 0, schema: schema as JsonValue },
+    [issuer.signer]
+  )
+  writeFileSync(join(data, 'genesis.cose'), genesis.bytes)
+}
 
 const ask = (...argv: readonly string[]): ReturnType<typeof quorate> => quorate([...argv, '--data', data])
 
@@ -81,6 +94,23 @@ describe('status', () => {
     await server.close()
     const { code, json } = await running.done
     expect([code, json().map(({ term }) => term)]).toEqual([0, [3, 4]])
+  })
+
+  it('with --watch tells a node that stopped from one that failed, and from one that is gone without a word', async () => {
+    const watched = async (end: () => Promise<void>): Promise<[number, string]> => {
+      const running = start(['status', '--data', data, '--watch'])
+      await eventually(() => running.out()).toContain('ready')
+      await end()
+      const { code, err } = await running.done
+      return [code, err]
+    }
+    expect(await watched(() => node.stop())).toEqual([0, 'the node has stopped\n'])
+    const error = { name: 'StorageFullError', code: 'ERR_STORAGE_FULL', message: 'no space left' }
+    const failed = await watched(async () => node.emit({ event: 'stopped', reason: 'error', error }))
+    expect(failed).toEqual([4, expect.stringContaining('the node has stopped: no space left')])
+    const gone = await watched(() => server.close())
+    expect(gone).toEqual([8, expect.stringContaining('its process ended without stopping in order')])
+    expect(gone[1]).toContain(`next: Start it: quorate up --data ${data}`)
   })
 
   it('with --watch on a terminal redraws, and ends with 130 when interrupted', async () => {
@@ -212,26 +242,77 @@ describe('config', () => {
       ['set', { from: 'file' }, { ifVersion: 1, reason: 'why not' }],
       ['set', { from: 'stdin' }, {}]
     ])
-    const got = await ask('config', 'get', '--secrets')
+    const got = await ask('config', 'get')
     expect(got.out).toBe('version 3  h3\n{\n  "from": "stdin"\n}\n')
     const history = await ask('config', 'history')
     expect(history.out.split('\n')[2]).toMatch(/^2 +h2 +2026-11-20 05:02:24 +term 3 +….{7} +why not$/)
     expect((await ask('config', 'history', '--json')).json()[0]).toHaveLength(3)
   })
 
-  it('get hides what the schema marks as secret, unless it is asked for', async () => {
-    const schema = { type: 'object', properties: { password: { type: 'string', 'x-secret': true } } }
-    writeFileSync(join(data, 'schema.json'), JSON.stringify(schema))
-    const documents = join(data, 'documents')
-    const init = ['init', '--name', 'p', '--seats', '1', '--out', documents, '--plaintext-key']
-    await quorate([...init, '--schema', join(data, 'schema.json')])
+  it('hides in every answer what the schema marks as secret, unless it is asked for', async () => {
     node.commit({ password: 'hunter2', limit: 1 }, '')
+    rmSync(join(data, 'genesis.cose'))
     const unknown = await ask('config', 'get')
     expect([unknown.code, unknown.out]).toEqual([2, ''])
-    copyFileSync(join(documents, 'genesis.cose'), join(data, 'genesis.cose'))
+    await placeGenesis({ type: 'object', properties: { password: { type: 'string', 'x-secret': true } } })
     expect((await ask('config', 'get')).out).toContain('"password": "[redacted]",\n  "limit": 1')
-    expect((await ask('config', 'get', '--secrets')).out).toContain('hunter2')
-    expect((await ask('config', 'get', '--json')).json()).toMatchObject([{ value: { password: 'hunter2' } }])
+    const value = '{"password":"hunter3","limit":2}'
+    const answers = [
+      ['get', '--json'],
+      ['history', '--json'],
+      ['set', value, '--json'],
+      ['watch', '--count', '1'],
+      ['watch', '--count', '1', '--json']
+    ]
+    for (const words of answers) {
+      const { code, out } = await ask('config', ...words)
+      expect([code, out]).toEqual([0, expect.not.stringContaining('hunter')])
+      expect(out).toMatch(/"password": ?"\[redacted\]"/)
+      expect((await ask('config', ...words, '--secrets')).out).toContain('hunter')
+    }
+    expect((await ask('config', 'get', '--secrets')).out).toContain('hunter3')
+    const asked = node.asked.length
+    // What was read is not sent back with the word in place of the secret.
+    const back = await ask('config', 'set', '{"password":"[redacted]","limit":3}')
+    expect([back.code, back.err]).toEqual([
+      2,
+      expect.stringContaining('/password is [redacted], which only stands for')
+    ])
+    expect(node.asked).toHaveLength(asked)
+  })
+
+  it('watch begins with what is there and prints each version once, until there are enough', async () => {
+    const early = start(['config', 'watch', '--data', data, '--count', '3', '--json'])
+    await eventually(() => node.listeners).toBe(1)
+    node.commit({ limit: 1 }, 'first')
+    await eventually(() => early.out()).toContain('first')
+    node.commit({ limit: 2 }, 'second')
+    node.commit({ limit: 3 }, 'third')
+    const { code, json } = await early.done
+    expect([code, json().map(({ version, reason, value }) => [version, reason, value])]).toEqual([
+      0,
+      [
+        [1, 'first', { limit: 1 }],
+        [2, 'second', { limit: 2 }],
+        [3, 'third', { limit: 3 }]
+      ]
+    ])
+    expect(json()[0]).toMatchObject({ hash: 'h1', author: SELF, term: 3 })
+    const late = await ask('config', 'watch', '--count', '1')
+    expect(late.out).toBe('version 3  h3  2026-11-20 05:02:24 UTC  by …elf1111: third\n{\n  "limit": 3\n}\n')
+  })
+
+  it('watch ends with the node: well, when it was not asked for more', async () => {
+    node.commit({ limit: 1 }, 'first')
+    const watched = async (...words: readonly string[]): Promise<[number, string]> => {
+      const running = start(['config', 'watch', '--data', data, ...words])
+      await eventually(() => running.out()).toContain('version 1')
+      await node.stop()
+      const { code, err } = await running.done
+      return [code, err]
+    }
+    expect(await watched()).toEqual([0, 'the node has stopped\n'])
+    expect(await watched('--count', '2')).toEqual([4, expect.stringContaining('after 1 of 2 versions')])
   })
 
   it('set reports a conflict with both versions, code 5', async () => {
@@ -267,6 +348,8 @@ describe('config', () => {
 
   it.each([
     [['config', 'set', '{'], 'not JSON'],
+    [['config', 'set', '{"a":1e400}'], '/a is 1e400, which is larger'],
+    [['config', 'set', '{"a":1,"a":2}'], '/a stands there twice'],
     [['config', 'set', 'none.json'], 'cannot read the JSON file none.json: there is no such file'],
     [['config', 'set', '.'], 'it is a directory'],
     [['config', 'set', '{}', '--if-version', 'x'], 'not a whole number'],

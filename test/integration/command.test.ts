@@ -31,6 +31,8 @@ const bytesIn = (folder: string): number =>
         .reduce((sum, { parentPath, name }) => sum + statSync(`${parentPath}/${name}`).size, 0)
     : 0
 
+const tokenIn = (file: string): string => readFileSync(file, 'utf8').trimEnd()
+
 const isLeader = (event: StampedNodeEvent): boolean => event.event === 'leader' && event.leader === event.node
 
 describe('up --new', () => {
@@ -47,17 +49,17 @@ describe('up --new', () => {
         })
         return event as {
           readonly seat: number
-          readonly token: string
           readonly file: string
           readonly command: string
         }
       })
     )
     for (const invitation of invitations) {
-      const { seat, token, file, command } = invitation
+      const { seat, file, command } = invitation
+      const token = tokenIn(file)
       expect(invitation).toMatchObject({ node: expect.any(String) as unknown, cluster: null, attempt: 1 })
       expect(token).toMatch(/^qtk1\.[\w-]{100,500}$/)
-      expect(readFileSync(file, 'utf8')).toBe(`${token}\n`)
+      expect(invitation).not.toHaveProperty('token')
       expect(statSync(file).mode & 0o777).toBe(0o600)
       // What this node was told about the machine is as good for another one on it.
       const same = '--interface lo'
@@ -67,13 +69,21 @@ describe('up --new', () => {
     const { addresses } = first.events.find(({ event }) => event === 'listening') as unknown as { addresses: string[] }
     expect(addresses).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)])
     // Killed before the cluster is founded, it goes on with the same genesis and the same tokens.
+    const tokens = invitations.map(({ file }) => tokenIn(file))
     await first.kill()
-    const again = yard.start('n1', { args: ['--new'] })
-    const others = invitations.map(({ token }, i) => yard.start(`n${i + 2}`, { token }))
+    const second = yard.start('n1', { args: ['--new'] })
+    await second.until('its invitations', ({ event }) => (event as string) === 'invitation')
+    await second.kill()
+    expect(second.stderr).toContain('going on with fresh, which was made here before')
+    expect(invitations.map(({ file }) => tokenIn(file))).toEqual(tokens)
+    // Started like any other, it founds the same cluster, and cleans up as well.
+    const again = yard.start('n1')
+    const others = tokens.map((token, i) => yard.start(`n${i + 2}`, { token }))
     const ready = await Promise.all([again, ...others].map((node) => node.ready()))
     expect(new Set(ready.map(({ cluster }) => cluster)).size).toBe(1)
-    expect(again.stderr).toContain('going on with fresh, which was made here before')
-    expect(first.stderr + again.stderr).not.toContain('qtk1.')
+    expect([first, second, again].map(({ stderr, events }) => stderr + JSON.stringify(events)).join('')).not.toContain(
+      'qtk1.'
+    )
     // Nobody can need the tokens any more.
     await eventually(() => readdirSync(`${yard.data('n1')}/new-cluster`)).toEqual(['genesis.cose'])
     expect(existsSync(`${yard.data('n1')}/issuer.key`)).toBe(false)

@@ -1,8 +1,9 @@
 /** Each request gets one end: its outcome, its deadline, its signal, or the end of the node. */
 import { describe, expect, it } from 'vitest'
 import { Callers, REQUEST_DEADLINE_MS } from '../../src/node/callers.ts'
-import { NodeStoppedError, NoQuorumError } from '../../src/node/errors.ts'
-import type { ClientOutcome, ReplicaInput } from '../../src/replica/types.ts'
+import { NodeStoppedError, NoQuorumError, OutcomeUnknownError } from '../../src/node/errors.ts'
+import type { ClientOutcome, ClientRequest, ReplicaInput } from '../../src/replica/types.ts'
+import { StorageFullError } from '../../src/storage/errors.ts'
 import { manualClock } from '../transport/manual-clock.ts'
 
 function setUp() {
@@ -84,5 +85,37 @@ describe('the deadline of requests', () => {
     await ask('b')
     expect(ends).toEqual(['a NodeStoppedError at 0', 'b NodeStoppedError at 0'])
     expect(clock.pending).toBe(0)
+  })
+})
+
+describe('the end of the node', () => {
+  const full = new StorageFullError('writing', 'wal/1', 0, undefined)
+  const change: ClientRequest = { type: 'command', requestId: 'a', data: new Uint8Array() }
+  const others: readonly ClientRequest[] = [
+    { type: 'members', requestId: 'b', operation: { op: 'remove', member: 'x' } },
+    { type: 'transfer', requestId: 'c', to: undefined },
+    { type: 'leave', requestId: 'd' }
+  ]
+
+  it.each([change, ...others])('leaves unknown what became of a $type that is under way', async (request) => {
+    const { callers } = setUp()
+    const asked = callers.request(request, undefined)
+    callers.end(full)
+    const error = await asked.catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(OutcomeUnknownError)
+    expect(error).toMatchObject({ cause: full, details: { reason: { name: 'StorageFullError' } } })
+    expect((error as OutcomeUnknownError).message).toMatch(/whether it was decided is not known.*no space left/)
+    expect((error as OutcomeUnknownError).nextStep).toMatch(/before you repeat it\. Free space/)
+  })
+
+  it('is all that a read is told, and a change that the replica never saw', async () => {
+    const { callers } = setUp()
+    const read = callers.request({ type: 'read', requestId: 'r' }, undefined)
+    callers.end(full)
+    await expect(read).rejects.toBe(full)
+    const unborn = new Callers(manualClock(), () => [])
+    const never = unborn.request(change, undefined)
+    unborn.end(full)
+    await expect(never).rejects.toBe(full)
   })
 })

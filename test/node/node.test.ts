@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
 import { QuorateError } from '../../src/core/errors.ts'
 import { carefulLogger } from '../../src/node/defaults.ts'
-import { NodeStoppedError } from '../../src/node/errors.ts'
+import { NodeStoppedError, OutcomeUnknownError } from '../../src/node/errors.ts'
 import type { Discovery } from '../../src/discovery/port.ts'
 import type { Transport } from '../../src/transport/port.ts'
 import { manualClock } from '../transport/manual-clock.ts'
@@ -298,7 +298,9 @@ describe('stopping', LIMIT, () => {
       )
     )
     await node.stop()
-    for (const end of await Promise.all(waiting)) expect(end).toBeInstanceOf(NodeStoppedError)
+    const [ready, read, transfer] = await Promise.all(waiting)
+    for (const end of [ready, read]) expect(end).toBeInstanceOf(NodeStoppedError)
+    expect(transfer).toBeInstanceOf(OutcomeUnknownError)
     await expect(node.config.set({}, {})).rejects.toBeInstanceOf(NodeStoppedError)
     await expect(node.ready()).rejects.toBeInstanceOf(NodeStoppedError)
   })
@@ -416,7 +418,7 @@ describe('a node whose disk fails', LIMIT, () => {
     const others = started.filter((one) => one !== leader)
     leader.storage.failSync()
     const set = leader.node.config.set({ interval: 1 }, { reason: 'lost' })
-    await expect(set).rejects.toMatchObject({ name: 'StorageFailedError' })
+    await expect(set).rejects.toMatchObject({ name: 'OutcomeUnknownError', cause: { name: 'StorageFailedError' } })
     await expect(leader.node.stopped).rejects.toMatchObject({ name: 'StorageFailedError' })
     expect(named(leader, 'stopped')).toMatchObject([{ reason: 'error', error: { name: 'StorageFailedError' } }])
     expect(leader.clock.timers.size).toBe(0)

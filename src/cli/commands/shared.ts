@@ -8,6 +8,7 @@ import type { Io } from '../io.ts'
 import { type Style, styleOf } from '../view/style.ts'
 
 export const DATA_OPTION = '--data <dir>'
+export const SECRETS_OPTION = ['--secrets', 'show the values that the schema marks as secret (x-secret)'] as const
 const TIMEOUT_DEFAULT = '10s'
 
 /** Options of every command that asks a running node. */

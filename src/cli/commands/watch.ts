@@ -1,9 +1,14 @@
 /**
  * `--watch`: shows a fact of the node now, and again whenever an event says that it may have changed. Events that come
  * while the fact is read are answered by one more reading. People also see time pass: once a second.
+ *
+ * It ends with the node. One that stopped in order has said so, and that is a good end; one that fell silent was killed, or is cut
+ * off, and whoever watched it must be able to tell the two apart.
  */
 import { controlClient, type ControlClient, ControlLostError, NodeNotRunningError } from '../../admin/index.ts'
 import type { Clock } from '../../core/clock.ts'
+import { NodeStoppedError } from '../../node/errors.ts'
+import type { StampedNodeEvent } from '../../node/types.ts'
 import type { Io } from '../io.ts'
 import { liveBlock } from '../view/live.ts'
 import { type Style, styleOf } from '../view/style.ts'
@@ -20,41 +25,79 @@ export interface Watched<T> {
 }
 
 export async function watch<T>(io: Io, options: AskOptions, watched: Watched<T>): Promise<void> {
-  const client = controlClient(options.data)
-  const ended = new AbortController()
-  const signal = AbortSignal.any([io.interrupt, ended.signal])
   const view = options.json === true ? jsonView(io, watched) : peopleView(io, watched)
-  const bell = makeBell(io.clock)
-  // Subscribed before the first reading, so that no change falls between the two.
-  const events = await client.events({ signal })
-  const listening = listen(events, bell).finally(() => ended.abort(new NodeStopped()))
   try {
-    for (;;) {
+    await follow(io, options, options.json === true ? undefined : REFRESH_MS, async (client, signal) => {
       view.show(await watched.read(client, signal))
-      await bell.rung(signal, options.json === true ? undefined : REFRESH_MS)
-    }
-  } catch (error) {
-    if (!isEnd(error)) throw error
-    if (options.json !== true) io.stderr.write('the node has stopped\n')
+      return true
+    })
   } finally {
     view.close()
-    ended.abort(new NodeStopped())
-    await listening
   }
 }
 
-class NodeStopped extends Error {}
-
-/** The stream of events ended, or the socket went away between two readings: both say that the node stopped. */
-const isEnd = (error: unknown): boolean =>
-  error instanceof NodeStopped || error instanceof NodeNotRunningError || error instanceof ControlLostError
-
-async function listen(events: AsyncIterable<unknown>, bell: Bell): Promise<void> {
+/**
+ * Calls `look` at once, after every event, and every `everyMs`, until it answers false or the node ends. Resolves with why.
+ * Throws NodeStoppedError when the node stopped because of an error, NodeNotRunningError when it was there and is gone.
+ */
+export async function follow(
+  io: Io,
+  options: AskOptions,
+  everyMs: number | undefined,
+  look: (client: ControlClient, signal: AbortSignal) => Promise<boolean>
+): Promise<'enough' | 'stopped'> {
+  const client = controlClient(options.data)
+  const ended = new AbortController()
+  const signal = AbortSignal.any([io.interrupt, ended.signal])
+  const bell = makeBell(io.clock)
+  // Subscribed before the first look, so that no change falls between the two.
+  const stream = await client.events({ signal })
+  const hearing = hear(stream, bell).finally(() => ended.abort(new StreamEnded()))
   try {
-    for await (const event of events) if (event !== undefined) bell.ring()
-  } catch {
-    // The reading that follows meets the same trouble and reports it.
+    while (await look(client, signal)) await bell.rung(signal, everyMs)
+    return 'enough'
+  } catch (error) {
+    if (io.interrupt.aborted || !isEnd(error)) throw error
+    await requireOrderly(await hearing, options, client)
+    if (options.json !== true) io.stderr.write('the node has stopped\n')
+    return 'stopped'
+  } finally {
+    ended.abort(new StreamEnded())
+    await hearing
   }
+}
+
+class StreamEnded extends Error {}
+
+/** The stream of events ended, or the socket went away between two looks. */
+const isEnd = (error: unknown): boolean =>
+  error instanceof StreamEnded || error instanceof NodeNotRunningError || error instanceof ControlLostError
+
+type LastWords = Extract<StampedNodeEvent, { event: 'stopped' }> | undefined
+
+/** The node's last words, as far as it had any. */
+async function hear(events: AsyncIterable<StampedNodeEvent>, bell: Bell): Promise<LastWords> {
+  try {
+    for await (const event of events) {
+      if (event.event === 'stopped') return event
+      bell.ring()
+    }
+  } catch {
+    // The look that follows meets the same trouble and reports it.
+  }
+  return undefined
+}
+
+const isThere = (client: ControlClient): Promise<boolean> =>
+  client.status().then(
+    () => true,
+    () => false
+  )
+
+async function requireOrderly(lastWords: LastWords, { data }: AskOptions, client: ControlClient): Promise<void> {
+  if (lastWords?.error !== undefined) throw new NodeStoppedError(lastWords.error.message)
+  if (lastWords !== undefined) return
+  throw (await isThere(client)) ? new ControlLostError('GET /v1/events') : new NodeNotRunningError(data, 'vanished')
 }
 
 interface Bell {

@@ -12,6 +12,17 @@ export const configLines = (config: ConfigVersion, style: Style): readonly strin
   ...JSON.stringify(config.value, undefined, 2).split('\n')
 ]
 
+/** One version as it comes: what it is, and its value. */
+export const versionLines = (entry: ConfigHistoryEntry, style: Style): readonly string[] => [
+  [
+    style.bold(`version ${entry.version}`),
+    shortHash(entry.hash),
+    ...(entry.author === 'genesis' ? [] : [`${utcTime.format(entry.at)} UTC`]),
+    `by ${shortPeer(printable(entry.author))}${entry.reason === '' ? '' : `: ${printable(entry.reason)}`}`
+  ].join('  '),
+  ...JSON.stringify(entry.value, undefined, 2).split('\n')
+]
+
 /** Newest first. */
 export function historyLines(history: readonly ConfigHistoryEntry[], style: Style): readonly string[] {
   const rows = history.toReversed().map((entry) => [
