@@ -28,7 +28,9 @@ export function waitingFor(facts: WaitingFacts): readonly string[] {
       ...hints(facts)
     ]
   }
-  if (replica.clusterId === undefined) return [foundingSentence(facts, replica), ...hints(facts)]
+  if (replica.clusterId === undefined) {
+    return [foundingSentence(facts, replica), ...contestSentences(replica), ...hints(facts)]
+  }
   const outside = outsideSentence(facts, replica)
   if (outside !== undefined) return outside
   if (facts.leader === undefined) return [leaderSentence(facts, replica), ...hints(facts)]
@@ -76,6 +78,17 @@ function foundingSentence(facts: WaitingFacts, { formation }: ReplicaStatus): st
   return `${present} of ${foundingSize} founders: ${seats} not seen${tried(facts)}`
 }
 
+/** Those who contest a seat stop when they meet, so a third founder sees an empty seat and would wonder why. */
+function contestSentences({ formation, contested }: ReplicaStatus): readonly string[] {
+  if (formation.conflict !== undefined) return []
+  return contested
+    .filter(({ seat }) => formation.missingSeats.includes(seat))
+    .map(
+      ({ seat, peerIds }) =>
+        `seat ${seat} was claimed by ${peerIds.join(' and by ')}: one token is on more than one machine, and they stop when they meet; start the right one, and keep the others off`
+    )
+}
+
 function leaderSentence(facts: WaitingFacts, { raft, sessions }: ReplicaStatus): string {
   const voters = raft?.membership.voters ?? []
   const connected = new Set(sessions.map(({ incarnation }) => incarnation))
@@ -83,7 +96,14 @@ function leaderSentence(facts: WaitingFacts, { raft, sessions }: ReplicaStatus):
   const needed = Math.floor(voters.length / 2) + 1
   return reachable < needed
     ? `a majority: ${reachable} of ${voters.length} voters are reachable, ${needed} are needed${tried(facts)}`
-    : `a leader: an election is under way among ${reachable} of ${voters.length} voters (term ${raft?.term ?? 0})`
+    : `a leader: ${reachable} of ${voters.length} voters have a connection here, ${electionText(raft, needed)}`
+}
+
+/** A connection says nothing of who answers on it: a leader that is cut off without a word has all of them, and hears nobody. */
+function electionText(raft: ReplicaStatus['raft'], needed: number): string {
+  if (raft?.answered === undefined) return `and none of them leads term ${raft?.term ?? 0}`
+  const next = raft.role === 'pre-candidate' ? raft.term + 1 : raft.term
+  return `${raft.answered} of them ${raft.answered === 1 ? 'has' : 'have'} answered in the election of term ${next}, this node included, and ${needed} must agree`
 }
 
 function tried({ attempts }: WaitingFacts): string {

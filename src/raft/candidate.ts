@@ -54,6 +54,11 @@ abstract class Round {
     node.campaign('nobody was elected', now)
   }
 
+  /** Voters that have answered in this round, itself included. */
+  get answered(): number {
+    return new Set([this.node.self, ...this.#heardFrom()]).size
+  }
+
   #heardFrom(): readonly NodeId[] {
     return votersOf(this.node.membership).filter((id) => this.answers.has(id))
   }

@@ -293,6 +293,8 @@ export interface RaftStatus {
   readonly membership: Membership
   /** Of the entry that put `membership` in force; it may yet be undone while this is above `commitIndex`. 0: none did. */
   readonly membershipIndex: number
+  /** Of a pre-candidate or candidate: voters that have answered in this round, itself included. Otherwise undefined. */
+  readonly answered: number | undefined
   /** On the leader: how far each other member is. */
   readonly progress: readonly {
     readonly id: NodeId

@@ -21,6 +21,7 @@ export function statusOf(node: RaftNode): RaftStatus {
     snapshotIndex: node.snapshot.index,
     membership: node.membership,
     membershipIndex: node.configurations.index,
+    answered: role.name === 'pre-candidate' || role.name === 'candidate' ? role.answered : undefined,
     progress: leading?.progressStatus() ?? []
   }
 }

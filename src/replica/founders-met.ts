@@ -11,16 +11,21 @@
  */
 import { compareText } from '../core/bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import type { Claim } from '../formation/types.ts'
 import { StoredStateError } from './durable.ts'
 
 /** Incarnations that this store has met and that held founding credentials. */
 export const MET_CELL = 'founders-met'
 /** Far beyond any 2N; whoever holds a founding token could make more of them for ever. */
 const MET_MAX = 1_024
+/** Of one seat; a person needs to be told of two. */
+const CLAIMANTS_MAX = 4
 export const MET_KEPT_AFTER_MS = 1_000
 
 export class FoundersMet {
   readonly #names: Set<string>
+  /** Who has claimed a seat in this process life, in the order of their coming. */
+  readonly #claimants = new Map<number, Set<string>>()
   #kept: string
   /** When names are to be written that are not yet. */
   deadline: number | undefined
@@ -34,10 +39,24 @@ export class FoundersMet {
     return this.#names
   }
 
-  meet(incarnation: string, now: number): void {
+  meet({ incarnation, seat, peerId }: Claim, now: number): void {
+    if (seat !== 0) this.#claimed(seat, peerId)
     if (this.#names.has(incarnation) || this.#names.size >= MET_MAX) return
     this.#names.add(incarnation)
     this.deadline ??= now + MET_KEPT_AFTER_MS
+  }
+
+  #claimed(seat: number, peerId: string): void {
+    const peerIds = this.#claimants.get(seat) ?? new Set()
+    if (peerIds.size < CLAIMANTS_MAX) this.#claimants.set(seat, peerIds.add(peerId))
+  }
+
+  /** Seats that more than one PeerId has claimed, by seat. */
+  contested(): readonly { readonly seat: number; readonly peerIds: readonly string[] }[] {
+    return [...this.#claimants]
+      .filter(([, peerIds]) => peerIds.size > 1)
+      .toSorted(([a], [b]) => a - b)
+      .map(([seat, peerIds]) => ({ seat, peerIds: [...peerIds] }))
   }
 
   /** The cell's new value, when the time has come and it has one. `named`: whom the durable certificate names anyway. */

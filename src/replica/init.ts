@@ -71,6 +71,8 @@ export interface ReplicaStatus {
   readonly founders: readonly Claim[]
   /** Incarnations that are known to have held founding credentials, ever; a second cluster would need `2 * foundingSize`. */
   readonly foundingIncarnations: number
+  /** Seats that more than one PeerId has claimed in this process life: a token that was copied. By seat. */
+  readonly contested: readonly { readonly seat: number; readonly peerIds: readonly string[] }[]
   /** This incarnation is in the certificate. */
   readonly member: boolean
   /** What this node's credential entitles it to; whether it votes is another matter. */

@@ -198,6 +198,7 @@ export class Replica {
       config: this.config,
       founders: this.#certificate?.set.claims ?? [],
       foundingIncarnations: this.#foundingIncarnations().size,
+      contested: this.#met.contested(),
       member: this.#isMember(),
       entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
       joins: this.#init.self.seat === undefined,
@@ -250,7 +251,7 @@ export class Replica {
   /** From here on formation and consensus know that it is there. */
   #hear(peer: Admitted, now: number): void {
     const { incarnation, claim, priority } = peer
-    if (claim !== undefined) this.#met.meet(incarnation, now)
+    if (claim !== undefined) this.#met.meet(claim, now)
     if (this.#fences.isBarred(incarnation) || this.#boots.selfBar !== undefined) return
     this.#mail.heard.add(incarnation)
     if (claim !== undefined) this.#founding.tell({ type: 'founder-connected', claim }, now)

@@ -44,3 +44,44 @@ describe('a founder that consensus goes on without', () => {
     expect(waitingFor(facts(list === 'voters' ? 'voter' : 'learner', { [list]: ['a#02', SELF] }))).toEqual([])
   })
 })
+
+describe('a founder that waits', () => {
+  const founding = (contested: unknown) => ({
+    ...facts('unfounded', {}),
+    replica: {
+      clusterId: undefined,
+      joins: false,
+      contested,
+      formation: { conflict: undefined, missingSeats: [2, 3], term: 0, present: [] }
+    } as unknown as WaitingFacts['replica']
+  })
+
+  it('says that a seat is empty because two claim it', () => {
+    expect(waitingFor(founding([])).join()).not.toContain('claimed')
+    const sentences = waitingFor(founding([{ seat: 2, peerIds: ['a', 'b'] }]))
+    expect(sentences[0]).toContain('1 of 3 founders: seats 2, 3 not seen')
+    expect(sentences[1]).toContain('seat 2 was claimed by a and by b: one token is on more than one machine')
+    expect(waitingFor(founding([{ seat: 1, peerIds: ['a', 'b'] }])).join()).not.toContain('claimed')
+  })
+})
+
+describe('a voter without a leader', () => {
+  const voters = [SELF, 'a#02', 'b#03', 'c#04', 'd#05']
+  const seeks = (raft: object) => {
+    const given = facts('voter', { voters })
+    const replica = given.replica! as unknown as { raft: object; sessions: unknown }
+    const sessions = voters.slice(1).map((incarnation) => ({ incarnation }))
+    const status = { ...given.replica, sessions, raft: { ...replica.raft, ...raft } }
+    return waitingFor({ ...given, leader: undefined, replica: status as unknown as WaitingFacts['replica'] })
+  }
+
+  it('says who answers, and not only who is connected', () => {
+    expect(seeks({ role: 'pre-candidate', answered: 1 })).toEqual([
+      'a leader: 5 of 5 voters have a connection here, 1 of them has answered in the election of term 5, this node included, and 3 must agree'
+    ])
+    expect(seeks({ role: 'candidate', answered: 3 })[0]).toContain('3 of them have answered in the election of term 4')
+    expect(seeks({ role: 'follower' })[0]).toBe(
+      'a leader: 5 of 5 voters have a connection here, and none of them leads term 4'
+    )
+  })
+})

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeCbor } from '../../src/core/cbor.ts'
 import { decodeMet, FoundersMet, MET_CELL, MET_KEPT_AFTER_MS } from '../../src/replica/founders-met.ts'
+import { makeClaim } from '../formation/fake-crypto.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
 const count = (cluster: VirtualCluster, name: string): number =>
@@ -57,7 +58,7 @@ describe('founders that were met', () => {
 
   it('are bounded, and a cell that is none of ours is an error', () => {
     const met = new FoundersMet(['a'])
-    for (let i = 0; i < 2_000; i++) met.meet(`n${i}`, 0)
+    for (let i = 0; i < 2_000; i++) met.meet(makeClaim(`n${i}`, (i % 3) + 1), 0)
     expect(met.names.size).toBe(1_024)
     expect(met.toKeep(MET_KEPT_AFTER_MS - 1, new Set())).toBeUndefined()
     const kept = decodeMet(met.toKeep(MET_KEPT_AFTER_MS, new Set(['a'])))
@@ -66,5 +67,15 @@ describe('founders that were met', () => {
     for (const bytes of [encodeCbor('x'), encodeCbor([1]), new Uint8Array([0xff])]) {
       expect(() => decodeMet(bytes)).toThrow('the stored memory of founders cannot be read')
     }
+  })
+
+  it('who contest a seat are told of by those who stay', () => {
+    const met = new FoundersMet([])
+    met.meet(makeClaim('a', 2), 0)
+    met.meet(makeClaim('a', 2, 2), 0)
+    expect(met.contested()).toEqual([])
+    met.meet(makeClaim('b', 2), 0)
+    met.meet(makeClaim('c', 1), 0)
+    expect(met.contested()).toEqual([{ seat: 2, peerIds: ['a', 'b'] }])
   })
 })
