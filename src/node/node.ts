@@ -33,7 +33,7 @@ import type { NodeParts } from './node-parts.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { prepareReplica } from './prepare-replica.ts'
 import { Readiness } from './readiness.ts'
-import { rehearse } from './rehearsal.ts'
+import { Rehearsals } from './rehearsals.ts'
 import { errorReport, Reporter } from './reporter.ts'
 import { Seeker } from './seeker.ts'
 import { settle } from './settle.ts'
@@ -55,6 +55,7 @@ export class Node extends NodeFace {
   readonly #stopped = Promise.withResolvers<void>()
   readonly #handOver: HandOver
   readonly #seeker: Seeker
+  readonly #rehearsals: Rehearsals
   /** Aborted, with the reason, as soon as this node begins to end. */
   readonly #ending = new AbortController()
   /** What is being started: whoever closes waits for it, so that nothing comes up behind its back. */
@@ -122,14 +123,18 @@ export class Node extends NodeFace {
     }
     // Whoever does not ask must not be killed by an unhandled rejection.
     this.#stopped.promise.catch(() => {})
-    this.#rehearse().catch((error: unknown) => {
-      if (!this.#ending.signal.aborted) logger.warn({ error }, 'the rehearsal of an election failed')
-    })
+    const { random } = parts
+    const ending = this.#ending.signal
+    this.#rehearsals = new Rehearsals({ clock, random, logger, ending, isWaiting: () => this.#isWaitingToFound() })
+    this.#readiness.promise.then(
+      () => this.#rehearsals.ready(),
+      () => {}
+    )
   }
 
-  async #rehearse(): Promise<void> {
-    await this.#readiness.promise
-    await rehearse(this.#parts.clock, this.#ending.signal)
+  #isWaitingToFound(): boolean {
+    const { clusterId, joins = true } = this.#replica?.status() ?? {}
+    return clusterId === undefined && !joins && this.#genesis!.genesis.foundingSize > 1
   }
 
   #facts(): StatusFacts {
@@ -194,6 +199,7 @@ export class Node extends NodeFace {
       this.#ending.signal.throwIfAborted()
       this.#reporter.listening(addresses)
       await this.#seeker.start(transport, this.#timing.network, this.#ending.signal)
+      this.#rehearsals.stir()
     })
   }
 
@@ -290,6 +296,7 @@ export class Node extends NodeFace {
     this.#seeker.tell({ type: 'connected', peerId, ...(dialable === undefined ? {} : { address: dialable }) })
     if (addresses !== undefined && this.#closing === undefined) this.#parts.rememberPeer(peerId, addresses.addresses)
     this.#driver?.input({ type: 'session-open', peer })
+    this.#rehearsals.stir()
   }
 
   #onSessionClose(peerId: string, reason: string): void {
@@ -298,6 +305,7 @@ export class Node extends NodeFace {
     this.#handOver.lost()
     this.#reporter.disconnected(peerId, reason)
     this.#seeker.tell({ type: 'disconnected', peerId })
+    this.#rehearsals.stir()
   }
 
   /** A newcomer that members refuse for what it holds can wait for ever; it is told instead. */

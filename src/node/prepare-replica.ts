@@ -27,8 +27,14 @@ import {
 import { configJudge } from './config-judge.ts'
 import type { Home } from './home.ts'
 
+/** What a replica needs of a home. */
+export type ReplicaHome = Pick<
+  Home,
+  'key' | 'domainId' | 'generation' | 'storeId' | 'claim' | 'boot' | 'bootNonce' | 'bootStatement' | 'certificate'
+> & { readonly storage: Pick<Home['storage'], 'recovered'> }
+
 export interface ReplicaParts {
-  readonly home: Home
+  readonly home: ReplicaHome
   readonly genesis: VerifiedGenesis
   readonly timing: Timing
   readonly random: Random
@@ -69,7 +75,7 @@ export function prepareReplica({ home, genesis, timing, random, snapshots, prior
 }
 
 /** Boot statements of this domain and generation; what does not hold is undefined or false. */
-function statementCodec({ key, domainId, generation, storeId, boot, bootNonce }: Home): StatementCodec {
+function statementCodec({ key, domainId, generation, storeId, boot, bootNonce }: ReplicaHome): StatementCodec {
   const { publicKey } = key.signer
   const content = (own: OwnStatement) => ({ domainId, generation, storeId, boot, bootNonce, ...own })
   return {

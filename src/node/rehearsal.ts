@@ -1,14 +1,19 @@
 /**
- * What an election will need has run before it is needed.
+ * What an election or a founding will need has run before it is needed.
  *
  * JavaScript that runs for the first time is compiled first and interpreted: each step of a candidate then takes 0.2 to 0.7 ms,
  * later a tenth of that, and a survivor may have waited months for the hour in which it runs that code. So a node that has
  * become ready lets imaginary members elect, write, lose their leader and take it back, with the shipped core and the shipped
  * codec, in memory. It costs some 20 ms of processor time, in small pieces; docs/PERFORMANCE.md has what it brings.
  *
- * Once in a process: its nodes share their code.
+ * In the same way a founder that waits for others, and to whom nothing happens, lets imaginary founders found (imaginary-founders.ts):
+ * some 50 ms of processor time, in pieces of a millisecond or two. The last founder to come has the code still before it, the others
+ * do not.
+ *
+ * Each once in a process: its nodes share their code.
  */
 import { type Clock, delay } from '../core/clock.ts'
+import { foundings, type ImaginaryWorld } from './imaginary-founders.ts'
 import { InstantGroup } from './instant-group.ts'
 import type { RaftMessage } from '../raft/messages.ts'
 import { decodeFrame, encodeFrame, type FrameScope } from '../replica/frames.ts'
@@ -19,6 +24,11 @@ const AFTER_READY_MS = 150
 const PAUSE_MS = 2
 /** Enough for V8 to learn the types and compile once; not so many that optimised code makes the process larger. */
 const ROUNDS = 30
+
+/** Processes that were started together have found each other by then, also on a machine that is short of cores. */
+const QUIET_MS = 500
+/** The first teaches most of it; after the fourth little changes. */
+const FOUNDINGS = 4
 
 const SCOPE: FrameScope = {
   domainId: new Uint8Array(32),
@@ -36,6 +46,18 @@ export async function rehearse(clock: Clock, signal: AbortSignal): Promise<void>
   await delay(clock, AFTER_READY_MS, signal)
   const rounds = failovers(ROUNDS)
   while (rounds.next().done !== true) await delay(clock, PAUSE_MS, signal)
+}
+
+let foundingsLeft = FOUNDINGS
+
+/** Resolves when it is over, rejects with the reason of `signal`; then what is missing is for another time. */
+export async function rehearseFounding(world: ImaginaryWorld, signal: AbortSignal): Promise<void> {
+  if (foundingsLeft === 0) return
+  await delay(world.clock, QUIET_MS, signal)
+  for await (const cluster of foundings(foundingsLeft, world)) {
+    if (cluster !== undefined) foundingsLeft--
+    await delay(world.clock, PAUSE_MS, signal)
+  }
 }
 
 /** A leader writes, falls silent, is replaced and comes back, so many times. Gives the terms. */

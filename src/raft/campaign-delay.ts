@@ -10,6 +10,7 @@ import { compareText } from '../core/bytes.ts'
 import { learnersTurns } from './beats.ts'
 import { priorityOf } from './heirs.ts'
 import type { RaftNode } from './node.ts'
+import { awaitsOpening } from './opening.ts'
 import type { NodeId } from './types.ts'
 
 /** A round of pre-vote and vote takes four delays and a write; a step is longer than one delay and one write. */
@@ -76,7 +77,7 @@ export function allowedWaitMs({ settings, membership }: RaftNode, waitMs: number
 export function startDelayMs(node: RaftNode): number {
   const { timing, staggered, preVote } = node.settings
   if (!staggered) return classicDelayMs(node)
-  if (node.term === 0) return turnMs(node)
+  if (node.term === 0 || (node.settings.justFounded && !awaitsOpening(node))) return turnMs(node)
   // Somebody may lead already: time to hear of it. Pre-vote makes it harmless to ask too early.
   return (preVote ? 2 * timing.heartbeatMs : timing.electionTimeoutMs) + turnMs(node)
 }

@@ -13,6 +13,7 @@ import { majorityVote } from './quorum.ts'
 import { RaftMessageError, decodeMembership } from './messages.ts'
 import type { Append, PreVote, Transfer } from './messages.ts'
 import type { RaftNode } from './node.ts'
+import { awaitsOpening, isUnopened } from './opening.ts'
 import type { LeaderMessage } from './receive.ts'
 import type { Entry, LogPosition, NodeId, SnapshotMeta } from './types.ts'
 import { couldVote } from './voting.ts'
@@ -91,7 +92,7 @@ export class Follower {
     if (!node.settings.staggered || node.leader !== undefined || this.#campaignAt === Infinity) return
     const reachable =
       majorityVote(node.membership.voters, (id) => id === node.self || node.connections.has(id)) === 'won'
-    if (!reachable) return
+    if (!reachable || awaitsOpening(node)) return
     // A group that has had terms may have a leader, which greets new connections at once: let it.
     const patience = node.term === 0 ? 0 : node.settings.timing.heartbeatMs
     this.#campaignAt = Math.min(this.#campaignAt, now + patience + turnMs(node))
@@ -99,7 +100,10 @@ export class Follower {
 
   disconnected(peer: NodeId, now: number): void {
     const node = this.#node
-    if (!node.settings.staggered || peer !== node.leader) return
+    if (!node.settings.staggered) return
+    // Whoever was to open the first term is gone before it was heard.
+    if (peer === node.votedFor && isUnopened(node)) this.#campaignAt = Math.min(this.#campaignAt, now + turnMs(node))
+    if (peer !== node.leader) return
     node.setLeader(undefined)
     // Should it come back, the time without a connection says nothing about its heartbeats.
     this.#heartbeatAt = undefined

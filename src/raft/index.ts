@@ -19,6 +19,7 @@
  *   candidate -> leader          a quorum voted, and the own vote is durable
  *   leader -> follower           no quorum answers, the disk stalls, a later term, or the configuration no longer names it
  *   any -> follower              a leader of this term or a later one speaks, a later term shows up
+ *   (start) -> leader            just founded: all began with their vote for this member (opening.ts)
  * ```
  *
  * **Why it is safe.** (1) *One leader a term:* a member votes once a term, the vote is durable before it leaves, two quorums
@@ -54,8 +55,9 @@
  * ended. What arrives whole and verified is handed in (`install`). It is taken when it is ahead of the commit index, replaces
  * the log in the one write that saves it, and is restored and acknowledged when that is durable (`snapshots.ts`).
  *
- * **Reads.** A read is linearizable without a log entry: the leader notes the commit index, a quorum confirms by heartbeat
- * that it still leads, and the state at that index answers. Any number of reads share a round. No leases: no clock is trusted.
+ * **Reads.** A read is linearizable without a log entry: the leader notes the commit index (before its first entry has committed,
+ * the place of that entry), a quorum confirms by heartbeat that it still leads, and the state at that index answers. Any number of
+ * reads share a round. No leases: no clock is trusted.
  *
  * **What the embedder owes.** It hands writes to storage in order and reports each as `persisted` when it is synced; it holds
  * `sendAfter` back until then; a write with a `snapshot` contains the bytes that came with it; it treats a failed write as the end

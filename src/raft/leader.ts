@@ -197,10 +197,7 @@ export class Leader {
     for (let i = log.commit + 1; i <= index; i++) this.#uncommittedBytes -= entryBytes(log.at(i))
     node.commitTo(index)
     this.#replication.commitMoved()
-    if (!wasWritable) {
-      node.outbox.event({ type: 'writable', term: node.term })
-      this.#startReads(now)
-    }
+    if (!wasWritable) node.outbox.event({ type: 'writable', term: node.term })
     this.#settleMembership(now)
   }
 
@@ -246,9 +243,12 @@ export class Leader {
   }
 
   #startReads(now: number): void {
-    if (!this.writable || !this.#reads.wantsRound) return
-    this.#heartbeat(now)
-    this.#reads.launch(this.#replication.seq, this.#node.log.commit)
+    if (!this.#reads.wantsRound) return
+    if (this.writable) this.#heartbeat(now)
+    // Disks are still writing the first entry, so it has nothing to ask for; the heartbeats that do come at their own time.
+    else this.#replication.heartbeat(now, false)
+    // Until its first entry has committed it may not know what else has; all of that lies before that entry (RAFT-HOLES 53).
+    this.#reads.launch(this.#replication.seq, Math.max(this.#node.log.commit, this.#firstIndex))
     this.#confirmReads(now)
   }
 
@@ -351,7 +351,7 @@ export class Leader {
   /** Every request that only a leader can bring to its end gets its outcome. */
   retire(successor: NodeId | undefined): void {
     const { outbox, requests, log } = this.#node
-    requests.forsake(log.commit)
+    requests.forsake(log.commit, successor)
     if (this.#changeRef !== undefined) outbox.outcome({ type: 'unknown', ref: this.#changeRef })
     this.#changeRef = undefined
     for (const ref of this.#reads.abandon()) outbox.outcome({ type: 'dropped', ref, leader: successor })

@@ -16,6 +16,7 @@ import { refsOf, tellLeader } from './leader-inputs.ts'
 import { Log, LOG_ORIGIN } from './log.ts'
 import { decodeMembership } from './messages.ts'
 import type { RaftMessage } from './messages.ts'
+import { mayOpen } from './opening.ts'
 import { Outbox } from './outbox.ts'
 import { receive } from './receive.ts'
 import { Requests } from './requests.ts'
@@ -106,7 +107,8 @@ export class RaftNode {
   }
 
   start(now: number): RaftEffects {
-    if (this.role.name === 'follower') this.role.start(now)
+    if (mayOpen(this)) this.#lead('everybody began with a vote for it', now)
+    else if (this.role.name === 'follower') this.role.start(now)
     return this.#finish(now)
   }
 
@@ -251,13 +253,17 @@ export class RaftNode {
 
   becomeLeader(votes: number, now: number): void {
     invariant(this.role.name === 'candidate', 'only candidates are elected')
+    this.#lead(`elected by ${votes}`, now)
+  }
+
+  #lead(reason: string, now: number): void {
     invariant(this.votedFor === this.self && this.disk.hardStateDurable, 'the own vote is durable before it elects')
     invariant(this.termLeader === undefined, () => `${this.termLeader} leads term ${this.term} already`)
     this.failedRounds = 0
     this.termLeader = this.self
     const role = new Leader(this, now)
     this.role = role
-    this.#roleEvent(`elected by ${votes}`)
+    this.#roleEvent(reason)
     this.setLeader(this.self)
     role.start(now)
   }

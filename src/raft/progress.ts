@@ -35,11 +35,11 @@ export class Progress {
   /** Place in the order of campaigns if this leader is lost, and how long that is from the first place, ms (heirs.ts). */
   rank = 0
   waitMs = 0
-  /** Number of the newest heartbeat that was sent to it. */
+  /** Number of the newest heartbeat that asked what has come of the entries sent before it. */
   heartbeatSeq = 0
-  /** `match` when the newest heartbeat was sent. */
+  /** `match` when that was sent. */
   heartbeatMatch = 0
-  /** `next` when the newest heartbeat was sent: what had been sent before it. */
+  /** `next` when that was sent: what had been sent before it. */
   heartbeatNext = 0
   /** The newest heartbeat when its snapshot was asked for. */
   snapshotSeq = 0

@@ -5,7 +5,9 @@
  * quorum answers a heartbeat that was sent after the read arrived. Reads that arrive while such a heartbeat is under way
  * share the next one, so one round confirms any number of reads. No clock is trusted (no leases, RAFT-HOLES 54 to 56).
  *
- * Before the first commit of its own term a leader may not know the newest commit index; reads wait for it (RAFT-HOLES 53).
+ * Before the first commit of its own term a leader may not know the newest commit index (RAFT-HOLES 53). It knows a bound, though:
+ * whatever had committed when it was elected lies before its own first entry. Such reads are confirmed meanwhile, and answered
+ * when that entry has committed; if the office is lost before, they never were.
  */
 export interface ReadBatch {
   readonly index: number

@@ -69,7 +69,8 @@ export class Replication {
 
   // --- heartbeats ---
 
-  heartbeat(now: number): void {
+  /** `asks`: whether it also asks what has become of the entries that were sent before it, and repairs what is amiss. */
+  heartbeat(now: number, asks = true): void {
     const { log, term, configurations, membership } = this.#node
     const seq = ++this.seq
     this.#sentAt[seq % ROUND_TRIPS_REMEMBERED] = now
@@ -78,9 +79,11 @@ export class Replication {
     for (const [place, peer] of this.peers.entries()) {
       if (turns > 1 && (place + seq) % turns !== 0 && !configurations.isVoter(peer.id)) continue
       const commit = Math.min(peer.match, log.commit)
-      peer.heartbeatSeq = seq
-      peer.heartbeatMatch = peer.match
-      peer.heartbeatNext = peer.next
+      if (asks) {
+        peer.heartbeatSeq = seq
+        peer.heartbeatMatch = peer.match
+        peer.heartbeatNext = peer.next
+      }
       if (commit > peer.commitSent) peer.commitSent = commit
       this.#node.send(peer.id, { type: 'heartbeat', term, commit, seq, waitMs: peer.waitMs })
     }

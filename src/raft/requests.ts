@@ -66,12 +66,18 @@ export class Requests {
     }
   }
 
-  /** The office is lost: nobody here will learn what becomes of entries beyond `commit`. */
-  forsake(commit: number): void {
+  /** The office is lost: nobody here will learn what becomes of entries beyond `commit`, nor when the log is that long again. */
+  forsake(commit: number, successor: NodeId | undefined): void {
     for (const [index, ref] of this.#proposals) {
       if (index <= commit) continue
       this.#proposals.delete(index)
       this.#outbox.outcome({ type: 'unknown', ref })
+    }
+    const reads = this.#reads
+    this.#reads = []
+    for (const read of reads) {
+      if (read.index <= commit) this.#reads.push(read)
+      else this.#outbox.outcome({ type: 'dropped', ref: read.ref, leader: successor })
     }
   }
 

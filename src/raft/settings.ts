@@ -17,6 +17,7 @@ export interface RaftSettings {
   readonly firstEntryData: Uint8Array
   readonly priority: number
   readonly rank: number | undefined
+  readonly justFounded: boolean
 }
 
 /** Small enough that one message never holds up a heartbeat for long on a slow link, large enough that a batch pays. */
@@ -74,12 +75,15 @@ export function resolveSettings(init: RaftInit): RaftSettings {
     random: init.random,
     firstEntryData,
     priority,
-    rank: init.rank
+    rank: init.rank,
+    justFounded: init.justFounded ?? false
   }
 }
 
 /** What storage recovered must be a state that this core could have written (RAFT-HOLES 45). */
-export function checkRecovered({ hardState, entries, membership, snapshot }: RaftInit): void {
+export function checkRecovered(init: RaftInit): void {
+  const { hardState, entries, membership, snapshot } = init
+  checkFounded(init)
   const first = entries[0]?.index ?? 1
   let last = 1
   for (const [i, { index, term }] of entries.entries()) {
@@ -95,6 +99,15 @@ export function checkRecovered({ hardState, entries, membership, snapshot }: Raf
   }
   const problem = membershipProblem(snapshot?.membership ?? membership)
   if (problem !== undefined) refuse(`the membership can be put in force; ${problem}`)
+}
+
+/** Whoever is told that the group was just founded holds nothing but its vote for the voter that opens term 1. */
+function checkFounded({ justFounded, hardState, entries, membership, snapshot }: RaftInit): void {
+  if (justFounded !== true) return
+  const { term, votedFor } = hardState
+  const isVote = term === 1 && votedFor !== undefined && membership.voters.includes(votedFor)
+  if (isVote && entries.length === 0 && snapshot === undefined) return
+  refuse(`a group that was just founded begins in term 1 with a vote for a voter, and no log; it is term ${term}`)
 }
 
 /** The log goes on where the snapshot ends, or overlaps with it; nothing is missing between them. */

@@ -86,6 +86,11 @@ export interface RaftInit {
   readonly hardState: HardState
   /** The newest snapshot, from which the embedder has restored its state. Its membership replaces the one above. */
   readonly snapshot?: SnapshotMeta
+  /**
+   * The group was founded in this very process life, with its first leader: every member begins in term 1 with its vote for that
+   * one (`hardState`, durable), and that one leads at once (opening.ts). Never true for what a restart finds. Default false.
+   */
+  readonly justFounded?: boolean
   /** Without gaps, beginning anywhere up to the entry after the snapshot. */
   readonly entries: readonly Entry[]
   readonly timing: RaftTiming

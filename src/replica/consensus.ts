@@ -12,6 +12,7 @@ import type { RaftEffects, RaftEvent, RaftInit, RaftInput } from '../raft/types.
 import type { BootWatch } from './boot-watch.ts'
 import { encodeHardState, storeEntry, StoredStateError, VOTE_CELL } from './durable.ts'
 import type { Fences } from './fences.ts'
+import type { FirstVote } from './first-vote.ts'
 import { MemberHistory, peerIdOf } from './incarnations.ts'
 import type { ReplicaInit } from './init.ts'
 import type { Mail } from './mail.ts'
@@ -94,10 +95,16 @@ export class Consensus {
   // ── Its beginning ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * These decide from now on; `connections`: who is there, with their priorities. `announce` is called before anything is said.
-   * Throws StoredStateError.
+   * These decide from now on; `first`: what founders begin with; `connections`: who is there, with their priorities. `announce` is
+   * called before anything is said. Throws StoredStateError.
    */
-  found(membership: Membership, connections: RaftInit['connections'], now: number, announce: () => void): void {
+  found(
+    membership: Membership,
+    first: FirstVote | undefined,
+    connections: RaftInit['connections'],
+    now: number,
+    announce: () => void
+  ): void {
     invariant(this.#raft === undefined, 'founded twice')
     const { init, fences } = this.#around
     const snapshot = recoveredSnapshot(init)
@@ -105,6 +112,7 @@ export class Consensus {
       self: init.self.incarnation,
       membership,
       hardState: init.hardState,
+      ...first,
       entries: init.entries,
       ...(snapshot === undefined ? {} : { snapshot }),
       timing: init.raftTiming,

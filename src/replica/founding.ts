@@ -5,10 +5,12 @@ import type {
   Formation,
   FormationEffects,
   FormationInput,
+  FormationState,
   FormationStatus,
   FoundingCertificate
 } from '../formation/types.ts'
-import { FORMATION_CELL } from './durable.ts'
+import { encodeHardState, FORMATION_CELL, VOTE_CELL } from './durable.ts'
+import { firstVote } from './first-vote.ts'
 import type { ReplicaInit } from './init.ts'
 import type { Mail } from './mail.ts'
 import type { Outbox } from './outbox.ts'
@@ -25,12 +27,14 @@ export interface FoundingSurroundings {
 export class Founding {
   readonly #around: FoundingSurroundings
   readonly #formation: Formation
+  #latched: boolean
   /** When it wants to be told the time. */
   deadline: number | undefined
 
   constructor(around: FoundingSurroundings) {
     const { self, foundingSize, formationState: state, crypto, formationTiming } = around.init
     this.#around = around
+    this.#latched = state.certificate !== undefined
     this.#formation =
       self.seat === undefined
         ? createWitness({ foundingSize, state, crypto })
@@ -49,6 +53,14 @@ export class Founding {
     this.#take(this.#formation.step(input, now), now)
   }
 
+  /** With the write that latches, and no other: from then on consensus votes. */
+  #firstVote({ certificate }: FormationState): readonly { readonly name: string; readonly value: Uint8Array }[] {
+    if (this.#latched || certificate === undefined) return []
+    this.#latched = true
+    const first = firstVote(this.#around.init, certificate)
+    return first === undefined ? [] : [{ name: VOTE_CELL, value: encodeHardState(first.hardState) }]
+  }
+
   #take(
     { write, send, sendAfter, sendAfterWrite, sign, events, formed, deadline }: FormationEffects,
     now: number
@@ -57,7 +69,7 @@ export class Founding {
     this.deadline = deadline
     if (write !== undefined) {
       outbox.write('formation', write.id, {
-        cells: [{ name: FORMATION_CELL, value: encodeFormationState(write.state) }]
+        cells: [{ name: FORMATION_CELL, value: encodeFormationState(write.state) }, ...this.#firstVote(write.state)]
       })
     }
     const after = outbox.after('formation', sendAfterWrite)

@@ -2,8 +2,8 @@
  * The replica: everything of a node that decides, as one deterministic object.
  *
  * It composes three protocols. *Formation* (src/formation) agrees once who founds the cluster. When its certificate is
- * durable, *consensus* (src/raft) starts with the certificate's members as voters, and its first entry carries the initial
- * config. Committed entries drive the *config* (src/replicated-config). Around them stand peer exchange (a member tells a
+ * durable, *consensus* (src/raft) starts with the certificate's members as voters, each with its vote for the first of them
+ * (`first-vote.ts`), who leads at once; its first entry carries the initial config. Committed entries drive the *config* (src/replicated-config). Around them stand peer exchange (a member tells a
  * newcomer the signed addresses of the others, so that finding one is enough) and requests (what callers of this node
  * asked, tried again until they are answered once).
  *

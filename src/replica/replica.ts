@@ -10,6 +10,7 @@ import { BootWatch } from './boot-watch.ts'
 import { Consensus } from './consensus.ts'
 import { BOOTS_CELL, encodeBoots } from './durable.ts'
 import { Fences } from './fences.ts'
+import { firstVote } from './first-vote.ts'
 import { FoundersMet, MET_CELL } from './founders-met.ts'
 import { Founding } from './founding.ts'
 import type { Frame } from './frames.ts'
@@ -413,7 +414,7 @@ export class Replica {
       })
     const connections = this.#sessions.priorities(this.#mail.heard)
     const membership = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
-    this.#consensus.found(membership, connections, now, announce)
+    this.#consensus.found(membership, firstVote(this.#init, certificate), connections, now, announce)
     for (const peer of this.#sessions.list()) this.#handCertificate(peer)
     for (const [peer, priority] of connections) this.#consensus.tell({ type: 'connected', peer, priority }, now)
     this.#boots.membersChanged()

@@ -46,7 +46,6 @@ export const CANNOT_HAPPEN: Readonly<Record<string, string>> = {
   'alarm: log-order': 'only a broken leader writes such a log',
   'alarm: snapshot-unusable': 'snapshots are read back from members that are not hostile',
   'alarm: rival-cluster': 'two clusters of one genesis are what formation excludes: it is an invariant here',
-  'role: follower > leader': 'nobody leads without having been a candidate',
   'role: pre-candidate > leader': 'a pre-vote elects nobody',
   'role: leader > pre-candidate': 'whoever leaves office follows first',
   'role: leader > candidate': 'whoever leaves office follows first'

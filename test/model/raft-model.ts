@@ -63,6 +63,10 @@ export interface RaftModelInit {
   readonly candidates?: readonly (readonly number[])[]
   /** What the disks hold at first: the term, the vote, and the terms of the entries. */
   readonly disks?: readonly { readonly term: number; readonly vote?: number; readonly entries: readonly number[] }[]
+  /** The group was just founded, as `disks` say: who is voted for in term 1 opens it, in its first life. Default false. */
+  readonly justFounded?: boolean
+  /** In its later lives as well, for as long as its log is empty: a planted bug. */
+  readonly opensAgain?: boolean
   /** What a restart finds of its disk: a planted bug. */
   readonly restore?: (state: HardState) => HardState
   readonly appendEntriesMax?: number
@@ -108,6 +112,7 @@ interface Disk {
   readonly hardState: HardState
   readonly entries: readonly Entry[]
   readonly saved?: Saved | undefined
+  readonly justFounded?: boolean
 }
 
 export interface RaftLocal {
@@ -155,6 +160,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
     if (found === undefined) return this.#boot(at, { hardState: { term: 0, votedFor: undefined }, entries: [] })
     const { term, vote, entries } = found
     return this.#boot(at, {
+      justFounded: (this.#init.justFounded ?? false) && term === 1,
       hardState: { term, votedFor: vote === undefined ? undefined : NAMES[vote]! },
       entries: entries.map((t, i) => ({ index: i + 1, term: t, type: 'command', data: utf8(`t${t}`) }))
     })
@@ -299,6 +305,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       hardState: born.hardState,
       entries: born.entries,
       ...(born.saved === undefined ? {} : { snapshot: born.saved.meta }),
+      justFounded: born.justFounded ?? false,
       timing: {
         heartbeatMs: 1,
         electionTimeoutMs: 2,
@@ -333,7 +340,9 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
   }
 
   #reboot(at: number, { disk }: RaftLocal): LocalResult<RaftLocal, ModelMessage> {
-    return this.#boot(at, { ...disk, hardState: this.#init.restore?.(disk.hardState) ?? disk.hardState })
+    const { hardState, entries } = disk
+    const justFounded = this.#init.opensAgain === true && hardState.term === 1 && entries.length === 0
+    return this.#boot(at, { ...disk, justFounded, hardState: this.#init.restore?.(hardState) ?? hardState })
   }
 
   /** The member as it was: from the disk of its birth, through everything that it has heard since. */

@@ -90,6 +90,20 @@ const READS: Space = {
   messagesMax: 192
 }
 
+const UNDECIDED = { term: 0, entries: [] }
+const OPENER = { term: 1, vote: 0, entries: [] }
+
+/** A group that was founded with n1 as the one who opens term 1. */
+const FOUNDED: Space = {
+  name: 'just founded, n1 opens, 1 more term of n2, 1 entry',
+  termMax: 2,
+  logMax: 1,
+  disks: [OPENER, OPENER, OPENER],
+  justFounded: true,
+  candidates: [[], [1]],
+  crashing: [0, 1]
+}
+
 const ONE_TERM: Space = {
   name: '1 term, 2 entries of 2 values',
   termMax: 1,
@@ -176,6 +190,7 @@ const SMALL: readonly Space[] = [
     messagesMax: 256
   },
   READS,
+  FOUNDED,
   FIGURE_8,
   LONG_AND_OLD,
   BEHIND,
@@ -191,6 +206,12 @@ const BIG: readonly Space[] = [
     name: '2 terms of n1 and n2, 1 entry, synchronous disk, reads by heartbeats, n1 crashes',
     crashing: [0],
     statesMax: 30_000_000
+  },
+  {
+    ...FOUNDED,
+    name: 'just founded, n1 opens, 1 more term of n2 or n3, 1 entry, anybody crashes',
+    candidates: [[], [1, 2]],
+    crashing: [0, 1, 2]
   },
   THREE_TO_ONE,
   { ...CHANGE, name: 'voters n1 to n1 n2 n3', candidates: [[0], [0, 1]], voters: [0], changes: [[0, 1, 2]] },
@@ -361,6 +382,30 @@ const PLANTED: readonly Planted[] = [
       }
     ],
     reason: /a read that was asked for after \d had committed sees/
+  },
+  {
+    what: 'a leader whose first entry has not committed answers as if it knew what has',
+    space: READS,
+    plants: [
+      {
+        file: 'leader.ts',
+        replace: 'Math.max(this.#node.log.commit, this.#firstIndex)',
+        by: 'this.#node.log.commit'
+      }
+    ],
+    reason: /a read that was asked for after \d had committed sees/
+  },
+  {
+    what: 'a founder opens the term again after a restart',
+    space: { ...FOUNDED, name: '', termMax: 1, values: ['x', 'y'], logMax: 2, opensAgain: true, crashing: [0] },
+    plants: [],
+    reason: /the entry 2@1/
+  },
+  {
+    what: 'a founder that did not vote for the opener',
+    space: { ...FOUNDED, name: '', disks: [OPENER, UNDECIDED, UNDECIDED], candidates: [[2], [1]] },
+    plants: [],
+    reason: /the leader of term 1/
   },
   {
     what: 'a shorter log is as good',

@@ -594,8 +594,8 @@ describe('disk, log and reads', () => {
     'a new leader answers no read before an entry of its own term has committed',
     plays(
       'reads_wait_for_own_term',
-      '> read n1\n> settle',
-      'n1 is writable in term 2\nn1 -> n2 heartbeat term 2 commit 2 seq 1 wait 0',
+      '> read n1\nn1 -> n2 heartbeat term 2 commit 0 seq 1 wait 0',
+      'n3 -> n1 after write 2: heartbeat-reply term 2 seq 1 match 2\nn1 is writable in term 2',
       'n1 answers request 1: readable at 2'
     )
   )

@@ -9,7 +9,7 @@ import type { ReplicaSend } from '../../src/replica/types.ts'
 import { fakeCrypto } from '../formation/fake-crypto.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
-/** A founding that p1 has missed: its certificate, and how the others frame what they say. */
+/** A founding that p3 has missed: its certificate, and how the others frame what they say. */
 function foundedWithout(): { certificate: Uint8Array; scope: FrameScope } {
   const cluster = VirtualCluster.formed({ size: 3, seed: 1 })
   const cell = cluster.nodes.get('p2')!.disk.cells.get(FORMATION_CELL)!
@@ -24,19 +24,19 @@ function foundedWithout(): { certificate: Uint8Array; scope: FrameScope } {
   return { certificate: encodeFrame(frame, scope), scope }
 }
 
-/** p1 waits for p3; p2 is there. */
+/** p3 waits for p1; p2 is there. */
 function waiting(): VirtualCluster {
   const cluster = new VirtualCluster({ size: 3, seed: 2 })
-  cluster.start('p1')
+  cluster.start('p3')
   cluster.start('p2')
-  cluster.connect('p1', 'p2')
+  cluster.connect('p3', 'p2')
   cluster.run(100)
   return cluster
 }
 
-/** Tells p1 of the certificate and lets its writes become durable; gives what it sent. */
+/** Tells p3 of the certificate and lets its writes become durable; gives what it sent. */
 function latch(cluster: VirtualCluster, certificate: Uint8Array): readonly ReplicaSend[] {
-  const { replica } = cluster.life('p1')
+  const { replica } = cluster.life('p3')
   const sends: ReplicaSend[] = []
   const inputs = [{ type: 'frame', from: 'p2', frame: certificate } as const]
   for (const input of inputs as Parameters<typeof replica.step>[0][]) {
@@ -57,36 +57,36 @@ describe('early frames', () => {
   it('are heard when the latch is durable', () => {
     const { certificate, scope } = foundedWithout()
     const cluster = waiting()
-    cluster.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    cluster.input('p3', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
     expect(answersIn(latch(cluster, certificate), scope)).toBe(1)
   })
 
   it('of a session that has ended are not taken for the next incarnation’s', () => {
     const { certificate, scope } = foundedWithout()
     const cluster = waiting()
-    cluster.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    cluster.input('p3', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
     cluster.crash('p2')
     cluster.add('p2', 2, 2)
     cluster.start('p2')
-    cluster.connect('p1', 'p2')
+    cluster.connect('p3', 'p2')
     expect(answersIn(latch(cluster, certificate), scope)).toBe(0)
   })
 
   it('that are no frames of any cluster are refused at once and take nobody’s place', () => {
     const { certificate, scope } = foundedWithout()
     const cluster = waiting()
-    for (let i = 0; i < 200; i++) cluster.input('p1', { type: 'frame', from: 'p2', frame: utf8(`rubbish ${i}`) })
-    expect(cluster.life('p1').events.filter(({ type }) => type === 'frame-refused')).toHaveLength(200)
-    cluster.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    for (let i = 0; i < 200; i++) cluster.input('p3', { type: 'frame', from: 'p2', frame: utf8(`rubbish ${i}`) })
+    expect(cluster.life('p3').events.filter(({ type }) => type === 'frame-refused')).toHaveLength(200)
+    cluster.input('p3', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
     expect(answersIn(latch(cluster, certificate), scope)).toBe(1)
   })
 
   it('without a certificate, for long, end the session: the next one brings it', () => {
     const { certificate, scope } = foundedWithout()
     const unwelcome = (cluster: VirtualCluster): number =>
-      cluster.life('p1').events.filter(({ type }) => type === 'unwelcome').length
+      cluster.life('p3').events.filter(({ type }) => type === 'unwelcome').length
     const cluster = waiting()
-    cluster.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    cluster.input('p3', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
     cluster.run(1_900)
     expect(unwelcome(cluster)).toBe(0)
     cluster.run(200)
@@ -95,7 +95,7 @@ describe('early frames', () => {
     expect(unwelcome(cluster)).toBe(1)
 
     const lucky = waiting()
-    lucky.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
+    lucky.input('p3', { type: 'frame', from: 'p2', frame: encodeFrame(question, scope) })
     latch(lucky, certificate)
     lucky.run(10_000)
     expect(unwelcome(lucky)).toBe(0)
@@ -109,8 +109,8 @@ describe('early frames', () => {
       [question, 64]
     ] as const) {
       const cluster = waiting()
-      for (let i = 0; i < 100; i++) cluster.input('p1', { type: 'frame', from: 'p2', frame: encodeFrame(frame, scope) })
-      expect(cluster.life('p1').events.filter(({ type }) => type === 'frame-refused')).toHaveLength(100 - kept)
+      for (let i = 0; i < 100; i++) cluster.input('p3', { type: 'frame', from: 'p2', frame: encodeFrame(frame, scope) })
+      expect(cluster.life('p3').events.filter(({ type }) => type === 'frame-refused')).toHaveLength(100 - kept)
     }
   })
 })

@@ -13,16 +13,16 @@ describe('coverage', () => {
       expect(demanded().includes(key) || key in CANNOT_HAPPEN, key).toBe(true)
     }
     expect(demanded()).toContain('role: leader > follower')
-    expect(demanded()).not.toContain('role: follower > leader')
+    expect(demanded()).not.toContain('role: pre-candidate > leader')
   })
 
   it('names what is missing, and what happened although it cannot', () => {
     const all = Object.fromEntries(demanded().map((key) => [key, 1]))
     expect(gapsIn(all)).toEqual({ missing: [], impossible: [] })
     const { 'snapshot: restored': _, ...fewer } = all
-    expect(gapsIn({ ...fewer, 'role: follower > leader': 1 })).toEqual({
+    expect(gapsIn({ ...fewer, 'role: pre-candidate > leader': 1 })).toEqual({
       missing: ['snapshot: restored'],
-      impossible: ['role: follower > leader']
+      impossible: ['role: pre-candidate > leader']
     })
     expect(notFired({ P5: 1 }, ['P5', 'D4'])).toEqual(['D4'])
   })

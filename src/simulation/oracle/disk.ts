@@ -9,6 +9,12 @@ import { flagIn, isFormationFrame, numberIn, raftTypeOf } from '../peek.ts'
 import { type Durable, extend, type Memory, type Place, replacedBy } from './memory.ts'
 import type { Invariant } from './names.ts'
 
+/** Whom a founder begins with its vote for; undefined before the latch, and for whoever is no founder. */
+function openerOf({ formation }: Durable, incarnation: string): string | undefined {
+  const claims = formation?.certificate?.set.claims ?? []
+  return claims.some((claim) => claim.incarnation === incarnation) ? claims[0]!.incarnation : undefined
+}
+
 export class DiskOracle {
   readonly #memory: Memory
 
@@ -63,6 +69,10 @@ export class DiskOracle {
       if (name === VOTE_CELL) this.#voted(process, durable, value)
       else if (name === FORMATION_CELL) this.#formed(process, durable, value)
     }
+    const opener = openerOf(durable, process.machine.incarnation)
+    if (opener !== undefined && durable.term === 0) {
+      this.#fail('durable-vote', process, 'the founding certificate is on disk, and the vote that it stands for is not')
+    }
     const clusterId = this.#memory.clusterOf.get(process.machine.incarnation)
     const committed = (clusterId === undefined ? undefined : this.#memory.clusters.get(clusterId))?.committed
     const isReplaced = snapshot !== undefined && replacedBy(durable.log, snapshot, committed ?? []) === true
@@ -72,6 +82,10 @@ export class DiskOracle {
 
   #voted(process: Process, durable: Durable, value: Uint8Array): void {
     const { term, votedFor } = decodeHardState(value)
+    const opener = durable.term === 0 ? openerOf(durable, process.machine.incarnation) : undefined
+    if (opener !== undefined && (term !== 1 || votedFor !== opener)) {
+      this.#fail('one-vote-a-term', process, 'its first vote is not for the first of its founding certificate')
+    }
     if (term < durable.term)
       this.#fail('monotonic-term', process, `term ${durable.term} is on disk, ${term} is written over it`)
     if (term === durable.term && durable.votedFor !== undefined && votedFor !== durable.votedFor) {

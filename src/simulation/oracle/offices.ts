@@ -52,12 +52,22 @@ export class OfficeOracle {
     }
   }
 
-  /** A majority's votes for it are on disk, its own among them. Whoever is in a later term by now may have voted before. */
+  /**
+   * A majority's votes for it are on disk, its own among them. Whoever is in a later term by now may have voted before. A founder whose
+   * disk knows no term yet will begin with a vote for the first of the founding set, which disk.ts sees to.
+   */
   #byVoters(process: Process, { incarnation }: View, term: number): void {
     const membership = process.replica.consensus()?.membership
     if (membership === undefined) return
+    const isFirst = term === 1 && process.replica.status().founders[0]?.incarnation === incarnation
     const hasVoted = (id: string): boolean =>
-      this.#memory.isOnDisk(id, (disk) => disk.term > term || (disk.term === term && disk.votedFor === incarnation))
+      this.#memory.isOnDisk(
+        id,
+        (disk) =>
+          disk.term > term ||
+          (disk.term === term && disk.votedFor === incarnation) ||
+          (isFirst && disk.term === 0 && id !== incarnation)
+      )
     for (const group of [membership.voters, membership.outgoing]) {
       if (group.length === 0) continue
       const votes = group.filter(hasVoted)
