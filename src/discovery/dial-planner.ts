@@ -15,6 +15,8 @@
  * - Addresses age out by source; a wanted peer keeps its last known ones.
  * - Two nodes that find each other by mDNS would dial in the same instant: the higher PeerId waits a moment. Only fewer
  *   double dials, never a promise: the transport must survive them.
+ * - Of two that a member introduces to each other the newcomer dials: whoever has been in company for a moment waits for it, and
+ *   whoever is dialling that address already waits for what comes of it. A founding happens in just that moment.
  *
  * Left out on purpose: timeouts of a dial (the driver's, it answers every dial), choice among connections (the
  * transport's), proof of identity (admission's). A forged hint can waste a bounded number of dials, and nothing else.
@@ -60,6 +62,8 @@ class Planner implements DialPlanner {
   #alarms: DiscoveryAlarm[] = []
   #ownAddresses: ReadonlySet<string> = new Set()
   #prunedAt = -Infinity
+  /** When somebody was met last. Until somebody was, nobody introduces anybody. */
+  #metAt = Infinity
   /** By the last plan: mere hints are not dialled. */
   #isCrowded = false
   /** Of the last plan. */
@@ -141,9 +145,23 @@ class Planner implements DialPlanner {
     const untried = addresses.some((address) => !target.lastDialled.includes(address))
     const spokeBefore = hasWord(target, hint.source, this.#policy, now)
     target.said.set(hint.source, { addresses, at: now })
-    if (isNew && hint.source === 'mdns' && this.#self > peerId) target.nextAt = now + this.#policy.tieBreakMs
+    if (isNew && this.#isTheirTurn(hint.source, peerId, addresses, now)) this.#await(target, addresses, now)
     else if (hint.source !== 'mdns' && target.lastDialAt === -Infinity) target.nextAt = Math.min(target.nextAt, now)
     else if (untried || !spokeBefore) this.#news(target, now)
+  }
+
+  /** Somebody whom we hear of for the first time: it is about to dial us, or we are dialling it without knowing. */
+  #isTheirTurn(source: HintSource, peerId: string, addresses: readonly string[], now: number): boolean {
+    if (source === 'mdns') return this.#self > peerId
+    if (source !== 'exchange') return false
+    return now - this.#metAt >= this.#policy.tieBreakMs || addresses.some((at) => this.#targets.get(at)?.inFlight)
+  }
+
+  /** Its addresses may stand in our list of seeds as well. */
+  #await(target: Target, addresses: readonly string[], now: number): void {
+    for (const each of [target, ...addresses.flatMap((at) => this.#targets.get(at) ?? [])]) {
+      each.nextAt = Math.max(each.nextAt, now + this.#policy.tieBreakMs)
+    }
   }
 
   /** Each address stands for itself: a DNS name may stand for many peers. */
@@ -215,6 +233,7 @@ class Planner implements DialPlanner {
     const target = this.#targets.get(peerId) ?? createTarget(peerId, peerId, now)
     this.#targets.set(peerId, target)
     target.connectedAt = now
+    this.#metAt = now
     target.refusals = 0
     target.lastError = undefined
     const clean = address === undefined ? undefined : cleanAddress(address)

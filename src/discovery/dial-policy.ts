@@ -22,7 +22,10 @@ export interface DialPolicy {
   readonly redialAfterMs: number
   /** Spread of that redial, so that two sides rarely dial in the same instant. */
   readonly redialJitterMs: number
-  /** How long the higher PeerId waits before it dials a peer known by mDNS alone: the lower one is dialling already. */
+  /**
+   * How long to wait for a peer that is dialling us already: the higher PeerId of two that know each other by mDNS alone, and the one
+   * that was there first of two whom a member introduced to each other.
+   */
   readonly tieBreakMs: number
   /** New evidence (a new address, a restart) cuts a back-off short, but at most this often; doubles up to `evidenceMaxMs`. */
   readonly evidenceMinMs: number

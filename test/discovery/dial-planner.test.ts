@@ -150,6 +150,64 @@ describe('one peer', () => {
   })
 })
 
+describe('two whom a member introduces to each other', () => {
+  /** In the company of a member who lives at the first address. */
+  function acquainted(): PlannerWorld {
+    const world = new PlannerWorld()
+    world.addresses.set(at(1), { peerId: 'member' })
+    world.hint('seed', undefined, at(1))
+    world.runFor(5)
+    return world
+  }
+
+  it('do not dial each other both: the newcomer does, at once', () => {
+    const newcomer = acquainted()
+    newcomer.hint('exchange', 'zoe', at(2))
+    const host = acquainted()
+    host.runFor(10_000)
+    host.hint('exchange', 'zoe', at(2))
+    host.runFor(149)
+    expect([newcomer.dialsOf('zoe'), host.dialsOf('zoe')]).toEqual([[5], []])
+    // She has come meanwhile.
+    host.input({ type: 'connected', peerId: 'zoe' })
+    host.runFor(4_000)
+    expect(host.dialsOf('zoe')).toEqual([])
+  })
+
+  it('meet all the same when the newcomer cannot dial', () => {
+    const host = acquainted()
+    host.runFor(9_995)
+    host.hint('exchange', 'zoe', at(2))
+    host.runFor(1_000)
+    expect(host.dialsOf('zoe')[0]).toBe(10_150)
+  })
+
+  it('are dialled once by whoever has her address from elsewhere and is dialling it', () => {
+    const newcomer = acquainted()
+    newcomer.addresses.set(at(2), { peerId: 'zoe' })
+    newcomer.hint('seed', undefined, at(2))
+    newcomer.hint('exchange', 'zoe', at(2))
+    newcomer.runFor(4_000)
+    expect([newcomer.dialsOf('zoe'), newcomer.dialsOf(at(2))]).toEqual([[], [5]])
+  })
+
+  it('are not dialled twice because a seed of that address was due', () => {
+    const host = acquainted()
+    host.hint('seed', undefined, at(2))
+    host.runFor(20_000)
+    const before = host.dialsOf(at(2)).length
+    const due = host.planner.explain(host.now).find(({ key }) => key === at(2))!.nextAt!
+    host.runFor(due - host.now - 1)
+    host.hint('exchange', 'zoe', at(2))
+    host.runFor(149)
+    expect(host.dialsOf(at(2))).toHaveLength(before)
+    // Nobody came: both are tried.
+    host.runFor(5_000)
+    expect(host.dialsOf(at(2)).length).toBeGreaterThan(before)
+    expect(host.dialsOf('zoe').length).toBeGreaterThan(0)
+  })
+})
+
 describe('company enough', () => {
   const crowd = (world: PlannerWorld, count: number): void => {
     for (let i = 0; i < count; i++) {
