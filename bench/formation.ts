@@ -1,21 +1,31 @@
 /**
- * From nothing to a cluster: `node bench/formation.ts [--rounds 16] [--sizes 3,5,9] [--only seeds,mdns]`.
+ * From nothing to a cluster: `node bench/formation.ts [--rounds 16] [--sizes 3,5,9] [--only seeds,mdns,together,late]`.
  *
- * All processes of a cluster are started together on empty data directories: the genesis and the tokens exist, the node keys
- * do not. mDNS uses the loopback interface only. Two clocks are reported: from the start of the
- * first process to `ready` on the last, and from the moment at which the N-th founder is authenticated somewhere, which is
- * the first at which anybody could begin. Between them lie Node's own start, the import of libp2p and of us, and looking for
- * each other; with more nodes than cores, most of it is waiting for a core. Of more than five nodes there are half as many rounds.
+ * The genesis and the tokens exist, the node keys do not; mDNS uses the loopback interface only. Two kinds of start, in turns:
+ *
+ * - *together*: all processes at once, on empty data directories. Two clocks are reported: from the start of the first process to
+ *   `ready` on the last, and from the moment at which the N-th founder is authenticated somewhere, which is the first at which
+ *   anybody could begin. Between them lie Node's own start, the import of libp2p and of us, and looking for each other; with more
+ *   nodes than cores, most of it is waiting for a core. Of more than five nodes there are half as many rounds.
+ * - *late*: the last founder is started when the others have waited for it for two seconds, as where machines boot at different
+ *   speed or are switched on by hand. The first clock begins with its process. Up to five nodes; of five, half as many rounds.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { StageName } from '../src/node/types.ts'
-import { chosenOf, type Options, options, Report } from './kit/report.ts'
+import { type Options, options, Report } from './kit/report.ts'
 import { QUANTILES, quantileCells } from './kit/stats.ts'
 import { type Life, Yard } from './kit/yard.ts'
 
-type Discovery = 'seeds' | 'mdns'
+const DISCOVERIES = ['seeds', 'mdns'] as const
+const STARTS = ['together', 'late'] as const
+type Discovery = (typeof DISCOVERIES)[number]
+type Start = (typeof STARTS)[number]
+
+const LATE_MS = 2_000
+const LATE_SIZE_MAX = 5
 
 interface Formation {
-  /** From the start of the first process, ms. */
+  /** From the start of the first process, or of the late one, ms. */
   readonly marks: Readonly<Record<Mark, number>>
   readonly sinceAuthenticatedMs: number
   /** Terms of the founding election. */
@@ -34,13 +44,29 @@ const MARKS = {
 } as const
 type Mark = keyof typeof MARKS
 
-async function form(size: number, discovery: Discovery): Promise<Formation> {
+/** What is reported of each kind of start, and from when it counts. */
+const KINDS = {
+  together: {
+    marks: Object.keys(MARKS) as Mark[],
+    from: 'process start',
+    fromAuthenticated: 'all founders',
+    label: (what: string): string => what
+  },
+  late: {
+    marks: ['listening', 'authentication', 'ready'] as Mark[],
+    from: 'start of the last',
+    fromAuthenticated: 'all founders, the last one late',
+    label: (what: string): string => `the last one late: ${what}`
+  }
+} as const
+
+async function form(size: number, discovery: Discovery, start: Start): Promise<Formation> {
   const yard = new Yard({ size, discovery })
   try {
     await yard.prepare()
-    await yard.startAll()
+    await (start === 'late' ? startLate(yard, size) : yard.startAll())
     const { lives } = yard
-    const startedAt = Math.min(...lives.map((life) => life.startedAt))
+    const startedAt = start === 'late' ? lives[size - 1]!.startedAt : Math.min(...lives.map((life) => life.startedAt))
     const last = (at: (life: Life) => number): number => Math.max(...lives.map(at)) - startedAt
     // Whoever is told of the cluster before it has met everybody never reports this; somebody always does.
     const authenticatedAt = Math.min(...lives.map((life) => stage(life, 'authentication')?.at ?? Infinity))
@@ -59,6 +85,18 @@ async function form(size: number, discovery: Discovery): Promise<Formation> {
   } finally {
     await yard.close()
   }
+}
+
+/** The others have met each other, and waited. */
+async function startLate(yard: Yard, size: number): Promise<void> {
+  const early = Array.from({ length: size - 1 }, (_, seat) => yard.start(seat))
+  for (const life of early) {
+    await life.until('listening')
+    if (early.length > 1) await life.until('peer', ({ status }) => status === 'authenticated')
+  }
+  await sleep(LATE_MS)
+  yard.start(size - 1)
+  await Promise.all(yard.lives.map((life) => life.until('ready')))
 }
 
 type StageEvent = Extract<Life['events'][number], { readonly event: 'stage' }>
@@ -80,36 +118,53 @@ function foundingTerm(lives: readonly Life[]): number {
   return Math.max(...lives.map((life) => Number(done(life, 'formation').detail?.['term'] ?? 0)))
 }
 
-async function run(report: Report, chosen: Options, size: number, discovery: Discovery): Promise<string[][]> {
+const roundsOf = ({ rounds }: Options, size: number, start: Start): number =>
+  size > (start === 'late' ? 3 : 5) ? Math.ceil(rounds / 2) : rounds
+
+async function run(
+  report: Report,
+  chosen: Options,
+  size: number,
+  discovery: Discovery,
+  start: Start
+): Promise<string[][]> {
+  const { marks, from, fromAuthenticated, label } = KINDS[start]
   const formations: Formation[] = []
-  const rounds = size <= 5 ? chosen.rounds : Math.ceil(chosen.rounds / 2)
-  for (let i = 0; i < rounds; i++) formations.push(await form(size, discovery))
+  for (let i = 0; i < roundsOf(chosen, size, start); i++) formations.push(await form(size, discovery, start))
   const rows: string[][] = []
-  for (const mark of Object.keys(MARKS) as Mark[]) {
-    const values = formations.map(({ marks }) => marks[mark])
-    report.series({ discovery, size, until: mark, from: 'process start', unit: 'ms' }, values)
-    rows.push([MARKS[mark], discovery, String(size), ...quantileCells(values)])
+  for (const mark of marks) {
+    const values = formations.map((formation) => formation.marks[mark])
+    report.series({ discovery, size, until: mark, from, unit: 'ms' }, values)
+    rows.push([label(MARKS[mark]), discovery, String(size), ...quantileCells(values)])
   }
   const since = formations.map(({ sinceAuthenticatedMs }) => sinceAuthenticatedMs)
   const terms = Math.max(...formations.map((formation) => formation.terms))
-  report.series({ discovery, size, until: 'ready', from: 'all founders', unit: 'ms', termsMax: terms }, since)
-  rows.push(['ready on all, from "all founders"', discovery, String(size), ...quantileCells(since)])
+  report.series({ discovery, size, until: 'ready', from: fromAuthenticated, unit: 'ms', termsMax: terms }, since)
+  rows.push([label('ready on all, from "all founders"'), discovery, String(size), ...quantileCells(since)])
   return rows
 }
 
+/** Those of `names` that `--only` names; all when it names none of them. */
+function named<T extends string>(names: readonly T[], { only }: Options): readonly T[] {
+  const found = names.filter((name) => only.includes(name))
+  return found.length === 0 ? names : found
+}
+
 const chosen = options({ rounds: 16, sizes: [3, 5, 9] })
-const kinds = chosenOf(['seeds', 'mdns'] as const, chosen)
 const report = new Report('formation', chosen)
 const rows: string[][] = []
 for (const size of chosen.sizes) {
-  for (const discovery of kinds) {
-    const more = await run(report, chosen, size, discovery)
-    report.progress(`${size} nodes, ${discovery}`)
-    rows.push(...more)
+  for (const discovery of named(DISCOVERIES, chosen)) {
+    for (const start of named(STARTS, chosen)) {
+      if (start === 'late' && (size > LATE_SIZE_MAX || size < 2)) continue
+      const more = await run(report, chosen, size, discovery, start)
+      report.progress(`${size} nodes, ${discovery}, ${start}`)
+      rows.push(...more)
+    }
   }
 }
 report.table(
-  'Milliseconds from the start of the first process',
+  'Milliseconds from the start of the first process, or of the late one',
   ['until', 'found by', 'nodes', ...QUANTILES],
   rows,
   'all'

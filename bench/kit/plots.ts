@@ -58,6 +58,7 @@ const PLOTS: Readonly<Record<string, (results: Results) => Content>> = {
     }
   },
   formation: ({ series }) => {
+    const LATE = 'all founders, the last one late'
     const ready = series.filter((one) => fits(one, { until: 'ready' }))
     const of = (title: string, from: string): Panel =>
       panel(
@@ -70,12 +71,14 @@ const PLOTS: Readonly<Record<string, (results: Results) => Content>> = {
           stroke: discovery === 'mdns' ? 'dashed' : 'solid'
         })
       )
+    const isLate = ready.some(({ from }) => from === LATE)
     return {
       title: 'From nothing to a cluster: until all nodes are ready',
       share: SHARE,
       panels: [
         of('From the start of the processes', 'process start'),
-        of('From all founders authenticated', 'all founders')
+        of('From all founders authenticated', 'all founders'),
+        ...(isLate ? [of('The same, the last one 2 s late', LATE)] : [])
       ]
     }
   },
