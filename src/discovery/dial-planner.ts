@@ -145,7 +145,7 @@ class Planner implements DialPlanner {
     const untried = addresses.some((address) => !target.lastDialled.includes(address))
     const spokeBefore = hasWord(target, hint.source, this.#policy, now)
     target.said.set(hint.source, { addresses, at: now })
-    if (isNew && this.#isTheirTurn(hint.source, peerId, addresses, now)) this.#await(target, addresses, now)
+    if (isNew && this.#isTheirTurn(hint.source, peerId, addresses, now)) this.#leaveToThem(target, addresses, now)
     else if (hint.source !== 'mdns' && target.lastDialAt === -Infinity) target.nextAt = Math.min(target.nextAt, now)
     else if (untried || !spokeBefore) this.#news(target, now)
   }
@@ -158,7 +158,7 @@ class Planner implements DialPlanner {
   }
 
   /** Its addresses may stand in our list of seeds as well. */
-  #await(target: Target, addresses: readonly string[], now: number): void {
+  #leaveToThem(target: Target, addresses: readonly string[], now: number): void {
     for (const each of [target, ...addresses.flatMap((at) => this.#targets.get(at) ?? [])]) {
       each.nextAt = Math.max(each.nextAt, now + this.#policy.tieBreakMs)
     }
