@@ -10,8 +10,31 @@ export const utf8Length = (text: string): number => Buffer.byteLength(text)
 /** Throws a TypeError on invalid UTF-8. */
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes)
 
-export const toHex = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+export function toHex(bytes: Uint8Array): string {
+  const { byteLength } = bytes
+  if (byteLength > SHORT_HEX_BYTES_MAX) return Buffer.from(bytes.buffer, bytes.byteOffset, byteLength).toString('hex')
+  let text = ''
+  for (let i = 0; i < byteLength; i++) text += hexPairs[bytes[i]!]!
+  return text
+}
+
+/** An id or a hash. Of so few bytes the platform moves the buffer out of the heap first, which costs more than all the rest. */
+const SHORT_HEX_BYTES_MAX = 32
+
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/**
+ * A copy of `length` bytes from `at` on; all of them are there. A plain array also of a Buffer, whose `slice` is a window on itself.
+ * Few bytes are copied one by one: a window on a small array moves that out of the heap.
+ */
+export function copyOf(bytes: Uint8Array, at: number, length: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(length)
+  if (length > COPIED_ONE_BY_ONE_MAX) copy.set(bytes.subarray(at, at + length))
+  else for (let i = 0; i < length; i++) copy[i] = bytes[at + i]!
+  return copy
+}
+
+const COPIED_ONE_BY_ONE_MAX = 96
 
 /** Undefined when the text is not an even number of lower- or upper-case hex digits. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {

@@ -4,6 +4,8 @@
  * reader leaves the bytes to the decoder in `cbor.ts`, which accepts them after all or says what is wrong. So this can refuse too
  * much and stays harmless, and must never accept more.
  */
+import { copyOf } from './bytes.ts'
+
 export class CborCursor {
   readonly bytes: Uint8Array
   at: number
@@ -37,7 +39,7 @@ export class CborCursor {
   take(length: number): Uint8Array {
     const { at } = this
     this.at = at + length
-    return new Uint8Array(this.bytes.subarray(at, at + length))
+    return copyOf(this.bytes, at, length)
   }
 
   /** Are the next bytes a byte string, and this one? */

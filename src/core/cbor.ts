@@ -9,7 +9,7 @@
  *
  * COSE needs one tag or none; we write none (RFC 9052 section 2 allows the untagged form where the context is known).
  */
-import { compareBytes, fromUtf8, utf8 } from './bytes.ts'
+import { compareBytes, copyOf, fromUtf8, utf8 } from './bytes.ts'
 import { QuorateError } from './errors.ts'
 
 export type CborKey = number | string
@@ -225,7 +225,7 @@ class Reader {
         if (argument === Number.MAX_SAFE_INTEGER) return this.#fail('integer below -(2^53 - 1)')
         return -1 - argument
       case BYTES:
-        return this.#take(argument).slice()
+        return this.#bytesOf(argument)
       case TEXT:
         return this.#text(argument)
       case ARRAY:
@@ -330,6 +330,13 @@ class Reader {
     let value = 0
     for (let i = 0; i < width; i++) value = value * 256 + this.#bytes[this.#at++]!
     return value
+  }
+
+  #bytesOf(length: number): Uint8Array {
+    this.#need(length)
+    const copy = copyOf(this.#bytes, this.#at, length)
+    this.#at += length
+    return copy
   }
 
   #take(length: number): Uint8Array {

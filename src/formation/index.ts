@@ -29,7 +29,7 @@
 import { invariant } from '../core/invariant.ts'
 import { foundingQuorum, initialCore, type Outcome } from './core.ts'
 import { FOUNDING_SIZE_MAX } from './fields.ts'
-import { beginOnTime, statusOf, transitionOnTime } from './step.ts'
+import { beginOnTime, stageOf, statusOf, transitionOnTime } from './step.ts'
 import type { Formation, FormationEffects, FormationInit } from './types.ts'
 
 export type * from './types.ts'
@@ -66,6 +66,7 @@ export function createFormation(init: FormationInit): Formation {
       invariant(started, 'formation was not started')
       return keep(transitionOnTime(core, input, now))
     },
+    stage: () => stageOf(core),
     status: () => statusOf(core)
   }
 }

@@ -5,7 +5,7 @@ import { campaign, onRefuse, onRequestVote, onVote, requestVote, takeLead } from
 import type { FormationMessage } from './messages.ts'
 import { resendTime, schedule } from './pacing.ts'
 import { connect, disconnect, missingSeats } from './presence.ts'
-import type { Claim, FormationInput, FormationStatus } from './types.ts'
+import type { Claim, FormationInput, FormationStage, FormationStatus } from './types.ts'
 
 /** The first step of a life: reports a restored latch, or begins to gather. */
 export function begin(core: Core, now: number): Outcome {
@@ -125,7 +125,7 @@ export function statusOf(core: Core): FormationStatus {
   }
 }
 
-function stageOf(core: Core): FormationStatus['stage'] {
+export function stageOf(core: Core): FormationStage {
   if (core.conflict !== undefined) return 'conflict'
   if (core.role.type === 'latched') return core.role.announced ? 'formed' : 'agreeing'
   const agreed = core.role.type === 'following' && acceptedTermOf(core) === core.state.term

@@ -127,6 +127,8 @@ export interface Formation {
   /** Once, before any step. A restored certificate is reported here as `formed`. */
   start(now: number): FormationEffects
   step(input: FormationInput, now: number): FormationEffects
+  /** The stage alone, for whoever looks after every step. */
+  stage(): FormationStage
   status(): FormationStatus
 }
 

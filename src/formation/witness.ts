@@ -12,6 +12,7 @@ import type {
   FormationEffects,
   FormationEvent,
   FormationInput,
+  FormationStage,
   FormationState,
   FormationStatus,
   FoundingCertificate
@@ -77,10 +78,15 @@ class Witness implements Formation {
     return effects({ formed: certificate, events: [{ type: 'formed', term: certificate.term }] })
   }
 
+  stage(): FormationStage {
+    if (this.#announced) return 'formed'
+    return this.#state.certificate === undefined ? 'gathering' : 'agreeing'
+  }
+
   status(): FormationStatus {
     const { certificate } = this.#state
     return {
-      stage: this.#announced ? 'formed' : certificate === undefined ? 'gathering' : 'agreeing',
+      stage: this.stage(),
       term: this.#state.term,
       present: [],
       missingSeats: certificate === undefined ? Array.from({ length: this.#init.foundingSize }, (_, i) => i + 1) : [],

@@ -114,6 +114,6 @@ const bytesOf = (hex: string | undefined): Uint8Array | undefined => (hex === un
 
 /** Everybody that the configuration in force names. */
 export function memberIncarnations(replica: Replica | undefined): ReadonlySet<string> {
-  const { voters = [], outgoing = [], learners = [], learnersNext = [] } = replica?.status().raft?.membership ?? {}
+  const { voters = [], outgoing = [], learners = [], learnersNext = [] } = replica?.consensus()?.membership ?? {}
   return new Set([...voters, ...outgoing, ...learners, ...learnersNext])
 }

@@ -94,7 +94,7 @@ export class Node extends NodeFace {
       clock,
       events,
       leader: () => this.leader,
-      configState: () => this.#replica?.status().config,
+      configState: () => this.#replica?.config,
       ending: this.#ending.signal,
       request: (request, signal) => this.#callers.request(request, signal)
     })
@@ -247,7 +247,7 @@ export class Node extends NodeFace {
       addressRecord: () => this.#addresses.record,
       seats: () => this.#seats,
       members: () => memberIncarnations(this.#replica),
-      sessions: () => this.#replica?.status().sessions ?? [],
+      sessions: () => this.#replica?.sessions ?? [],
       onSighting: (statement) => this.#driver?.input({ type: 'sighting', statement }),
       redeemedBy: (tokenId) => this.#replica?.redeemedBy(tokenId) ?? []
     })
@@ -311,7 +311,7 @@ export class Node extends NodeFace {
   /** A newcomer that members refuse for what it holds can wait for ever; it is told instead. */
   #onRefused(by: 'us' | 'them', who: string, refusal: Refusal): void {
     this.#reporter.refused(by, who, refusal)
-    const isOutside = this.clusterId === undefined && (this.#replica?.status().sessions.length ?? 0) === 0
+    const isOutside = this.clusterId === undefined && (this.#replica?.sessions.length ?? 0) === 0
     if (by === 'us' || !isOutside || !FINAL_REFUSALS.has(refusal.code)) return
     this.#die(new NotAdmittedError(who, refusal.code, refusal.detail, nextStepOf(refusal.code)))
   }
@@ -330,7 +330,7 @@ export class Node extends NodeFace {
 
   #onFounded(certificate: Uint8Array): void {
     const { home } = this.#parts
-    const founders = this.#replica?.status().founders ?? []
+    const founders = this.#replica?.founders ?? []
     this.#seats = new Map(founders.map(({ seat, peerId, incarnation }) => [seat, { peerId, incarnation }]))
     if (home.certificate === undefined) {
       home.keepCertificate(certificate).catch((error: unknown) => this.#die(error))
@@ -353,7 +353,7 @@ export class Node extends NodeFace {
   }
 
   async #leave(): Promise<void> {
-    const isLeader = this.#replica?.status().raft?.role === 'leader'
+    const isLeader = this.#replica?.consensus()?.role === 'leader'
     if (isLeader && this.#closing === undefined && this.#hasHeir()) {
       await this.#handOver.run(this.#timing.raft.electionTimeoutMs)
     }
@@ -361,8 +361,8 @@ export class Node extends NodeFace {
   }
 
   #hasHeir(): boolean {
-    const { raft, sessions = [] } = this.#replica?.status() ?? {}
-    return sessions.some(({ incarnation }) => raft?.membership.voters.includes(incarnation) === true)
+    const voters = this.#replica?.consensus()?.membership.voters ?? []
+    return this.#replica?.sessions.some(({ incarnation }) => voters.includes(incarnation)) === true
   }
 
   /** Stops because of `error`. */

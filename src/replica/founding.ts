@@ -5,6 +5,7 @@ import type {
   Formation,
   FormationEffects,
   FormationInput,
+  FormationStage,
   FormationState,
   FormationStatus,
   FoundingCertificate
@@ -39,6 +40,10 @@ export class Founding {
       self.seat === undefined
         ? createWitness({ foundingSize, state, crypto })
         : createFormation({ self, foundingSize, state, crypto, ...formationTiming })
+  }
+
+  get stage(): FormationStage {
+    return this.#formation.stage()
   }
 
   status(): FormationStatus {

@@ -1,7 +1,7 @@
 /** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
 import { compareText, equalBytes, toHex } from '../core/bytes.ts'
 import { PRIORITY_DEFAULT } from '../core/priority.ts'
-import type { FoundingCertificate } from '../formation/types.ts'
+import type { Claim, FormationStage, FoundingCertificate } from '../formation/types.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { isJoint } from '../raft/configuration.ts'
 import type { ConsensusView, RaftStatus } from '../raft/types.ts'
@@ -24,6 +24,7 @@ import { Outbox } from './outbox.ts'
 import { RequestDesk } from './requests.ts'
 import { Sessions } from './sessions.ts'
 import { isSought, wantedBy } from './sought.ts'
+import type { Standing } from './standing.ts'
 import { earliest, isDue } from './times.ts'
 import type { ReplicaEffects, ReplicaInput } from './types.ts'
 
@@ -190,23 +191,48 @@ export class Replica {
     return this.#consensus.machine.state
   }
 
+  // ── One answer each, for whoever asks at every hello or step: `status()` puts all of them together ──────────────────────
+
+  /** Undefined until founded. */
+  get clusterId(): Uint8Array | undefined {
+    return this.#mail.clusterId
+  }
+
+  get stage(): FormationStage {
+    return this.#founding.stage
+  }
+
+  get standing(): Standing {
+    return this.#fences.standing()
+  }
+
+  /** The founding certificate's claims, by seat; none until founded. */
+  get founders(): readonly Claim[] {
+    return this.#certificate?.set.claims ?? []
+  }
+
+  /** By PeerId. */
+  get sessions(): readonly Admitted[] {
+    return this.#sessions.list()
+  }
+
   status(): ReplicaStatus {
-    const { clusterId } = this.#mail
+    const { clusterId } = this
     return {
       formation: this.#founding.status(),
       raft: this.#consensus.status(),
       clusterId: clusterId === undefined ? undefined : toHex(clusterId),
       config: this.config,
-      founders: this.#certificate?.set.claims ?? [],
+      founders: this.founders,
       foundingIncarnations: this.#foundingIncarnations().size,
       contested: this.#met.contested(),
       member: this.#isMember(),
       entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
       joins: this.#init.self.seat === undefined,
-      standing: this.#fences.standing(),
+      standing: this.standing,
       barred: this.#boots.bars().filter(({ incarnation }) => incarnation !== this.#init.self.incarnation),
       priority: this.#init.priority ?? PRIORITY_DEFAULT,
-      sessions: this.#sessions.list(),
+      sessions: this.sessions,
       requestsPending: this.#requests.size
     }
   }
@@ -220,7 +246,7 @@ export class Replica {
   wanted(): readonly string[] | undefined {
     const { self } = this.#init
     if (this.#certificate === undefined && self.seat !== undefined) return undefined
-    return wantedBy(self.peerId, this.#consensus.view?.membership, this.#certificate?.set.claims ?? [])
+    return wantedBy(self.peerId, this.#consensus.view?.membership, this.founders)
   }
 
   // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,7 +314,7 @@ export class Replica {
   #meetAgain(now: number): void {
     for (const peerId of this.#mail.overdue(now)) {
       // While it is being written here it is not lost.
-      if (this.#founding.status().stage === 'agreeing') return
+      if (this.#founding.stage === 'agreeing') return
       const detail = 'it speaks of a cluster, but the founding certificate did not arrive'
       this.#outbox.event({ type: 'unwelcome', peerId, detail })
     }

@@ -242,7 +242,7 @@ async function makeActor({ genesis, token, size, place, stores: disks }: ActorIn
     moves,
     stores,
     token: grantOf(token),
-    sign: (payload) => new Uint8Array(sign(null, payload, key))
+    sign: signing(key)
   }
 }
 
@@ -350,6 +350,18 @@ function tolerant<T>(read: (bytes: Uint8Array) => T | undefined, bytes: Uint8Arr
     return undefined
   }
 }
+
+/** Ed25519 is deterministic, and the first life of a machine says the same in every run: equal payloads are signed once. */
+function signing(key: KeyObject): Actor['sign'] {
+  const known = new RecentMap<Uint8Array>(SIGNATURES_KNOWN_MAX)
+  return (payload) => {
+    let signature = known.get(payload)
+    if (signature === undefined) known.set(payload.slice(), (signature = new Uint8Array(sign(null, payload, key))))
+    return signature.slice()
+  }
+}
+
+const SIGNATURES_KNOWN_MAX = 1_024
 
 /** RFC 8410, as the shipped signer writes it. */
 const privateKey = (seed: Uint8Array): KeyObject =>

@@ -2,7 +2,7 @@
  * How two processes meet: a dial, two hellos, and the shipped judge of admission on either side, on real claims and tokens. What is
  * replaced is the socket. Strangers knock here too.
  */
-import { equalBytes, fromHex } from '../core/bytes.ts'
+import { equalBytes } from '../core/bytes.ts'
 import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { DialTarget } from '../discovery/port.ts'
 import {
@@ -93,14 +93,14 @@ export class Door {
 
   #hello(process: Process): Uint8Array {
     const { machine, replica } = process
-    const { clusterId } = replica.status()
+    const { clusterId } = replica
     return encodeHello({
       version: HELLO_VERSION,
       domainId: this.#world.cast.genesis.domainId,
       generation: this.#world.cast.genesis.genesis.generation,
       claim: machine.store.claimBytes,
       boot: process.bootStatement,
-      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
+      clusterId,
       addressRecord: machine.addressRecord,
       wallMs: this.#wallMs(machine),
       agent: AGENT,
@@ -115,14 +115,14 @@ export class Door {
 
   /** The shipped judge on what a peer shows; whom the channel proved is `remotePeerId`. */
   admit(process: Process, hello: Uint8Array, remotePeerId: string): Admitted | undefined {
-    const { founders, clusterId, raft, sessions } = process.replica.status()
-    const membership = raft?.membership
+    const { founders, clusterId, sessions } = process.replica
+    const membership = process.replica.consensus()?.membership
     const context: AdmissionContext = {
       self: { peerId: process.machine.actor.peerId },
       domainId: this.#world.cast.genesis.domainId,
       generation: this.#world.cast.genesis.genesis.generation,
       genesis: this.#world.cast.genesis,
-      clusterId: clusterId === undefined ? undefined : fromHex(clusterId),
+      clusterId,
       seats:
         clusterId === undefined
           ? undefined
@@ -152,7 +152,7 @@ export class Door {
     if (process === undefined || process.paused) return
     const { strangers, genesis } = this.#world.cast
     const stranger = strangers[n % strangers.length]!
-    const isFounded = process.replica.status().clusterId !== undefined
+    const isFounded = process.replica.clusterId !== undefined
     if (stranger.comesAfterFounding === true && !isFounded) return
     // Dates are judged by the clock of this machine.
     if (stranger.isDated === true && machine.wallOffsetMs !== 0) return

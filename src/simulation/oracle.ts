@@ -5,7 +5,6 @@
  * The parts (`oracle/`) are by theme: logs and commits, disks, offices and elections, members, callers. The invariants are those
  * of docs/SIMULATION.md. One that fails stops the run: everything after it would be noise.
  */
-import { fromHex } from '../core/bytes.ts'
 import { messageOf } from '../core/errors.ts'
 import { decodeFrame } from '../replica/frames.ts'
 import type { Membership } from '../raft/types.ts'
@@ -157,9 +156,8 @@ export class Oracle {
   }
 
   #forming({ replica }: Process): void {
-    const { formation, standing } = replica.status()
-    this.#memory.world.covered('formation stage', formation.stage)
-    this.#memory.world.covered('standing', standing.type)
+    this.#memory.world.covered('formation stage', replica.stage)
+    this.#memory.world.covered('standing', replica.standing.type)
   }
 
   /** A batch has reached the disk. */
@@ -179,7 +177,7 @@ export class Oracle {
   #coverAnswer({ replica }: Process, bytes: Uint8Array): void {
     const { genesis, crypto } = this.#memory.world.cast
     const { domainId } = genesis
-    const clusterId = fromHex(replica.status().clusterId ?? '')
+    const { clusterId } = replica
     const { generation } = genesis.genesis
     const frame = decodeFrame(bytes, { domainId, clusterId, generation, readClaim: crypto.readClaim })
     if (frame.kind === 'answer') this.#memory.world.covered('request', frame.code)
@@ -258,7 +256,7 @@ export class Oracle {
   }
 
   #coverStanding({ replica }: Process): void {
-    this.#memory.world.covered('standing', replica.status().standing.type)
+    this.#memory.world.covered('standing', replica.standing.type)
   }
 
   #elected(process: Process, view: View, term: number): void {

@@ -4,6 +4,7 @@ import {
   compareBytes,
   compareText,
   concat,
+  copyOf,
   equalBytes,
   fromBase64Url,
   fromHex,
@@ -16,6 +17,19 @@ import { sha256 } from '../../src/core/hash.ts'
 
 const bytes = fc.uint8Array({ maxLength: 64 })
 
+describe('copies', () => {
+  it('share nothing with what they were taken from, a buffer included, however long', () => {
+    for (const length of [0, 1, 32, 96, 97, 300]) {
+      const whole = Buffer.from(Array.from({ length: length + 9 }, (_, i) => i % 200))
+      const copy = copyOf(whole, 4, length)
+      expect(copy.constructor).toBe(Uint8Array)
+      expect([...copy]).toEqual([...whole.subarray(4, 4 + length)])
+      whole.fill(0xee)
+      expect(copy.includes(0xee)).toBe(false)
+    }
+  })
+})
+
 describe('texts of bytes', () => {
   it('come back', () => {
     fc.assert(
@@ -24,6 +38,11 @@ describe('texts of bytes', () => {
         expect(fromBase64Url(toBase64Url(original))).toEqual(original)
       })
     )
+    for (let length = 0; length < 100; length++) {
+      const original = Uint8Array.from({ length }, (_, i) => i * 37)
+      expect(toHex(original)).toBe(Buffer.from(original).toString('hex'))
+      expect(toHex(original.subarray(length >> 1))).toBe(Buffer.from(original.subarray(length >> 1)).toString('hex'))
+    }
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         expect(fromUtf8(utf8(text))).toBe(text)

@@ -29,7 +29,7 @@ describe('a witness', () => {
       1
     )
     expect([write?.state.certificate, formed]).toEqual([known, undefined])
-    expect(node.status().stage).toBe('agreeing')
+    expect([node.status().stage, node.stage()]).toEqual(['agreeing', 'agreeing'])
     expect(node.step({ type: 'certificate-seen', certificate: certificate(4) }, 2).write).toBeUndefined()
     expect(node.step({ type: 'certificate-seen', certificate: known }, 2)).toMatchObject({
       write: undefined,

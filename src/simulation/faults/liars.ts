@@ -3,11 +3,10 @@
  * is no Byzantine system, and a voter that lies well can break it; but what cannot be true is believed from nobody, and whoever has no
  * vote is not counted, whatever it says.
  */
-import { fromHex } from '../../core/bytes.ts'
 import type { Random } from '../../core/random.ts'
 import type { RaftMessage } from '../../raft/messages.ts'
 import { TERM_JUMP_MAX } from '../../raft/term-jump.ts'
-import type { RaftStatus } from '../../raft/types.ts'
+import type { Membership, RaftStatus } from '../../raft/types.ts'
 import { encodeFrame } from '../../replica/frames.ts'
 import { namedBy } from '../../replica/incarnations.ts'
 import type { Machine, Process } from '../machine.ts'
@@ -16,6 +15,8 @@ import type { Scene } from './scene.ts'
 
 export class Liars {
   readonly #scene: Scene
+  /** What each process was told last. */
+  readonly #votes = new WeakMap<Process, { readonly name: string; readonly frames: readonly Uint8Array[] }>()
 
   constructor(scene: Scene) {
     this.#scene = scene
@@ -72,33 +73,52 @@ export class Liars {
     this.#scene.world.fired('B13')
     // Whoever has signed no such vote is barred for it, as one that has forgotten it.
     from.hasLied = true
-    const messages: RaftMessage[] = [
-      { type: 'vote-reply', term, granted: true },
-      { type: 'pre-vote-reply', term, round: 1, granted: true }
-    ]
     // What a learner acknowledges counts for its own progress, and it would be made a voter by a lie.
-    if (!namedBy(membership).includes(from.incarnation)) {
-      messages.push({ type: 'append-accepted', term, match: lastIndex })
-      messages.push({ type: 'heartbeat-reply', term, seq: Number.MAX_SAFE_INTEGER, match: lastIndex })
+    const acknowledges = !isNamed(membership, from.incarnation)
+    for (const frame of this.#votesOf(process, term, lastIndex, acknowledges)) {
+      if (process.alive) process.input({ type: 'frame', from: from.actor.peerId, frame })
     }
-    for (const message of messages) if (process.alive) this.#say(from, process, message)
+  }
+
+  /** The same until it gets further: there are thousands of them, a millisecond apart. */
+  #votesOf(process: Process, term: number, lastIndex: number, acknowledges: boolean): readonly Uint8Array[] {
+    const name = `${term} ${lastIndex} ${acknowledges}`
+    let votes = this.#votes.get(process)
+    if (votes?.name !== name) {
+      const messages: RaftMessage[] = [
+        { type: 'vote-reply', term, granted: true },
+        { type: 'pre-vote-reply', term, round: 1, granted: true }
+      ]
+      if (acknowledges) {
+        messages.push({ type: 'append-accepted', term, match: lastIndex })
+        messages.push({ type: 'heartbeat-reply', term, seq: Number.MAX_SAFE_INTEGER, match: lastIndex })
+      }
+      votes = { name, frames: messages.map((message) => this.#frameOf(process, message)) }
+      this.#votes.set(process, votes)
+    }
+    return votes.frames
   }
 
   #say(from: Machine, process: Process, message: RaftMessage): void {
+    process.input({ type: 'frame', from: from.actor.peerId, frame: this.#frameOf(process, message) })
+  }
+
+  #frameOf(process: Process, message: RaftMessage): Uint8Array {
     const { genesis, crypto } = this.#scene.world.cast
-    const { clusterId } = process.replica.status()
-    const frame = encodeFrame(
+    return encodeFrame(
       { kind: 'raft', message },
       {
         domainId: genesis.domainId,
-        clusterId: fromHex(clusterId ?? ''),
+        clusterId: process.replica.clusterId,
         generation: genesis.genesis.generation,
         readClaim: crypto.readClaim
       }
     )
-    process.input({ type: 'frame', from: from.actor.peerId, frame })
   }
 }
+
+const isNamed = ({ voters, outgoing, learners, learnersNext }: Membership, id: string): boolean =>
+  [voters, outgoing, learners, learnersNext].some((part) => part.includes(id))
 
 /** Nothing about the receiver may change by it. Undefined: what was drawn could be true at the moment. */
 function lie(random: Random, { term, lastIndex, leader }: RaftStatus, from: string): RaftMessage | undefined {

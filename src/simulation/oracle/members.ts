@@ -1,4 +1,5 @@
 /** Invariants 9, 10 and 20: configurations follow each other one at a time and never decide apart, and only voters lead. */
+import { RecentMap } from '../../core/recent-map.ts'
 import { decodeMembership, entryTypeOf } from '../../raft/messages.ts'
 import type { ConsensusView, Membership } from '../../raft/types.ts'
 import { namedBy } from '../../replica/incarnations.ts'
@@ -157,9 +158,17 @@ const versionOf = ({ index, data }: StoredEntry): Version => ({ index, membershi
 
 /** The configuration that a snapshot stands for; none when it is still that of founding. */
 function snapshotVersion({ data }: { readonly data: Uint8Array }): Version[] {
-  const { membership, membershipIndex } = decodeSnapshot(data)
-  return membershipIndex === 0 ? [] : [{ index: membershipIndex, membership }]
+  let known = snapshotVersions.get(data)
+  if (known === undefined) {
+    const { membership, membershipIndex } = decodeSnapshot(data)
+    known = { version: membershipIndex === 0 ? undefined : { index: membershipIndex, membership } }
+    snapshotVersions.set(data, known)
+  }
+  return known.version === undefined ? [] : [known.version]
 }
+
+/** The same snapshot is handed to storage, written and read back, on every machine: what its bytes say of members is always the same. */
+const snapshotVersions = new RecentMap<{ readonly version: Version | undefined }>(64)
 
 function recoveredVersions({ snapshot, entries }: Recovered): Version[] {
   const known = snapshot === undefined ? [] : snapshotVersion(snapshot)

@@ -81,9 +81,6 @@ export class OfficeOracle {
 
 /** The configuration before the first that a log holds. */
 export function foundingOf({ replica }: Process): Membership {
-  const voters = replica
-    .status()
-    .founders.map(({ incarnation }) => incarnation)
-    .toSorted(compareText)
+  const voters = replica.founders.map(({ incarnation }) => incarnation).toSorted(compareText)
   return { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
 }
