@@ -7,8 +7,8 @@
  * of is therefore compiled whole, which happens once for each version and Node.js; later starts read it from the cache.
  *
  * The kernel frees the memory of a killed process before it closes its sockets, so the size of a leader is part of every
- * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow to 32 MiB for programs that make many. Here it stays as
- * small as it begins: the start is no slower for it, and a node that has nothing to do makes few.
+ * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow for programs that make many: to 32 MiB in Node.js 22, to
+ * 128 MiB in 24. Here it stays as small as it begins: the start is no slower for it, and a node that has nothing to do makes few.
  */
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'

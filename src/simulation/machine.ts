@@ -28,7 +28,7 @@ import type { Session } from './session.ts'
 import { type StatementMaker, statementMaker } from './statements.ts'
 import type { World } from './world.ts'
 
-/** The preset that a LAN has: heartbeats every 50 ms. */
+/** The preset that a LAN has. */
 export const TIMING = timingPresets.lan
 /** One Ed25519 signature. */
 const SIGN_US = 60

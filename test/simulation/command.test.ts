@@ -51,6 +51,11 @@ describe('quorate simulate', () => {
     expect(again.code).toBe(1)
     expect(again.json()[0]).toMatchObject({ violation: { invariant: violations[0]!.invariant } })
     expect(await readFile(page, 'utf8')).toContain(violations[0]!.invariant)
+    // For people: each fault that is left, and whom it hits.
+    const { out } = await quorate(replay.split(' ').slice(1))
+    const left = out.split('\n').filter((line) => line.startsWith('  P5'))
+    expect(left.length).toBeGreaterThan(0)
+    for (const line of left) expect(line).toMatch(/^ {2}P5 disk set back (?:leader|n[1-4]) at \d+ ms for \d+ ms$/)
   })
 
   it('plays a scenario and says when an expectation does not hold', async () => {

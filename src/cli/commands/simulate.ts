@@ -95,9 +95,10 @@ async function campaign(io: Io, options: Options): Promise<void> {
     await writeReport(options.report, options, cast, replayed ?? { seed: seeds.from, only })
   }
   const again = replayed === undefined ? undefined : replayCommand(options, replayed)
+  const told = await teller(cast)
   show(io, json, { ...report, ...(again === undefined ? {} : { replay: again }) }, (style) => [
     ...reportLines(report, style),
-    ...failureLines(cast, replayed, again, style, options.report)
+    ...failureLines(told, replayed, again, style, options.report)
   ])
   if (report.violations.length > 0) throw new ExitWith(EXIT.bug)
 }
@@ -136,11 +137,12 @@ async function replay(io: Io, options: Options, cast: Cast, only: readonly Fault
     ...(heal === undefined ? {} : { healAtSeconds: heal })
   }
   const { result } = await record(options, cast, wanted)
+  const told = await teller(cast)
   if (options.report !== undefined) await writeReport(options.report, options, cast, wanted)
   show(io, options.json, { nodes: options.nodes, seeds: 1, ...result }, (style) =>
     result.violation === undefined
       ? [`${style.symbols.done} seed ${wanted.seed} holds every invariant`]
-      : failureLines(cast, { ...wanted, result }, undefined, style, options.report)
+      : failureLines(told, { ...wanted, result }, undefined, style, options.report)
   )
   if (result.violation !== undefined) throw new ExitWith(EXIT.bug)
 }
@@ -318,8 +320,15 @@ function reportLines(report: CampaignReport, { bold, dim, green, red, symbols }:
   ]
 }
 
+type Teller = (fault: RunResult['plan'][number]) => string
+
+async function teller(cast: Cast): Promise<Teller> {
+  const { faultText } = await import('../../simulation/index.ts')
+  return (fault) => faultText(fault, (index) => cast.actors[index]!.name)
+}
+
 function failureLines(
-  cast: Cast,
+  told: Teller,
   replayed: Replayed | undefined,
   again: string | undefined,
   { bold, red, dim }: Style,
@@ -327,18 +336,14 @@ function failureLines(
 ): string[] {
   const violation = replayed?.result?.violation
   if (replayed?.result === undefined || violation === undefined) return []
-  const nameOf = (index: number): string => cast.actors[index]?.name ?? `n${index + 1}`
   return [
     '',
     `${red(bold(violation.invariant))} in seed ${replayed.seed} after ${violation.atMs.toFixed(3)} ms: ${violation.node} ${violation.detail}`,
-    ...replayed.result.plan.map((fault) => `  ${nodeFaultText(fault, nameOf)}`),
+    ...replayed.result.plan.map((fault) => `  ${told(fault)}`),
     ...(again === undefined ? [] : [`replay: ${bold(again)}`]),
     ...(report === undefined ? [dim('see it: add --report run.html')] : [])
   ]
 }
-
-const nodeFaultText = (fault: RunResult['plan'][number], nameOf: (index: number) => string): string =>
-  `${fault.id}${fault.variant === '' ? '' : ` ${fault.variant}`} ${fault.nodes.map(nameOf).join(' ')} at ${fault.atMs} ms for ${fault.forMs} ms`
 
 // ── Options ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
