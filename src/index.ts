@@ -4,6 +4,7 @@
  * `createNode` for a program of its own, `quorum` as a service in an existing libp2p node, `createGenesis` and `createToken`
  * to prepare a cluster from code. Errors carry `name`, `code`, `details` and `nextStep`; switch on the code.
  */
+export { NODE_OLDEST } from './core/node-version.ts'
 export { createNode } from './node/create-node.ts'
 export { quorum } from './node/service.ts'
 export type { QuorumService, QuorumServiceInit } from './node/service.ts'

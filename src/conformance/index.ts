@@ -5,6 +5,7 @@
  *   import { storageConformance } from 'quorate/conformance'
  *   for (const { name, run } of storageConformance) test(name, () => run(createMyHarness))
  */
+export { NODE_OLDEST } from '../core/node-version.ts'
 export { storageConformance } from './storage.ts'
 export type { StorageConformanceCase, StorageHarness } from './storage-kit.ts'
 export { toyGate, transportConformance } from './transport.ts'

@@ -13,6 +13,7 @@
  *
  * Left out: mDNS, libp2p and real sockets, which test/integration has.
  */
+export { NODE_OLDEST } from '../core/node-version.ts'
 export { runCampaign } from './campaign.ts'
 export type { CampaignInit, CampaignReport, CampaignViolation } from './campaign.ts'
 export { castOf, castOfSeed } from './cast.ts'

@@ -10,6 +10,7 @@
  *
  * Left out: mDNS, sockets, power cuts (a crash keeps what was written, as the kernel does).
  */
+export { NODE_OLDEST } from '../core/node-version.ts'
 export { createLocalCluster } from './local-cluster.ts'
 export type { LocalCluster, LocalClusterInit, NodeRef, WaitOptions } from './types.ts'
 export { LocalClusterTimeoutError } from './errors.ts'
