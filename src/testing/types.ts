@@ -10,7 +10,7 @@ export interface LocalClusterInit {
   readonly config?: JsonValue
   /** JSON Schema that every config must fit. Default: none. */
   readonly schema?: JsonValue
-  /** Default `lan`, the fastest. */
+  /** Default `lan`. */
   readonly timing?: TimingPreset
   /** Of the founders, by place: who leads when they could do it equally well (NodeInit). Default 100 each. */
   readonly priorities?: readonly number[]
