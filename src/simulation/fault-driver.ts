@@ -1,6 +1,6 @@
 /** Lets the faults of a plan happen to a world, and ends all of them when it is healed. The kinds are in `faults/`. */
 import type { Fault } from './faults.ts'
-import { faultText, LEADER } from './faults.ts'
+import { faultText, faultWords, LEADER } from './faults.ts'
 import { CredentialFaults } from './faults/credentials.ts'
 import { HostileFaults } from './faults/hostile.ts'
 import { Liars } from './faults/liars.ts'
@@ -75,7 +75,9 @@ export class FaultDriver {
       fromMs: fault.atMs,
       untilMs: fault.atMs + fault.forMs,
       text: faultText(fault, (index) => world.machines[index]!.name),
-      nodes: fault.nodes
+      short: faultWords(fault.id),
+      nodes: fault.nodes,
+      isVerb: false
     })
     const handler = this.#handlers[fault.id] ?? this.#handlers[fault.id[0]!]
     handler?.begin(fault)

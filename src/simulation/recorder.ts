@@ -54,12 +54,18 @@ export type RecordedMark =
     }
   | { readonly type: 'paused'; readonly node: number; readonly atMs: number; readonly paused: boolean }
 
+/** Something that was done to the world: a fault of a plan, or a verb of whoever drives it. */
 export interface RecordedFault {
+  /** `N4`, or the verb. */
   readonly id: string
   readonly fromMs: number
-  readonly untilMs: number
+  /** Undefined: until the end of the run, or until somebody ends it. */
+  untilMs: number | undefined
   readonly text: string
+  /** The text in few words, where there is little room. */
+  readonly short: string
   readonly nodes: readonly number[]
+  readonly isVerb: boolean
 }
 
 /** Beats of this many frames are kept; the rest is counted. */
@@ -167,6 +173,22 @@ export class Recorder {
 
   fault(fault: RecordedFault): void {
     this.faults.push(fault)
+  }
+
+  /** A verb, with the machines that it names. What lasts has no end until `end` says so. */
+  verb(atMs: number, id: string, words: string, machines: readonly Machine[], lasts: boolean): void {
+    const text = words === '' ? id : `${id} ${words}`
+    const nodes = machines.map(({ index }) => index)
+    const untilMs = lasts ? undefined : atMs
+    this.faults.push({ id, fromMs: atMs, untilMs, text, short: text, nodes, isVerb: true })
+  }
+
+  /** Those of these verbs that last and name one of these machines (none: all of them) end now. */
+  end(atMs: number, ids: readonly string[], machines: readonly Machine[] = []): void {
+    for (const verb of this.faults) {
+      const isMeant = machines.every(({ index }) => verb.nodes.includes(index))
+      if (verb.isVerb && verb.untilMs === undefined && ids.includes(verb.id) && isMeant) verb.untilMs = atMs
+    }
   }
 
   violation(violation: Violation): void {

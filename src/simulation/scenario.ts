@@ -41,7 +41,17 @@ export interface ScenarioResult {
   /** Each line of the file, and what it answered. */
   readonly transcript: string
   /** Expectations that did not hold. */
-  readonly failures: readonly { readonly line: number; readonly text: string }[]
+  readonly failures: readonly FailedExpectation[]
+  /** Lines that expect something. */
+  readonly expectations: number
+}
+
+export interface FailedExpectation {
+  readonly line: number
+  readonly text: string
+  readonly atMs: number
+  /** What held in its place, in words. */
+  readonly instead: string
 }
 
 export interface ScenarioInit {
@@ -68,7 +78,12 @@ export async function runScenario({ text, record = false }: ScenarioInit): Promi
     const { invariant, atMs, node, detail } = violation
     transcript.push(`  VIOLATION ${invariant} at ${atMs} ms, ${node}: ${detail}`)
   }
-  return { simulation, transcript: `${transcript.join('\n')}\n`, failures: player.failures }
+  return {
+    simulation,
+    transcript: `${transcript.join('\n')}\n`,
+    failures: player.failures,
+    expectations: player.expectations
+  }
 }
 
 interface Line {
@@ -109,7 +124,8 @@ type Verb = (words: readonly string[], text: string) => readonly string[] | void
 
 class Player {
   readonly #simulation: Simulation
-  readonly failures: { line: number; text: string }[] = []
+  readonly failures: FailedExpectation[] = []
+  expectations = 0
   readonly #verbs: Readonly<Record<string, Verb>>
 
   constructor(simulation: Simulation) {
@@ -236,13 +252,51 @@ class Player {
     }
   }
 
+  /** What is there in place of what was expected. */
+  #instead([what = '', word = '']: readonly string[]): string {
+    const s = this.#simulation
+    switch (what) {
+      case 'leader':
+      case 'no':
+        return s.leader === undefined ? 'nobody leads' : `${s.leader} leads`
+      case 'violation':
+        return s.violations.map(({ invariant }) => `${invariant} is broken`).join(', ') || 'every invariant holds'
+      case 'formed':
+      case 'joined':
+        return s
+          .nodes()
+          .map((node) => `${node.name} ${node.state}, config ${node.config}, members ${node.members}`)
+          .join('; ')
+      case 'config':
+        return word === 'all'
+          ? s
+              .nodes()
+              .map(({ name, state, config }) => `${name} ${state === 'up' ? `has config ${config}` : `is ${state}`}`)
+              .join(', ')
+          : `${this.#name(word)} has config ${s.node(this.#name(word)).config}`
+      case 'members':
+        return `${this.#name(word)} knows of ${s.node(this.#name(word)).members} members`
+      case 'role':
+      case 'standing': {
+        const { name, state, role, standing } = s.node(this.#name(word))
+        return state === 'down' || state === 'refused'
+          ? `${name} is ${state}`
+          : `${name} is ${(what === 'role' ? role : standing) ?? 'none'}`
+      }
+      default:
+        return `${word} is ${s.node(word).state}`
+    }
+  }
+
   #expect(line: number, words: readonly string[]): readonly string[] {
     const text = words.join(' ')
     const holds = this.#holds(words)
     if (holds === undefined) throw new ScenarioError(line, `expect ${text}`, 'nothing like that can be expected')
+    this.expectations++
     if (holds) return []
-    this.failures.push({ line, text: `expect ${text}` })
-    return ['does not hold', ...this.#status()]
+    const instead = this.#instead(words)
+    this.failures.push({ line, text: `expect ${text}`, atMs: this.#simulation.nowMs, instead })
+    return [`does not hold: ${instead}`, ...this.#status()]
   }
 }
 

@@ -151,6 +151,7 @@ export class Simulation {
 
   /** Starts a machine that was off, or again after a crash. */
   add(name: string): void {
+    this.#tell('add', [name])
     this.world.start(this.#machine(name))
   }
 
@@ -161,6 +162,7 @@ export class Simulation {
 
   /** Starts every machine, founders and joiners, spread over `withinMs` of virtual time. Default: all in this moment. */
   addEverybody(withinMs = 0): void {
+    this.#tell('add', [], `all within ${withinMs} ms`)
     const random = this.world.random.fork('arrivals')
     for (const machine of this.world.machines) {
       this.world.after(Math.round(random.next() * withinMs * 1_000), () => this.world.start(machine))
@@ -168,31 +170,41 @@ export class Simulation {
   }
 
   crash(name: string, how: 'kill' | 'power' = 'kill'): void {
+    this.#tell('crash', [name], how)
     this.world.crash(this.#machine(name), how)
   }
 
   restart(name: string): void {
-    this.crash(name)
-    this.add(name)
+    this.#tell('restart', [name])
+    this.world.crash(this.#machine(name))
+    this.world.start(this.#machine(name))
   }
 
   /** Its data directory is gone; key and founding certificate stay. It stays down. */
   wipe(name: string): void {
-    this.crash(name)
+    this.#tell('wipe', [name])
+    this.world.crash(this.#machine(name))
     if (!this.#machine(name).wipe()) throw new InvalidOptionError(`${name} has no further disk to lose`)
   }
 
   /** A second machine with the same key and a copy of the disk; `n1` gets the clone `n1c`. */
   clone(name: string): string {
+    this.#tell('clone', [name])
     return this.world.clone(this.#machine(name)).name
   }
 
   pause(name: string): void {
-    this.#process(name).pause()
+    const process = this.#process(name)
+    this.#tell('pause', [name])
+    this.world.recorder?.paused(process.machine, true)
+    process.pause()
   }
 
   resume(name: string): void {
-    isolated(() => this.#process(name).resume())
+    const process = this.#process(name)
+    this.#tell('resume', [name])
+    this.world.recorder?.paused(process.machine, false)
+    isolated(() => process.resume())
   }
 
   // ── Network ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,6 +213,7 @@ export class Simulation {
   partition(...groups: readonly (readonly string[])[]): void {
     const { network, machines } = this.world
     this.#checkGroups(groups)
+    this.#tell('partition', groups.flat(), groups.map((group) => group.join(' ')).join(' | '), true)
     const groupOf = (machine: Machine): number => {
       const at = groups.findIndex((group) => group.includes(machine.name))
       return at === -1 ? groups.length : at
@@ -224,6 +237,8 @@ export class Simulation {
 
   /** Takes every partition and every hold away; what was held is lost. */
   repair(): void {
+    this.#tell('repair', [])
+    this.world.recorder?.end(this.nowMs, ['partition', 'hold'])
     this.world.network.clear()
     this.world.network.held.clear()
     this.world.cutsChanged()
@@ -232,10 +247,13 @@ export class Simulation {
   /** Frames from one machine to the other wait until they are released. */
   hold(from: string, to: string): void {
     this.world.network.held.set(this.#link(from, to), [])
+    this.#tell('hold', [from, to], `${from} → ${to}`, true)
   }
 
   release(from: string, to: string): void {
     const at = this.#link(from, to)
+    this.#tell('release', [from, to], `${from} → ${to}`)
+    this.world.recorder?.end(this.nowMs, ['hold'], [this.#machine(from), this.#machine(to)])
     const held = this.world.network.held.get(at) ?? []
     this.world.network.held.delete(at)
     for (const deliver of held) this.world.after(1, deliver)
@@ -249,6 +267,8 @@ export class Simulation {
   clock(name: string, rate: number): void {
     if (!Number.isFinite(rate) || rate <= 0)
       throw new InvalidOptionError(`the rate is ${String(rate)}; it is a number above 0`)
+    this.world.recorder?.end(this.nowMs, ['clock'], [this.#machine(name)])
+    this.#tell('clock', [name], `${name} runs at ${rate}`, rate !== 1)
     this.#machine(name).setClock(rate)
   }
 
@@ -258,6 +278,7 @@ export class Simulation {
   set(name: string, value: JsonValue, ifVersion?: number): string {
     const requestId = (++this.#requests).toString(16).padStart(32, '0')
     const process = this.#process(name)
+    this.#tell('set', [name], `${name} ${canonicalJson(value)}`)
     const data = encodeCommand({
       kind: 'config-set',
       requestId,
@@ -273,6 +294,7 @@ export class Simulation {
 
   transfer(name: string, to?: string): string {
     const requestId = (++this.#requests).toString(16).padStart(32, '0')
+    this.#tell('transfer', to === undefined ? [name] : [name, to])
     const target = to === undefined ? undefined : this.#machine(to).actor.peerId
     isolated(() => this.world.request(this.#process(name), { type: 'transfer', requestId, to: target }))
     return requestId
@@ -357,6 +379,15 @@ export class Simulation {
 
   nodes(): readonly NodeView[] {
     return this.names.map((name) => this.node(name))
+  }
+
+  /** For the picture. `words`: default the names. */
+  #tell(verb: string, names: readonly string[], words = names.join(' '), lasts = false): void {
+    const { recorder } = this.world
+    if (recorder === undefined) return
+    const machines = names.map((name) => this.#machine(name))
+    const all = verb === 'crash' ? `${names.join(' ')} ${words}` : words
+    recorder.verb(this.nowMs, verb, all, machines, lasts)
   }
 
   #machine(name: string): Machine {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { castOf, Recorder, reportPage, run } from '../../src/simulation/index.ts'
+import { castOf, Recorder, reportPage, run, runScenario } from '../../src/simulation/index.ts'
 import { Browser, browserCommand } from './browser.ts'
 
 const command = browserCommand()
@@ -134,6 +134,32 @@ describe.skipIf(command === undefined)(
       expect(await browser.ask("document.querySelector('.verdict').textContent")).toContain('is broken at')
       expect(await browser.ask("document.querySelectorAll('#story li.bad').length")).toBeGreaterThan(0)
       writeFileSync(new URL('simulation-report-broken.png', artifacts), await browser.screenshot())
+      expect(browser.complaints).toEqual([])
+    })
+
+    it('shows a scenario: its verbs to the last one, and what did not hold', async () => {
+      const text = 'nodes 3\nadd all\nrun until agreed\npartition leader\nrun 500\nrepair\nrun 200\nexpect leader n9\n'
+      const { simulation, failures, expectations } = await runScenario({ text, record: true })
+      const path = join(directory, 'scenario.html')
+      const recorder = simulation.world.recorder!
+      const shown = {
+        title: 'a scenario',
+        recorder,
+        virtualMs: simulation.nowMs,
+        replay: 'again',
+        failures,
+        expectations
+      }
+      writeFileSync(path, reportPage(shown))
+      await browser.open(pathToFileURL(path).href)
+      expect(await browser.ask("document.querySelector('.verdict.bad').textContent")).toContain(
+        'Line 8, expect leader n9'
+      )
+      const rows = String(
+        await browser.ask("[...document.querySelectorAll('#story li')].map((row) => row.textContent).join('|')")
+      )
+      for (const verb of ['add n3', 'partition n', 'repair']) expect(rows).toContain(`▸ ${verb}`)
+      expect(String(await browser.ask("document.querySelector('#story li:last-child').className"))).toBe('bad now')
       expect(browser.complaints).toEqual([])
     })
 

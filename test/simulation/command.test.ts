@@ -29,6 +29,21 @@ describe('quorate simulate', () => {
     expect(again.json()[0]!['traceHash']).toBe(report!['traceHash'])
   })
 
+  it('says that a scenario held, where its page is, and that no seed goes with it', async () => {
+    const file = join(directory, 'held.txt')
+    const page = join(directory, 'held.html')
+    await writeFile(file, 'nodes 3\nadd all\nrun until agreed\nexpect config all 1\n')
+    const held = await quorate(['simulate', '--scenario', file, '--report', page])
+    expect(held.code).toBe(0)
+    expect(held.out).toMatch(/every invariant held for \d+\.\d s of cluster time, and so did the expectation/)
+    expect(held.out).toContain(`the page of it: ${page} (`)
+    const both = await quorate(['simulate', '--scenario', file, '--seeds', '1..3', '--light'])
+    expect(both.code).toBe(2)
+    expect(both.err).toContain('--scenario does not go with --seeds, --light')
+    const one = await quorate(['simulate', '--nodes', '3', '--seeds', '1', '--seconds', '2', '--light'])
+    expect(one.out).toContain('every invariant held in 1 run\n')
+  })
+
   it('lets machines join and measures it, for people and as JSON', async () => {
     const words = ['simulate', '--nodes', '3', '--joiners', '5']
     const { code, out: stdout } = await quorate(words)

@@ -30,6 +30,6 @@ describe('scenarios', () => {
 
   it('reports an expectation that does not hold', async () => {
     const { failures } = await runScenario({ text: 'nodes 1\nadd all\nrun until formed\nexpect no leader' })
-    expect(failures).toEqual([{ line: 4, text: 'expect no leader' }])
+    expect(failures).toMatchObject([{ line: 4, text: 'expect no leader', instead: 'n1 leads' }])
   })
 })

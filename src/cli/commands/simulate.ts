@@ -1,5 +1,6 @@
 /** `quorate simulate`: many simulated clusters under faults, one seed again, or a scenario file; and a picture of a run. */
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type {
   CallerLoad,
@@ -12,11 +13,12 @@ import type {
   RunResult,
   ScenarioResult
 } from '../../simulation/index.ts'
-import { ExitWith } from '../cli-errors.ts'
+import { ExitWith, UsageError } from '../cli-errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Io } from '../io.ts'
 import { readSource } from '../sources.ts'
 import type { Style } from '../view/style.ts'
+import { plural } from '../view/text.ts'
 import { example, show, wholeNumber } from './shared.ts'
 
 interface Options {
@@ -63,9 +65,36 @@ checked after every event. Exit code 1 when one is broken, or when an expectatio
 ${example('quorate simulate --nodes 5 --seeds 1..100 --seconds 60\nquorate simulate --seeds 7 --report run.html\nquorate simulate --nodes 5 --joiners 95')}`
     )
     .action((options: Options) => {
-      if (options.scenario !== undefined) return scenario(io, options)
+      if (options.scenario !== undefined) {
+        refuseBeside(command)
+        return scenario(io, options)
+      }
       return options.joiners === undefined ? campaign(io, options) : join(io, options, options.joiners)
     })
+}
+
+/** A scenario says all of it itself: how many machines, which seed, which faults. */
+const NOT_WITH_SCENARIO = [
+  'nodes',
+  'seeds',
+  'joiners',
+  'seconds',
+  'faults',
+  'keep',
+  'network',
+  'heal',
+  'light',
+  'shrink'
+] as const
+
+function refuseBeside(command: Command): void {
+  const given = NOT_WITH_SCENARIO.filter((name) => command.getOptionValueSource(name) === 'cli')
+  if (given.length === 0) return
+  const flags = given.map((name) => (name === 'shrink' ? '--no-shrink' : `--${name}`)).join(', ')
+  throw new UsageError(
+    `--scenario does not go with ${flags}: the file says it`,
+    'Leave them out, or write `nodes 5` and `seed 7` as the first lines of the scenario.'
+  )
 }
 
 // ── Seeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,11 +123,13 @@ async function campaign(io: Io, options: Options): Promise<void> {
   if (options.report !== undefined) {
     await writeReport(options.report, options, cast, replayed ?? { seed: seeds.from, only })
   }
+  const written = await writtenLines(options.report)
   const again = replayed === undefined ? undefined : replayCommand(options, replayed)
   const told = await teller(cast)
   show(io, json, { ...report, ...(again === undefined ? {} : { replay: again }) }, (style) => [
     ...reportLines(report, style),
-    ...failureLines(told, replayed, again, style, options.report)
+    ...failureLines(told, replayed, again, style, options.report),
+    ...written
   ])
   if (report.violations.length > 0) throw new ExitWith(EXIT.bug)
 }
@@ -139,11 +170,13 @@ async function replay(io: Io, options: Options, cast: Cast, only: readonly Fault
   const { result } = await record(options, cast, wanted)
   const told = await teller(cast)
   if (options.report !== undefined) await writeReport(options.report, options, cast, wanted)
-  show(io, options.json, { nodes: options.nodes, seeds: 1, ...result }, (style) =>
-    result.violation === undefined
+  const written = await writtenLines(options.report)
+  show(io, options.json, { nodes: options.nodes, seeds: 1, ...result }, (style) => [
+    ...(result.violation === undefined
       ? [`${style.symbols.done} seed ${wanted.seed} holds every invariant`]
-      : failureLines(told, { ...wanted, result }, undefined, style, options.report)
-  )
+      : failureLines(told, { ...wanted, result }, undefined, style, options.report)),
+    ...written
+  ])
   if (result.violation !== undefined) throw new ExitWith(EXIT.bug)
 }
 
@@ -189,6 +222,13 @@ async function writeReport(path: string, options: Options, cast: Cast, wanted: R
   await writeFile(path, reportPage(run))
 }
 
+/** Where the page is, and how large it has become. */
+async function writtenLines(path: string | undefined): Promise<readonly string[]> {
+  if (path === undefined) return []
+  const { size } = await stat(path)
+  return [`the page of it: ${resolve(path)} (${whole(size / 1_024)} KiB)`]
+}
+
 const load = ({ light }: Options): CallerLoad => (light === true ? 'light' : 'busy')
 
 function replayCommand(
@@ -217,7 +257,8 @@ async function join(io: Io, options: Options, joiners: number): Promise<void> {
     const title = `${report.machines} machines come together`
     await writeFile(file, reportPage({ title, recorder: recorder!, virtualMs: simulation.nowMs, replay: again }))
   }
-  show(io, json, { ...report, heapBytes }, (style) => joinLines(report, heapBytes, style))
+  const written = await writtenLines(file)
+  show(io, json, { ...report, heapBytes }, (style) => [...joinLines(report, heapBytes, style), ...written])
   if (report.violations.length > 0 || report.joinedMs === undefined) throw new ExitWith(EXIT.bug)
 }
 
@@ -253,22 +294,39 @@ async function scenario(io: Io, options: Options): Promise<void> {
   const { reportPage, runScenario } = await import('../../simulation/index.ts')
   const text = (await readSource(io, options.scenario!, 'the scenario')).toString()
   const played = await runScenario({ text, record: options.report !== undefined })
-  const { simulation, transcript, failures } = played
+  const { simulation, transcript, failures, expectations } = played
   const { recorder } = simulation.world
   if (options.report !== undefined && recorder !== undefined) {
     const page = reportPage({
       title: options.scenario!,
       recorder,
       virtualMs: simulation.nowMs,
+      failures,
+      expectations,
       replay: `quorate simulate --scenario ${options.scenario!}`
     })
     await writeFile(options.report, page)
   }
+  const hasFailed = failures.length > 0 || unexpected(played, text)
+  const written = await writtenLines(options.report)
   show(io, options.json, scenarioJson(played), (style) => [
     transcript.trimEnd(),
-    ...failures.map(({ line, text: expected }) => `${style.symbols.failed} line ${line}: ${expected} does not hold`)
+    ...failures.map(
+      ({ line, text: expected, instead }) =>
+        `${style.symbols.failed} line ${line}: ${expected} does not hold: ${instead}`
+    ),
+    ...(hasFailed ? [] : [heldLine(expectations, simulation.nowMs, style)]),
+    ...written
   ])
-  if (failures.length > 0 || unexpected(played, text)) throw new ExitWith(EXIT.bug)
+  if (hasFailed) throw new ExitWith(EXIT.bug)
+}
+
+function heldLine(expectations: number, virtualMs: number, { green, symbols }: Style): string {
+  const also =
+    expectations === 0
+      ? ''
+      : `, and so did ${expectations === 1 ? 'the expectation' : `all ${expectations} expectations`}`
+  return green(`${symbols.done} every invariant held for ${seconds(virtualMs)} of cluster time${also}`)
 }
 
 /** A violation that the scenario names is what it is about. */
@@ -299,8 +357,8 @@ function reportLines(report: CampaignReport, { bold, dim, green, red, symbols }:
   const { violations, recoveryMs, virtualSeconds, wallSeconds, faults, notFired } = report
   const verdict =
     violations.length === 0
-      ? green(`${symbols.done} every invariant held in ${report.seeds} runs`)
-      : red(`${symbols.failed} ${violations.length} of ${report.seeds} runs broke an invariant`)
+      ? green(`${symbols.done} every invariant held in ${plural(report.seeds, 'run')}`)
+      : red(`${symbols.failed} ${violations.length} of ${plural(report.seeds, 'run')} broke an invariant`)
   const fired = Object.entries(faults).map(([id, count]) => `${id} ${count}`)
   return [
     bold(verdict),
@@ -313,7 +371,7 @@ function reportLines(report: CampaignReport, { bold, dim, green, red, symbols }:
         ]),
     ...(report.beyondBudget === 0
       ? []
-      : [`  ${report.beyondBudget} runs lost more than any promise covers: checked for safety only`]),
+      : [`  ${plural(report.beyondBudget, 'run')} lost more than any promise covers: checked for safety only`]),
     `  ${dim(`faults ${fired.join(', ') || 'none'}`)}`,
     ...(notFired.length === 0 ? [] : [`  ${dim(`never fired: ${notFired.join(', ')}`)}`]),
     `  ${dim(`trace ${report.traceHash.slice(0, 16)}`)}`
@@ -368,7 +426,6 @@ async function faultIds(ids: readonly string[] | undefined): Promise<readonly Fa
   if (ids === undefined) return undefined
   const { FAULT_IDS } = await import('../../simulation/index.ts')
   const unknown = ids.find((id) => !(FAULT_IDS as readonly string[]).includes(id))
-  const { UsageError } = await import('../cli-errors.ts')
   if (unknown !== undefined) throw new UsageError(`there is no fault ${unknown}; there are ${FAULT_IDS.join(', ')}`)
   return ids as readonly FaultId[]
 }

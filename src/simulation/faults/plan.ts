@@ -40,6 +40,9 @@ export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault
 }
 
 /** One line for people. */
+/** What a kind is, without its numbers: `N4: frames overtake each other`. */
+export const faultWords = (id: FaultId): string => `${id}: ${KIND_OF.get(id)!.text}`
+
 export function faultText(
   { id, nodes, variant, value, atMs, forMs }: Fault,
   nameOf: (index: number) => string

@@ -6,13 +6,15 @@ const faultRows = []
 {
   const ends = []
   for (const f of faults) {
-    const until = Math.max(f.untilMs, f.fromMs + endMs / 26)
+    const until = Math.max(f.untilMs, f.fromMs + endMs / 9)
     let row = ends.findIndex((e) => e <= f.fromMs)
     if (row === -1) row = ends.length
     ends[row] = until
-    faultRows.push(Math.min(row, 9))
+    faultRows.push(Math.min(row, 13))
   }
 }
+// The one that follows in the same row: as far as a name may reach.
+const faultNext = faults.map((f, i) => { const j = faultRows.findIndex((row, k) => k > i && row === faultRows[i]); return j === -1 ? Infinity : faults[j].fromMs })
 const rowCount = faultRows.length === 0 ? 0 : Math.max(...faultRows) + 1
 let shownLanes = names.map((_, i) => i)
 const laneOf = new Map()
@@ -79,10 +81,13 @@ const paintLanes = () => {
     const y = TOP + faultRows[i] * FAULT_H, a = Math.max(LEFT, x(f.fromMs)), b = Math.min(right, Math.max(a + 3, x(f.untilMs)))
     g.globalAlpha = 0.16; g.fillStyle = palette.fault; g.fillRect(a, y, b - a, FAULT_H - 3)
     g.globalAlpha = 1; g.fillRect(a, y, 2.5, FAULT_H - 3)
-    const label = b - a > 90 ? f.text.replace(/ at .*/, '') : f.id
-    g.save(); g.beginPath(); g.rect(a, y, Math.max(b - a, 30), FAULT_H); g.clip(); g.font = '11px system-ui, sans-serif'; g.fillText(label, a + 6, y + (FAULT_H - 3) / 2); g.restore()
+    const room = Math.min(right, x(faultNext[i])) - a - 8
+    g.font = '11px system-ui, sans-serif'
+    const words = [f.text.replace(/ at \d+ ms.*/, ''), f.short].find((one) => g.measureText(one).width <= room) || cutTo(g, f.short, room)
+    g.fillText(words, a + 6, y + (FAULT_H - 3) / 2)
   })
   g.font = '12px system-ui, sans-serif'
+  const labels = []
   for (const node of visible()) {
     const y = laneY(node) + (h >= 42 ? 6 : 0), bar = barHeight(), roomy = bar >= 14
     const named = roomy || laneOf.get(node) % Math.ceil(13 / h) === 0
@@ -96,13 +101,7 @@ const paintLanes = () => {
       g.fillRect(a, y, w, bar)
       if (s.paused) hatch(g, a, y, w, bar, palette.card)
       if (s.term > 0 && h >= 24) { g.fillStyle = termHue(s.term); g.fillRect(a, y + bar, w, 4) }
-      const words = s.paused ? 'stands still' : s.role === 'forming' ? 'forming' : s.role + (s.term ? ' · term ' + s.term : '')
-      const space = b - a - 12
-      if (space > 26 && roomy) {
-        g.fillStyle = s.role === 'leader' ? palette.card : s.role.endsWith('candidate') ? '#1d1f24' : palette.ink
-        const short = space > g.measureText(words).width ? words : s.term ? 't' + s.term : ''
-        if (short && space > g.measureText(short).width) g.fillText(short, a + 7, y + bar / 2)
-      }
+      if (roomy) labels.push(() => label(g, s, a, b, y + bar / 2))
     }
     for (const m of configs[node]) {
       if (m.atMs < view.from || m.atMs > view.to) continue
@@ -112,6 +111,7 @@ const paintLanes = () => {
       g.beginPath(); g.moveTo(px, y - 5); g.lineTo(px + 4, y - 1); g.lineTo(px, y + 3); g.lineTo(px - 4, y - 1); g.fill()
     }
     g.fillStyle = palette.fault
+    for (const f of faults) if (f.isVerb && f.nodes.includes(node) && f.fromMs >= view.from && f.fromMs <= view.to) { const px = x(f.fromMs); g.beginPath(); g.moveTo(px - 4, y - 5); g.lineTo(px + 4, y - 5); g.lineTo(px, y + 2); g.fill(); g.fillRect(px - 0.75, y, 1.5, bar) }
     for (const m of notes[node]) if (m.atMs >= view.from && m.atMs <= view.to && /alarm|refused|conflict/.test(m.text)) { g.beginPath(); g.arc(x(m.atMs), y + bar / 2, 2.4, 0, 7); g.fill() }
   }
   if (showFrames) {
@@ -132,6 +132,25 @@ const paintLanes = () => {
     g.strokeStyle = palette.accent; g.lineWidth = 1.5; g.beginPath(); g.moveTo(px, 22); g.lineTo(px, height() - 6); g.stroke()
     g.fillStyle = palette.accent; g.beginPath(); g.moveTo(px - 6, 19); g.lineTo(px + 6, 19); g.lineTo(px, 27); g.fill()
   }
+  for (const write of labels) write()
+}
+// As much of the words as has room.
+const cutTo = (g, words, room) => {
+  let length = words.length
+  while (length > 0 && g.measureText(words.slice(0, length) + '…').width > room) length--
+  return length < 3 ? '' : words.slice(0, length) + '…'
+}
+// Last, so that no line runs through a word.
+const label = (g, s, a, b, y) => {
+  const words = s.paused ? 'stands still' : s.role === 'forming' ? 'forming' : s.role + (s.term ? ' · term ' + s.term : '')
+  const space = b - a - 12
+  if (space <= 26) return
+  g.font = '12px system-ui, sans-serif'
+  const short = space > g.measureText(words).width ? words : s.term ? 't' + s.term : ''
+  if (!short || space <= g.measureText(short).width) return
+  g.lineWidth = 3; g.lineJoin = 'round'; g.strokeStyle = palette[s.role] || palette.follower; g.strokeText(short, a + 7, y)
+  g.fillStyle = s.role === 'leader' ? palette.card : s.role.endsWith('candidate') ? '#1d1f24' : palette.ink
+  g.fillText(short, a + 7, y)
 }
 const FRAMES_DRAWN = 4000
 const paintFrames = (g) => {

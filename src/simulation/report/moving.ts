@@ -83,7 +83,7 @@ if (names.length > MANY) {
   }
   $('nodes').append(which)
 }
-if ($('jump')) $('jump').onclick = () => focusOn(violations[0].atMs, Math.min(endMs, 60))
+if ($('jump')) $('jump').onclick = () => focusOn(wrong.atMs, Math.min(endMs, 60))
 
 const dragOn = (element, during) => {
   element.addEventListener('pointerdown', (down) => {
@@ -131,21 +131,21 @@ addEventListener('keydown', (e) => {
   const keys = {
     ' ': () => play(!playing), ArrowRight: () => e.shiftKey ? setView(view.from + span / 5, view.to + span / 5) : step(1), ArrowLeft: () => e.shiftKey ? setView(view.from - span / 5, view.to - span / 5) : step(-1),
     '+': () => zoom(0.5), '=': () => zoom(0.5), '-': () => zoom(2), '0': () => setView(0, endMs), m: toggleFrames, Home: () => go(0), End: () => go(endMs), t: () => $('theme').click(),
-    v: () => violations[0] && focusOn(violations[0].atMs, Math.min(endMs, 60))
+    v: () => wrong && focusOn(wrong.atMs, Math.min(endMs, 60))
   }
   if (keys[e.key]) { e.preventDefault(); keys[e.key]() }
 })
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { readPalette(); draw() })
 new ResizeObserver(draw).observe(canvas.parentElement)
 readPalette()
-// Begin where something happens: at the broken invariant, or at the first election.
-const opening = violations[0] ? violations[0].atMs : splits.length ? splits[0].atMs : (marks.find((m) => m.type === 'role' && m.role === 'leader') || { atMs: 0 }).atMs
-if (violations[0]) focusOn(opening, Math.min(endMs, 80))
+// Begin where something went wrong, or at a vote that was split; otherwise with the whole run, at the first leader.
+const opening = wrong ? wrong.atMs : splits.length ? splits[0].atMs : (marks.find((m) => m.type === 'role' && m.role === 'leader') || { atMs: 0 }).atMs
+if (wrong) focusOn(opening, Math.min(endMs, violations[0] ? 80 : 400))
 else if (splits.length) {
   // When the answers are in.
   const answers = frames.filter((f) => kinds[f[0]].startsWith('vote-') && f[5] === splits[0].term && f[4] !== null && f[4] < opening + 20).map((f) => f[4])
   setView(opening - 18, opening + 22); go(Math.max(opening + 1e-3, ...answers))
 }
-else { setView(Math.max(0, opening - 60), Math.min(endMs, opening + 40)); go(opening) }
+else { setView(0, endMs); go(opening) }
 window.reportReady = { events: story.length, frames: frames.length }
 `

@@ -3,7 +3,20 @@ export const PANEL = String.raw`
 // ── The panel beside it ──
 const stateAt = (node) => segments[node][Math.max(0, Math.min(segments[node].length - 1, lowerBound(segments[node], now + 1e-6, (s) => s.to)))]
 const RANK = { leader: 0, candidate: 1, 'pre-candidate': 2, follower: 3, forming: 4, down: 5 }
-let tableText = '', storyAt = -1, ballotText = ''
+let tableText = '', storyAt = -1, storyFrom = -1, ballotText = ''
+// A list of ten thousand rows is slow to lay out, and nobody scrolls that far.
+const STORY_ROWS = 2000
+const fillStory = (list, from) => {
+  list.textContent = ''
+  for (const e of story.slice(from, from + STORY_ROWS)) {
+    const item = document.createElement('li'), when = document.createElement('time')
+    item.className = e.kind
+    when.textContent = (e.atMs / 1000).toFixed(4)
+    item.append(when, e.text)
+    item.onclick = () => go(e.atMs)
+    list.append(item)
+  }
+}
 const panel = () => {
   $('clock').textContent = (now / 1000).toFixed(4) + ' s'
   if (document.activeElement !== $('scrub')) $('scrub').value = String(Math.round((now / endMs) * 10000))
@@ -19,16 +32,12 @@ const panel = () => {
   const at = lowerBound(story, now + 1e-6, (e) => e.atMs) - 1
   if (at === storyAt) return
   storyAt = at
-  const list = $('story'); list.textContent = ''
-  for (let i = Math.max(0, at - 4); i < Math.min(story.length, at + 9); i++) {
-    const e = story[i], item = document.createElement('li'), when = document.createElement('time')
-    item.className = e.kind + (i === at ? ' now' : '')
-    when.textContent = (e.atMs / 1000).toFixed(4)
-    item.append(when, e.text)
-    item.onclick = () => go(e.atMs)
-    list.append(item)
-  }
-  const current = list.querySelector('.now')
+  const list = $('story'), from = story.length <= STORY_ROWS ? 0 : Math.max(0, Math.min(story.length - STORY_ROWS, at - STORY_ROWS / 2))
+  if (storyFrom === -1 || (from !== storyFrom && Math.abs(from - storyFrom) > STORY_ROWS / 4)) fillStory(list, storyFrom = from)
+  const last = list.querySelector('.now')
+  if (last) last.classList.remove('now')
+  const current = list.children[at - storyFrom]
+  if (current) current.classList.add('now')
   if (current) list.scrollTop = Math.max(0, current.offsetTop - list.offsetTop - 150)
 }
 

@@ -6,7 +6,7 @@ export const STORY = String.raw`
 'use strict'
 const data = JSON.parse(document.getElementById('data').textContent)
 const $ = (id) => document.getElementById(id)
-const { names, kinds, frames, faults, marks, violations } = data
+const { names, kinds, frames, faults, marks, violations, failures } = data
 const endMs = Math.max(1, data.virtualMs)
 const KIND_GROUP = kinds.map((k) => k.includes('vote') || k === 'transfer' ? 'vote' : k.startsWith('heartbeat') ? 'heartbeat' : k === 'other' ? 'formation' : 'append')
 const GROUPS = [['vote', 'votes'], ['append', 'log'], ['heartbeat', 'heartbeats'], ['formation', 'founding and other']]
@@ -73,7 +73,13 @@ for (const [term, list] of candidates) {
   splits.push({ atMs: list[1].atMs, term })
   say(list[1].atMs + 1e-4, 'Split vote: ' + who.slice(0, -1).join(', ') + ' and ' + who.at(-1) + ' all ask for votes in term ' + term + '. Each has voted for itself, the other votes are divided, and nobody has a majority: the term ends without a leader', 'split')
 }
-for (const f of faults) say(f.fromMs, f.text, 'fault')
+for (const f of faults) {
+  say(f.fromMs, f.isVerb ? '▸ ' + f.text : f.text, 'fault')
+  if (f.untilMs > f.fromMs && f.untilMs < endMs) say(f.untilMs, (f.isVerb ? f.text : f.short) + ' ends', 'fault')
+}
+for (const f of failures) say(f.atMs, 'Line ' + f.line + ', ' + f.text + ', does not hold: ' + f.instead, 'bad')
+// What went wrong first, if anything did.
+const wrong = violations[0] || failures[0]
 for (const v of violations) say(v.atMs, 'BROKEN: ' + v.invariant + '. ' + (v.node ? v.node + ': ' : '') + v.detail, 'bad')
 story.sort((a, b) => a.atMs - b.atMs)
 frames.sort((a, b) => a[3] - b[3])
