@@ -134,6 +134,8 @@ const SNAPSHOT_STATES = ['more', 'whole', 'unusable'] as const
 export type SnapshotState = (typeof SNAPSHOT_STATES)[number]
 
 const RAFT = KINDS.indexOf('raft')
+const PEERS = KINDS.indexOf('peers')
+const BOOTS = KINDS.indexOf('boots')
 
 const isOfTheDomain = (kind: Frame['kind']): boolean =>
   kind === 'formation' || kind === 'peers' || kind === 'fenced' || kind === 'boots'
@@ -224,14 +226,44 @@ export function decodeFrame(bytes: Uint8Array, scope: FrameScope): Frame {
   }
 }
 
-/** What members say all day; anything else, and anything wrong, is for `decode`. */
-function quickly(bytes: Uint8Array, { clusterId, generation }: FrameScope): Frame | undefined {
-  if (clusterId === undefined) return undefined
+/** What members say all day, and what they pass on; anything else, and anything wrong, is for `decode`. */
+function quickly(bytes: Uint8Array, { clusterId, domainId, generation }: FrameScope): Frame | undefined {
   const cursor = new CborCursor(bytes)
-  if (cursor.array() !== 4 || !cursor.isNext(clusterId)) return undefined
-  if (cursor.uint() !== generation || cursor.uint() !== RAFT) return undefined
-  const message = readQuickly(cursor)
-  return message === undefined ? undefined : { kind: 'raft', message }
+  if (cursor.array() !== 4) return undefined
+  const { at } = cursor
+  if (clusterId !== undefined && cursor.isNext(clusterId)) {
+    if (cursor.uint() !== generation || cursor.uint() !== RAFT) return undefined
+    const message = readQuickly(cursor)
+    return message === undefined ? undefined : { kind: 'raft', message }
+  }
+  cursor.at = at
+  if (!cursor.isNext(domainId) || cursor.uint() !== generation) return undefined
+  const kind = cursor.uint()
+  if (kind === BOOTS) {
+    const statements = windowsOn(cursor, STATEMENTS_MAX, STATEMENT_BYTES_MAX)
+    return statements === undefined ? undefined : { kind: 'boots', statements }
+  }
+  if (kind !== PEERS) return undefined
+  const records = windowsOn(cursor, PEER_RECORDS_MAX, RECORD_BYTES_MAX)
+  return records === undefined ? undefined : { kind: 'peers', records }
+}
+
+/**
+ * Documents that are passed on are known to most who hear them, so they are not copied: these are windows on the frame, for the step that
+ * hears it. Who keeps one keeps a copy. Not by `subarray`: of a Buffer that is a Buffer, whose own `slice` would be a window again.
+ */
+function windowsOn(cursor: CborCursor, countMax: number, bytesMax: number): readonly Uint8Array[] | undefined {
+  const count = cursor.array()
+  if (count < 0 || count > countMax) return undefined
+  const { buffer, byteOffset } = cursor.bytes
+  const windows: Uint8Array[] = []
+  for (let i = 0; i < count; i++) {
+    const length = cursor.byteString()
+    if (length < 0 || length > bytesMax) return undefined
+    windows.push(new Uint8Array(buffer, byteOffset + cursor.at, length))
+    cursor.at += length
+  }
+  return cursor.isAtEnd ? windows : undefined
 }
 
 function decode(bytes: Uint8Array, scope: FrameScope): Frame {

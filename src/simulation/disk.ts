@@ -50,7 +50,7 @@ export class SimulatedLog {
   /** What was synced ends here. */
   #syncedEnd = 0
   /** The frame that is written and not synced. */
-  #inFlight: { readonly position: number; readonly bytes: Uint8Array } | undefined
+  #inFlight: { readonly position: number; readonly length: number } | undefined
   #sequence = 1
   #previous = 0
   /** Snapshot files by number: they are synced before the frame that names them is written. */
@@ -145,8 +145,9 @@ export class SimulatedLog {
   }
 
   #append(body: readonly Uint8Array[]): void {
-    const bytes = new Uint8Array(frameBytes(body))
     const position = this.#end
+    const length = frameBytes(body)
+    this.#reserve(position + length)
     const frame = {
       kind: 'batch',
       body,
@@ -154,11 +155,11 @@ export class SimulatedLog {
       previous: this.#previous,
       ownerTag: this.#tag
     } as const
-    const { check } = encodeFrame(bytes, position, frame)
+    const { check } = encodeFrame(this.#image.subarray(position, position + length), position, frame)
     this.#sequence++
     this.#previous = check
-    this.#put(position, bytes)
-    this.#inFlight = { position, bytes }
+    this.#end = position + length
+    this.#inFlight = { position, length }
   }
 
   synced(): void {
@@ -171,23 +172,22 @@ export class SimulatedLog {
   /** The device takes no more: only `keep` bytes of the frame under way reached the file. */
   cutShort(keep: number): void {
     if (this.#inFlight === undefined) return
-    const { position, bytes } = this.#inFlight
-    this.#end = position
-    this.#put(position, bytes.subarray(0, Math.min(keep, bytes.byteLength - 1)))
+    const { position, length } = this.#inFlight
+    this.#end = position + Math.min(Math.floor(keep), length - 1)
     this.#inFlight = undefined
   }
 
   /** The machine loses power: sectors of the unsynced frame arrive or read as zeros, and the file keeps its new length or not. */
   powerCut(arrives: Arrives, extended: boolean): boolean {
     if (this.#inFlight === undefined) return false
-    const { position, bytes } = this.#inFlight
+    const { position, length } = this.#inFlight
     this.#inFlight = undefined
     let end = position
-    for (let i = 0; i < bytes.byteLength; i++) {
+    for (let i = 0; i < length; i++) {
       if (arrives(Math.floor((position + i) / sectorBytes))) end = position + i + 1
       else this.#image[position + i] = 0
     }
-    this.#end = extended ? position + bytes.byteLength : end
+    this.#end = extended ? position + length : end
     return true
   }
 
@@ -249,12 +249,15 @@ export class SimulatedLog {
 
   #put(position: number, bytes: Uint8Array): void {
     const end = position + bytes.byteLength
-    if (end > this.#image.byteLength) {
-      const grown = new Uint8Array(Math.max(4_096, end * 2))
-      grown.set(this.#image.subarray(0, this.#end))
-      this.#image = grown
-    }
+    this.#reserve(end)
     this.#image.set(bytes, position)
     this.#end = end
+  }
+
+  #reserve(end: number): void {
+    if (end <= this.#image.byteLength) return
+    const grown = new Uint8Array(Math.max(4_096, end * 2))
+    grown.set(this.#image.subarray(0, this.#end))
+    this.#image = grown
   }
 }

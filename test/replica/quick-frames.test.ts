@@ -69,8 +69,14 @@ const message: fc.Arbitrary<RaftMessage> = fc.oneof(heartbeat, answer, accepted,
 function generally(bytes: Uint8Array): Frame | 'refused' {
   try {
     const [id, generation, kind, body] = decodeCbor(bytes) as readonly CborValue[]
-    const isOurs = id instanceof Uint8Array && equalBytes(id, scope.clusterId!) && generation === scope.generation
-    return isOurs && kind === 1 ? { kind: 'raft', message: decodeRaftMessage(body!) } : 'refused'
+    if (!(id instanceof Uint8Array) || generation !== scope.generation) return 'refused'
+    if (equalBytes(id, scope.clusterId!) && kind === 1) return { kind: 'raft', message: decodeRaftMessage(body!) }
+    if (!equalBytes(id, scope.domainId) || !Array.isArray(body) || body.length > 32) return 'refused'
+    const documents = body as readonly Uint8Array[]
+    const isShort = (max: number): boolean =>
+      documents.every((one) => one instanceof Uint8Array && one.byteLength <= max)
+    if (kind === 2 && isShort(2_048)) return { kind: 'peers', records: documents }
+    return kind === 8 && isShort(1_024) ? { kind: 'boots', statements: documents } : 'refused'
   } catch {
     return 'refused'
   }
@@ -79,18 +85,31 @@ function generally(bytes: Uint8Array): Frame | 'refused' {
 function read(bytes: Uint8Array): Frame | 'refused' {
   try {
     const frame = decodeFrame(bytes, scope)
-    return frame.kind === 'raft' ? frame : 'refused'
+    return ['raft', 'peers', 'boots'].includes(frame.kind) ? frame : 'refused'
   } catch (error) {
     expect(error).toBeInstanceOf(FrameError)
     return 'refused'
   }
 }
 
+const documents = fc.array(
+  fc.oneof(
+    fc.uint8Array({ maxLength: 30 }),
+    fc.constantFrom(255, 256, 1_024, 1_025, 2_048, 2_049).map((length) => new Uint8Array(length).fill(length))
+  ),
+  { maxLength: 34 }
+)
+const frame: fc.Arbitrary<Frame> = fc.oneof(
+  { arbitrary: message.map((one): Frame => ({ kind: 'raft', message: one })), weight: 3 },
+  documents.map((statements): Frame => ({ kind: 'boots', statements })),
+  documents.map((records): Frame => ({ kind: 'peers', records }))
+)
+
 test('every frame is read as it is in general', () => {
   fc.assert(
-    fc.property(message, (sent) => {
-      const bytes = encodeFrame({ kind: 'raft', message: sent }, scope)
-      expect(read(bytes)).toEqual({ kind: 'raft', message: sent })
+    fc.property(frame, (sent) => {
+      const bytes = encodeFrame(sent, scope)
+      if (sent.kind === 'raft') expect(read(bytes)).toEqual(sent)
       expect(read(bytes)).toEqual(generally(bytes))
     }),
     { numRuns: 500 }
@@ -107,8 +126,8 @@ test('whatever is done to a frame, it is read, or refused, as it is in general',
     how: fc.constantFrom('set' as const, 'insert' as const, 'drop' as const, 'cut' as const)
   })
   fc.assert(
-    fc.property(message, fc.array(change, { minLength: 1, maxLength: 2 }), (sent, changes) => {
-      const bytes = [...encodeFrame({ kind: 'raft', message: sent }, scope)]
+    fc.property(frame, fc.array(change, { minLength: 1, maxLength: 2 }), (sent, changes) => {
+      const bytes = [...encodeFrame(sent, scope)]
       for (const { at, byte, how } of changes) {
         // The head of the frame is always the same: most changes go where the message is, while there is one.
         const { length } = bytes
@@ -126,7 +145,7 @@ test('whatever is done to a frame, it is read, or refused, as it is in general',
       // Cut down to nothing, and then once more.
       examples: [
         [
-          { type: 'append-accepted', term: 1, match: 0 },
+          { kind: 'raft', message: { type: 'append-accepted', term: 1, match: 0 } },
           [
             { at: 0, byte: 0, how: 'cut' as const },
             { at: 0, byte: 0, how: 'cut' as const }
@@ -148,4 +167,15 @@ test('what members say all day is read quickly', () => {
     { type: 'commit', term: 3, commit: 8 }
   ]
   for (const sent of daily) expect(readQuickly(new CborCursor(encodeCbor(encodeRaftMessage(sent))))).toEqual(sent)
+})
+
+test('documents of a frame that came as a buffer are plain bytes: a copy of one outlives the frame', () => {
+  const bytes = Buffer.from(
+    encodeFrame({ kind: 'boots', statements: [Uint8Array.of(1, 2, 3), new Uint8Array(0)] }, scope)
+  )
+  const heard = read(bytes)
+  const [first, second] = heard === 'refused' || heard.kind !== 'boots' ? [] : heard.statements
+  const copy = first!.slice()
+  bytes.fill(9)
+  expect([[...copy], [...second!]]).toEqual([[1, 2, 3], []])
 })

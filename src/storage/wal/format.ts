@@ -100,25 +100,23 @@ export function encodeFrame(target: Uint8Array, position: number, frame: FrameIn
 export const frameBytes = (body: readonly Uint8Array[]): number =>
   body.reduce((sum, part) => sum + part.byteLength, frameOverheadBytes)
 
-/** Undefined when there is no readable header at `at`. */
-export function readFrameHeader(file: Uint8Array, at: number): FrameHeader | undefined {
+/** Undefined when there is no readable header at `at`. `view`: of all of the file, for whoever reads many. */
+export function readFrameHeader(file: Uint8Array, at: number, view = viewOf(file)): FrameHeader | undefined {
   if (file.byteLength - at < frameHeaderBytes) return undefined
-  const bytes = file.subarray(at, at + frameHeaderBytes)
-  const view = viewOf(bytes)
-  if (view.getUint32(0) !== frameMarkWord) return undefined
-  const check = view.getUint32(40)
-  if (crc32(bytes.subarray(0, 40)) !== check) return undefined
-  const kind = frameKinds[view.getUint16(28) - 1]
+  if (view.getUint32(at) !== frameMarkWord) return undefined
+  const check = view.getUint32(at + 40)
+  if (crc32(file.subarray(at, at + 40)) !== check) return undefined
+  const kind = frameKinds[view.getUint16(at + 28) - 1]
   if (kind === undefined) return undefined
-  const bodyBytes = view.getUint32(4)
+  const bodyBytes = view.getUint32(at + 4)
   return {
     kind,
-    sequence: uint64(view, 8),
-    ownerTag: bytes.subarray(16, 24),
-    previous: view.getUint32(24),
+    sequence: uint64(view, at + 8),
+    ownerTag: file.subarray(at + 16, at + 24),
+    previous: view.getUint32(at + 24),
     bodyBytes,
-    bodyCrc: view.getUint32(36),
-    zeroSectors: view.getUint32(32),
+    bodyCrc: view.getUint32(at + 36),
+    zeroSectors: view.getUint32(at + 32),
     check,
     totalBytes: bodyBytes + frameOverheadBytes
   }
@@ -138,8 +136,9 @@ export function findFrameHeader(
   from: number
 ): { readonly at: number; readonly header: FrameHeader } | undefined {
   const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
+  const view = viewOf(file)
   for (let at = buffer.indexOf(frameMark, from); at !== -1; at = buffer.indexOf(frameMark, at + 1)) {
-    const header = readFrameHeader(file, at)
+    const header = readFrameHeader(file, at, view)
     if (header !== undefined) return { at, header }
   }
   return undefined

@@ -81,10 +81,10 @@ export class LogState {
   }
 
   #readBatch(body: Uint8Array, refuse: Refuse): boolean {
-    // One copy for all of its entries: much cheaper than one for each, and no segment stays in memory for an entry.
+    // One copy for all of its entries and cells: much cheaper than one for each, and no segment stays in memory for an entry.
     return readItems(body.slice(), {
       ...strangers(refuse),
-      cell: (name, value) => this.cells.set(name, value.slice()),
+      cell: (name, value) => this.cells.set(name, value),
       entry: (entry) => this.#append(entry, refuse),
       snapshot: (ref, beginsAnew) => this.#replaceSnapshot(ref, beginsAnew, refuse),
       compaction: (index) => this.#compact(index, refuse),
