@@ -151,7 +151,7 @@ export class Driver {
     // A frame has a longer way to go than a write, and both are under way in a moment.
     for (const send of effects.sends) this.#send(send)
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
-    // In the middle of an election nothing waits for reports, or for the rest of a connection to be taken down.
+    // In the middle of an election or a founding nothing waits for reports, or for the rest of a connection to be taken down.
     if (effects.events.some(isAboutLeading)) this.#init.flush?.()
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
     for (const request of effects.sign) this.#sign(request)
@@ -241,6 +241,11 @@ export class Driver {
   }
 }
 
-const isAboutLeading = ({ type }: ReplicaEvent): boolean => type === 'leader' || type === 'role' || type === 'writable'
+const LEADING: ReadonlySet<ReplicaEvent['type']> = new Set([
+  ...(['leader', 'role', 'writable'] as const),
+  ...(['campaign', 'founding-leader', 'founded'] as const)
+])
+
+const isAboutLeading = ({ type }: ReplicaEvent): boolean => LEADING.has(type)
 
 const comesInHeaps = ({ type }: ReplicaInput): boolean => type === 'frame' || type === 'request'

@@ -410,6 +410,18 @@ describe('an election', () => {
     expect(log).toEqual(['send vote to a', 'flush', 'event leader'])
   })
 
+  it('and a founding, too', () => {
+    const { driver, log } = makeDriver({
+      showFlush: true,
+      start: {
+        sends: [{ to: 'a', frame: utf8('proposal'), after: 0 }],
+        events: [{ type: 'founding-leader', term: 1, votes: 3 }]
+      }
+    })
+    driver.start()
+    expect(log).toEqual(['send proposal to a', 'flush', 'event founding-leader'])
+  })
+
   it('is the only thing that is in such a hurry: other messages leave together, at the end of the turn', () => {
     const { driver, log } = makeDriver({
       showFlush: true,
