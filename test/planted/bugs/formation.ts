@@ -3,6 +3,20 @@ import { bug, type PlantedBug } from './bug.ts'
 
 export const FOUNDING: readonly PlantedBug[] = [
   bug(
+    'founders begin with a vote for themselves each',
+    'replica',
+    'replica/first-vote.ts',
+    'set.claims[0]!.incarnation',
+    'self.incarnation'
+  ),
+  bug(
+    'the certificate is latched without the vote that it stands for',
+    'replica',
+    'replica/founding.ts',
+    'const first = firstVote(this.#around.init, certificate)',
+    'const first = undefined as ReturnType<typeof firstVote>'
+  ),
+  bug(
     'a founding vote leaves before it is durable',
     'formation',
     'formation/election.ts',

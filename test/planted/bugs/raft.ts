@@ -48,6 +48,13 @@ export const CONSENSUS: readonly PlantedBug[] = [
     { nodes: 4 }
   ),
   bug(
+    'a leader reads as if it knew what had committed before its first entry',
+    'raft',
+    'raft/leader.ts',
+    'Math.max(this.#node.log.commit, this.#firstIndex)',
+    'this.#node.log.commit'
+  ),
+  bug(
     'the own vote counts before it is durable',
     'raft',
     'raft/candidate.ts',
