@@ -99,6 +99,7 @@ const TABLE: readonly Row[] = [
       'StorageFailedError',
       'StorageForeignError',
       'StorageFullError',
+      'StorageMissingError',
       'StoredStateError'
     ]
   },

@@ -18,6 +18,7 @@ import type { UpOptions } from './commands/up.ts'
 import type { Io } from './io.ts'
 import { givenPassphrase } from './passphrase.ts'
 import { GENESIS_FILE, tokenFile } from './run-init.ts'
+import { shellWord } from './shell-words.ts'
 
 const FOLDER = 'new-cluster'
 const SEATS_DEFAULT = 3
@@ -219,10 +220,6 @@ function upCommand(options: UpOptions, seat: number, file: string, ownAddresses:
   ]
   return `quorate up ${words.flat().map(shellWord).join(' ')}`
 }
-
-/** As a shell reads it back. */
-const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
 export function noteLines({ name, seats, seatsByDefault, continued, issuerKey }: NewCluster): readonly string[] {
   const byDefault = seatsByDefault ? ' (the default; --seats chooses)' : ''

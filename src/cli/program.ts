@@ -78,7 +78,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (error instanceof ExitWith) return error.exitCode
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
     const shown = error instanceof CommanderError ? usageError(error, program, words) : await explained(error)
-    reportError(io, shown, json)
+    reportError(io, shown, json, dataDirOf(argv))
     return exitCodeOf(shown)
   }
 }
@@ -111,6 +111,13 @@ async function build(argv: readonly string[], io: Io): Promise<Command> {
     define(command, io)
   }
   return program
+}
+
+/** As the command was given it, for the commands that it names in turn. */
+function dataDirOf(argv: readonly string[]): string | undefined {
+  const at = argv.lastIndexOf('--data')
+  const [joined] = argv.filter((word) => word.startsWith('--data=')).slice(-1)
+  return at === -1 ? joined?.slice('--data='.length) : argv[at + 1]
 }
 
 const isWord = (text: string): boolean => !text.startsWith('-')

@@ -3,6 +3,7 @@ import { errorBody, plainValue } from '../admin/index.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Io } from './io.ts'
 import { withoutTokens } from './secret-text.ts'
+import { withDataDir } from './shell-words.ts'
 import { printable, readable, widthOf, wrap } from './view/text.ts'
 
 const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
@@ -11,8 +12,10 @@ const BUG_HINT = 'This is a bug in quorate. Please report it with these lines.'
  * Always on stderr: stdout holds answers and events and nothing else. With --json one line, `{"error": {name, code, message,
  * hint, …values}}`; otherwise the message, the values and the next step for people.
  */
-export function reportError(io: Io, error: unknown, json: boolean): void {
-  const lines = json ? [JSON.stringify({ error: errorJson(error) }, plainValue)] : errorLines(error, widthOn(io))
+export function reportError(io: Io, error: unknown, json: boolean, dataDir?: string): void {
+  const lines = json
+    ? [JSON.stringify({ error: errorJson(error, dataDir) }, plainValue)]
+    : errorLines(error, widthOn(io), dataDir)
   // A token that was given where a name belongs comes back in messages; its owner's terminal is no place for it either.
   io.stderr.write(lines.map((line) => `${withoutTokens(line)}\n`).join(''))
 }
@@ -22,24 +25,35 @@ const widthOn = ({ stderr }: Io): number | undefined =>
   stderr.isTTY === true && stderr.columns ? stderr.columns : undefined
 
 /** `hint` is there always, so that a script may rely on it. No value can take the place of one of the four. */
-function errorJson(error: unknown): object {
+function errorJson(error: unknown, dataDir: string | undefined): object {
   const { details, name, code, message } = errorBody(error)
-  const nextStep = error instanceof QuorateError ? error.nextStep : undefined
+  const nextStep = error instanceof QuorateError ? nextStepOf(error, dataDir) : undefined
   const fixed = { name, code, message, hint: nextStep ?? (error instanceof QuorateError ? null : BUG_HINT) }
   return { ...fixed, ...details, ...fixed }
 }
 
 /** At most `columns` wide where words allow it. What the message says is not said again. */
-export function errorLines(error: unknown, columns = Number.POSITIVE_INFINITY): readonly string[] {
+export function errorLines(error: unknown, columns = Number.POSITIVE_INFINITY, dataDir?: string): readonly string[] {
   if (!(error instanceof QuorateError)) return bugLines(error)
-  const message = readable(error.message)
+  const message = readable(withDataDir(error.message, dataDir))
   const values = Object.entries(error.details)
     .filter(([, value]) => value !== undefined && !isTold(value, message))
     .map(([key, value]) => `  ${key}: ${valueText(value)}`)
-  const { nextStep } = error
+  const nextStep = nextStepOf(error, dataDir)
   return [`error: ${message}`, ...values, ...(nextStep === undefined ? [] : [`next: ${printable(nextStep)}`])].flatMap(
     (line) => wrapHanging(line, columns)
   )
+}
+
+/** What a program would pass, an operator writes as an option. */
+const AT_THE_COMMAND_LINE: Readonly<Record<string, string>> = {
+  NoCredentialError:
+    'Pass --token with one of the tokens of `quorate init`, or --genesis where the roster names this node, or start a new cluster with `quorate up --new`.'
+}
+
+function nextStepOf({ name, nextStep }: QuorateError, dataDir: string | undefined): string | undefined {
+  const sentence = AT_THE_COMMAND_LINE[name] ?? nextStep
+  return sentence === undefined ? undefined : withDataDir(sentence, dataDir)
 }
 
 /** Numbers are too short to tell: a 5 in the message may be another one. */

@@ -17,6 +17,7 @@ import { listenOn, unknownInterfaces } from './interfaces.ts'
 import { beginLean, settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { forgetTokens, invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
+import { withDataDir } from './shell-words.ts'
 import { readSource } from './sources.ts'
 import { readToken } from './token-source.ts'
 import { type UpOutput, upOutput } from './up-output.ts'
@@ -94,7 +95,7 @@ function connectEndings(run: Run): Timer | undefined {
 
 function notReady({ node, stage }: Run, deadlineText: string): NotReadyError {
   const status = node?.status()
-  return new NotReadyError(deadlineText, status?.stage ?? stage, status?.waitingFor ?? [])
+  return new NotReadyError(deadlineText, status?.stage ?? stage, status?.waitingFor ?? [], status?.advice)
 }
 
 async function started(run: Run): Promise<QuorateNode> {
@@ -150,6 +151,14 @@ async function nodeInit(run: Run): Promise<NodeInit> {
   }
 }
 
+/** Commands that an event names, as they can be pasted here. */
+function pasteable(event: StampedNodeEvent, dataDir: string): StampedNodeEvent {
+  const { event: name } = event
+  if (name === 'alarm') return { ...event, detail: withDataDir(event.detail, dataDir) }
+  if (name !== 'waiting') return event
+  return { ...event, waitingFor: event.waitingFor.map((sentence) => withDataDir(sentence, dataDir)) }
+}
+
 /** Listens from before there is a node, so that its first events are seen as well. */
 function eventsOf(run: Run): EventTarget {
   const events = new EventTarget()
@@ -157,7 +166,7 @@ function eventsOf(run: Run): EventTarget {
     const { detail } = event as CustomEvent<StampedNodeEvent>
     run.attempt = detail.attempt
     if (detail.event === 'stage') run.stage = detail.stage
-    run.output.event(detail)
+    run.output.event(pasteable(detail, run.options.data))
   })
   return events
 }

@@ -15,7 +15,32 @@ export async function readToken(io: Io, argument: string): Promise<string> {
     )
   }
   if (argument === STDIN && io.stdin.isTTY === true) return pastedLine(io)
-  return (await readSource(io, argument, 'the token file')).toString().trim()
+  const bytes = await readSource(io, argument, 'the token file')
+  const text = bytes.toString().trim()
+  if (!looksLikeToken(text)) throw await noToken(argument, bytes)
+  return text
+}
+
+/** What the file is instead, as far as that can be told. */
+async function noToken(path: string, bytes: Uint8Array): Promise<UsageError> {
+  const name = path === STDIN ? 'standard input' : path
+  if (bytes.toString().trim() === '') {
+    return new UsageError(`${name} is empty, and should hold a token`, 'A token is one line that begins with qtk1.')
+  }
+  const { inspectDocument } = await import('../identity/inspect.ts')
+  const { type } = inspectDocument(new Uint8Array(bytes))
+  if (type === 'unknown') {
+    return new UsageError(
+      `${name} holds no token: that is one line that begins with qtk1.`,
+      'Copy the whole line again, or name the file that it came in.'
+    )
+  }
+  const what =
+    type === 'genesis' ? 'the genesis; pass it as --genesis, where one is needed' : `a document of type ${type}`
+  return new UsageError(
+    `${name} holds no token: it is ${what}`,
+    'The tokens are in files of their own, such as seat-1.token.'
+  )
 }
 
 /** At a terminal one line is all: nobody should have to know how to end a file there. */

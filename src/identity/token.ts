@@ -335,6 +335,7 @@ function formatToken(seed: Uint8Array, document: Uint8Array, deflated: Uint8Arra
 
 function tokenParts(text: string): readonly [Uint8Array, Uint8Array, Uint8Array | undefined] {
   const line = text.trim()
+  if (line === '') throw new TokenTextError('it is empty')
   if (!line.startsWith(TOKEN_PREFIX)) throw new TokenTextError(`it does not start with ${TOKEN_PREFIX}`)
   if (line.length > TOKEN_CHARS_MAX)
     throw new TokenTextError(`it has ${line.length} characters, at most ${TOKEN_CHARS_MAX}`)

@@ -96,15 +96,17 @@ const NEXT_STEP: Readonly<Record<RefusalCode, string>> = {
   'no-credential': 'Start the node with a token of this cluster.',
   'unknown-issuer': 'Use a token that an issuer of this genesis signed.',
   'bad-signature': 'Copy the token again; it was altered on its way.',
-  'token-expired': 'Make a new token with `quorate token create`.',
+  'token-expired':
+    'Make a new token with `quorate token create`, and start the machine with it and an empty data directory.',
   'token-not-yet-valid': 'Wait, or set the clocks of both machines.',
   'token-wrong-peer': 'Use the token on the node that it was made for.',
   'token-already-used':
-    'The seat is taken for good. A machine that lost its disk comes back with its key and a new token; a copy of a token is of no use.',
+    'Another machine has used it up, and a copy is of no use: make a token for this one with `quorate token create`, and start it with an empty data directory. If this is that machine, start it with the data directory, or at least the key (node.key), that it had.',
   'not-in-roster': 'Add the PeerId to the roster of a new genesis, or start the node with a join token.',
   'role-forbidden': 'Use a token that allows this role.',
   clone: 'Stop one of the two machines; give it a data directory and key of its own.',
-  revoked: 'Make a new token if the node shall come back.',
+  revoked:
+    'Make a new token with `quorate token create` if the node shall come back, and start it with an empty data directory.',
   self: 'Nothing needs to be done.',
   timeout: 'Check the network between the two nodes.'
 }

@@ -77,14 +77,22 @@ export class NotAdmittedError extends QuorateError {
 
 /** The node was not ready in time; `waitingFor` says what is missing. It goes on trying unless it is stopped. */
 export class NotReadyError extends QuorateError {
-  constructor(limitText: string, stage: string, waitingFor: readonly string[]) {
+  /** `advice`: what else must be done before waiting can help. */
+  constructor(limitText: string, stage: string, waitingFor: readonly string[], advice: readonly string[] = []) {
     const why = waitingFor.length === 0 ? `it is at stage ${stage}` : waitingFor.join('; ')
     super('NotReadyError', 'ERR_NOT_READY', `not ready within ${limitText}: ${why}`, {
       details: { stage, waitingFor },
-      nextStep: 'Bring what is missing, then run the same command again: it goes on where it stopped.'
+      nextStep:
+        advice.length === 0
+          ? 'Bring what is missing, then start it again as before: it goes on where it stopped.'
+          : advice.map(capitalized).join(' ')
     })
   }
 }
+
+/** Advice is part of a list elsewhere. */
+const capitalized = (text: string): string =>
+  `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 
 /** Nothing says which cluster this node belongs to. */
 export class NoCredentialError extends QuorateError {
@@ -92,7 +100,7 @@ export class NoCredentialError extends QuorateError {
     super('NoCredentialError', 'ERR_NO_CREDENTIAL', `${dataDir} holds no token or genesis, and none was given`, {
       details: { dataDir },
       nextStep:
-        'Pass --token with one of the tokens of `quorate init`, or --genesis where the roster names this node, or start a new cluster with `quorate up --new`.'
+        'Give it `token`, one line of those that `quorate init` or `createToken` makes, or `genesis` where the roster names this node.'
     })
   }
 }

@@ -63,7 +63,12 @@ export abstract class NodeFace implements QuorateNode {
     } catch (error) {
       if (!isTimeout(error) || error !== signal?.reason) throw error
       const waitedMs = Math.round(this.inside.parts.clock.now() - askedAt)
-      throw new NotReadyError(`${waitedMs} ms`, this.inside.reporter.stage, this.inside.waitingFor())
+      throw new NotReadyError(
+        `${waitedMs} ms`,
+        this.inside.reporter.stage,
+        this.inside.waitingFor(),
+        this.status().advice
+      )
     }
   }
 

@@ -6,7 +6,7 @@
  * so that a crash at any later moment starts the same incarnation again.
  */
 import { join } from 'node:path'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
@@ -20,7 +20,7 @@ import { recoveredProgress } from '../replica/recovered.ts'
 import type { StageSpan } from '../observability/stages.ts'
 import { type DataDir, type DataFile, dataFiles, openDataDir } from '../storage/data-dir.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
-import { errnoOf, openingError } from '../storage/errors.ts'
+import { errnoOf, openingError, StorageMissingError } from '../storage/errors.ts'
 import type { Recovered, Storage } from '../storage/port.ts'
 import { openWalStorage } from '../storage/wal/wal.ts'
 import { CredentialMismatchError, NoCredentialError } from './errors.ts'
@@ -79,10 +79,7 @@ export async function openHome(init: HomeInit): Promise<Home> {
   try {
     const credentials = await gatherCredentials(directory.path, init)
     const key = init.key ?? (await loadOrCreateNodeKey(directory.path))
-    storage = await openWalStorage({
-      directory: directory.pathOf('wal'),
-      owner: { domainId: credentials.domainId, peerId: key.signer.peerId, storeId: directory.storeId }
-    })
+    storage = await openLog(directory, { domainId: credentials.domainId, peerId: key.signer.peerId })
     reportRecovery(storage.recovered, init.logger)
     const home = await moveIn(directory, key, credentials, storage)
     const { clock, startedAt } = init
@@ -96,6 +93,23 @@ export async function openHome(init: HomeInit): Promise<Home> {
     await storage?.close().catch(() => {})
     await directory.close()
     throw errnoOf(error)?.startsWith('E') === true ? openingError('opening', directory.path, error) : error
+  }
+}
+
+/** The log's directory is there before its storeId: whoever finds that one alone has lost the log. */
+async function openLog(
+  directory: DataDir,
+  owner: { readonly domainId: Uint8Array; readonly peerId: string }
+): Promise<Storage> {
+  const log = directory.pathOf('wal')
+  try {
+    return await openWalStorage({ directory: log, owner: { ...owner, storeId: directory.storeId } })
+  } catch (error) {
+    const isGone = await stat(log).then(
+      () => false,
+      (reason: unknown) => errnoOf(reason) === 'ENOENT'
+    )
+    throw isGone ? new StorageMissingError(log, directory.pathOf('storeId')) : error
   }
 }
 

@@ -148,7 +148,8 @@ export class Node extends NodeFace {
       stage: this.#reporter.stage,
       waitingFor: this.#waitingFor(),
       addresses: this.#transport?.addresses() ?? [],
-      uptimeMs: this.#reporter.elapsedMs
+      uptimeMs: this.#reporter.elapsedMs,
+      refusals: this.#reporter.refusals
     }
   }
 

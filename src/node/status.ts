@@ -5,6 +5,7 @@ import { type ConsensusRoles, memberRows } from '../membership/members.ts'
 import type { ReplicaStatus } from '../replica/index.ts'
 import type { ConfigState } from '../replicated-config/index.ts'
 import { advice } from './advice.ts'
+import type { WaitingFacts } from './waiting.ts'
 import type { ConfigHistoryEntry, ConfigVersion, LeaderInfo, MemberInfo, NodeStatus, StageName } from './types.ts'
 
 export interface StatusFacts {
@@ -18,6 +19,8 @@ export interface StatusFacts {
   readonly waitingFor: readonly string[]
   readonly addresses: readonly string[]
   readonly uptimeMs: number
+  /** By PeerId or address: the last refusal, ours or theirs. */
+  readonly refusals: WaitingFacts['refusals']
 }
 
 export function nodeStatus(facts: StatusFacts): NodeStatus {

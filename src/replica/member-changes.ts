@@ -110,6 +110,12 @@ function replace(name: string, by: string | undefined, state: MembersInForce): M
   const { voters, learners } = state.membership
   const voter = one(name, voters)
   const successor = one(by ?? name, learners)
+  const heir = by === undefined || successor !== undefined ? undefined : one(by, voters)
+  // Its place is filled already, by a machine that came for a vote: what is left of it is that the old one goes.
+  if (voter !== undefined && heir !== undefined && heir !== voter) {
+    const sentence = `${shown(heir, state)} votes already, and removing ${shown(voter, state)} leaves`
+    return checked(sentence, without(voters, voter), learners, state)
+  }
   if (voter === undefined || successor === undefined) return unfit(name, by, voter, successor, state)
   const problem = unable(successor, state)
   if (problem !== undefined) return problem

@@ -19,6 +19,21 @@ export class StorageCorruptError extends QuorateError {
   }
 }
 
+/** The store is known by its id, and its log is gone: whoever starts without it would vote a second time. */
+export class StorageMissingError extends QuorateError {
+  constructor(log: string, storeId: string) {
+    super(
+      'StorageMissingError',
+      'ERR_STORAGE_MISSING',
+      `${log} is gone: ${storeId} is there, and the log of this store is not`,
+      {
+        details: { log, storeId },
+        nextStep: `If it was only moved, put it back. If it is lost, move ${storeId} away too and start again: the node comes back as a learner with a new disk, and \`quorate replace\` gives it the vote of the lost one.`
+      }
+    )
+  }
+}
+
 /** The file is whole, but it is not a file of this store: another cluster's, another node's, another kind, another place. */
 export class StorageForeignError extends QuorateError {
   constructor(file: string, what: string, expected: string, found: string) {

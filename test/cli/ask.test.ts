@@ -199,6 +199,7 @@ describe('changes of members', () => {
     const { code, err } = await ask('remove', OTHER)
     expect([code, err]).toEqual([3, expect.stringContaining(detail)])
     expect(err).toContain('\nnext: Bring more voters up')
+    expect(err).toContain(`\`quorate members --data ${data}\``)
     const hint: unknown = (JSON.parse((await ask('leave', '--json')).err) as { error: object }).error
     expect(hint).toMatchObject({ hint: expect.stringContaining('Bring more voters up') as unknown })
     expect((await ask('remove')).code).toBe(2)

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { type networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -11,6 +11,7 @@ import { NoInterfaceError } from '../../src/cli/cli-errors.ts'
 import { listenOn, unknownInterfaces } from '../../src/cli/interfaces.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { errorLines, reportError } from '../../src/cli/report.ts'
+import { withDataDir } from '../../src/cli/shell-words.ts'
 import { explained } from '../../src/cli/system-errors.ts'
 import { quorate } from './harness.ts'
 
@@ -267,6 +268,29 @@ describe('exit codes', () => {
         })
       )
     ).toEqual(['error: a b', '  other: c', '  list: ["a","d"]'])
+  })
+
+  it('name commands as they can be pasted where this one was run', async () => {
+    const sentences = [
+      ['Run `quorate status` to see.', "Run `quorate status --data 'a b'` to see."],
+      ['`quorate replace PEER` gives it', "`quorate replace --data 'a b' PEER` gives it"],
+      ['`quorate config get --secrets`', "`quorate config get --data 'a b' --secrets`"],
+      ['`quorate status --data x`, `quorate token create`', '`quorate status --data x`, `quorate token create`']
+    ] as const
+    for (const [said, pasted] of sentences) {
+      expect(withDataDir(said, 'a b')).toBe(pasted)
+      expect(withDataDir(said, undefined)).toBe(said)
+    }
+    const stderr = new PassThrough()
+    const error = new QuorateError('AError', 'ERR_A', 'a', { nextStep: 'See `quorate members`.' })
+    reportError({ stderr } as unknown as Io, error, false, 'n1')
+    reportError({ stderr } as unknown as Io, error, true, 'n1')
+    expect(String(stderr.read())).toMatch(
+      /next: See `quorate members --data n1`\.\n.*"hint":"See `quorate members --data n1`\."/
+    )
+    const none = await quorate(['up', '--data', join(tmpdir(), 'quorate-none'), '--listen', '127.0.0.1:0'])
+    expect(none.err).toContain('next: Pass --token with one of the tokens')
+    rmSync(join(tmpdir(), 'quorate-none'), { recursive: true })
   })
 
   it('come with JSON whose first four values nothing can take the place of', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,6 +22,26 @@ const create = (name: string, ...more: readonly string[]): ReturnType<typeof quo
   const files = ['--genesis', path(`${name}/genesis.cose`), '--key', path(`${name}/issuer.key`)]
   return quorate(['token', 'create', ...files, ...more], { env: WORDS })
 }
+
+describe('up --token', () => {
+  it('says what a file is that holds no token, and what it should be', async () => {
+    await made('plant-7', '--plaintext-key')
+    writeFileSync(path('empty'), ' \n')
+    writeFileSync(path('letter'), 'dear colleague')
+    for (const [file, said] of [
+      ['empty', 'is empty, and should hold a token'],
+      ['letter', 'holds no token: that is one line that begins with qtk1.'],
+      ['plant-7/genesis.cose', 'holds no token: it is the genesis; pass it as --genesis'],
+      ['plant-7/issuer.key', 'holds no token: it is a document of type key']
+    ] as const) {
+      const { code, err } = await quorate(['up', '--data', path('n'), '--token', path(file)])
+      expect([code, err], file).toEqual([2, expect.stringContaining(`${path(file)} ${said}`)])
+    }
+    const piped = await quorate(['up', '--data', path('n'), '--token', '-'], { stdin: '' })
+    expect(piped.err).toContain('standard input is empty')
+    expect(existsSync(path('n'))).toBe(false)
+  })
+})
 
 describe('token create', () => {
   it('makes a join token that the genesis proves, from a sealed key, with dates and uses as asked', async () => {

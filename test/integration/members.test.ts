@@ -81,7 +81,7 @@ describe('a machine that lost its disk', () => {
 
     const learner = await statusOf(name)
     expect(learner).toMatchObject({ role: 'learner', config: { version: 4 }, waitingFor: [] })
-    expect(learner.advice).toEqual([expect.stringContaining(`\`quorate replace ${peer}\``)])
+    expect(learner.advice).toEqual([expect.stringMatching(`\`quorate replace --data \\S+ ${peer}\``)])
     const rows = learner.members.filter(({ peerId }) => peerId === peer)
     expect(rows.map(({ role, connected }) => [role, connected])).toEqual([
       ['voter', false],
@@ -119,7 +119,7 @@ describe('a disk that was set back', () => {
     await cp(yard.data('snapshot'), yard.data(name), { recursive: true })
     const barred = yard.start(name)
     const alarm = await barred.until('the alarm', (event) => event.event === 'alarm' && event.code === 'rolled-back')
-    expect(alarm).toMatchObject({ detail: expect.stringContaining(`\`quorate replace ${peer}\``) as unknown })
+    expect(alarm).toMatchObject({ detail: expect.stringMatching(`\`quorate replace --data \\S+ ${peer}\``) as unknown })
     const status = await statusOf(name)
     expect(status).toMatchObject({ role: null, waitingFor: [expect.stringContaining('an empty disk')] })
     const other = names.find((each) => each !== name)!
@@ -230,7 +230,7 @@ describe('an operator', () => {
 
     await ask(a, 'demote', peer(b))
     await nodes.get(b)!.until('the demotion', is('learner', peer(b)))
-    expect((await statusOf(b)).advice).toEqual([expect.stringContaining(`\`quorate promote ${peer(b)}\``)])
+    expect((await statusOf(b)).advice).toEqual([expect.stringMatching(`\`quorate promote --data \\S+ ${peer(b)}\``)])
     await ask(b, 'promote', peer(b))
     expect((await statusOf(b)).role).toMatch(VOTES)
 

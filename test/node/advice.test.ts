@@ -1,8 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { advice, type AdviceFacts } from '../../src/node/advice.ts'
+import { nextStepOf, type RefusalCode } from '../../src/membership/admission.ts'
 import type { StandingType } from '../../src/replica/index.ts'
 
 const SELF = 'self#02'
+const LEADER = { peerId: 'a', term: 1 }
+
+const refused = (by: 'us' | 'them', code: RefusalCode) => ({ by, code, detail: '' })
+
+const REFUSALS: AdviceFacts['refusals'] = new Map([
+  ['a', refused('them', 'token-expired')],
+  ['b', refused('them', 'token-expired')],
+  ['c', refused('them', 'clone')],
+  ['d', refused('them', 'timeout')],
+  ['e', refused('us', 'foreign-domain')]
+])
 
 function facts(
   type: StandingType,
@@ -17,13 +29,18 @@ function facts(
     entitled: 'voter',
     raft: { membership: { voters, outgoing: [], learners, learnersNext: [] } }
   }
-  return { incarnation: SELF, replica: replica as unknown as AdviceFacts['replica'] }
+  return {
+    incarnation: SELF,
+    leader: LEADER,
+    refusals: new Map(),
+    replica: replica as unknown as AdviceFacts['replica']
+  }
 }
 
 describe('advice', () => {
   it('is silent while everything is as it should be', () => {
     expect(advice(facts('voter', [SELF, 'a#01', 'b#01'], ['c#01'], { connected: ['a#01', 'c#01'] }))).toEqual([])
-    expect(advice({ incarnation: SELF, replica: undefined })).toEqual([])
+    expect(advice({ ...facts('voter', [], []), replica: undefined })).toEqual([])
   })
 
   it('names the replacement of a lost disk, on that node and on every other', () => {
@@ -45,10 +62,22 @@ describe('advice', () => {
     expect(advice(facts('voter', [SELF, 'a#01'], [], { barred: ['a#01'] }))).toEqual(['a#01 was set back'])
   })
 
-  it.each(['removed', 'barred', 'newcomer'] as const)(
-    'is not for a node that is %s: status says what it waits for',
-    (type) => {
-      expect(advice(facts(type, ['a#01'], ['a#02'], { connected: ['a#02'] }))).toEqual([])
-    }
-  )
+  it('is not for a newcomer: status says what it waits for', () => {
+    expect(advice(facts('newcomer', ['a#01'], ['a#02'], { connected: ['a#02'] }))).toEqual([])
+  })
+
+  it.each([
+    ['removed', 'comes back with an empty data directory'],
+    ['barred', '`quorate replace self`']
+  ] as const)('is to stop a node that is %s, whatever else there is', (type, text) => {
+    const told = advice({ ...facts(type, ['a#01'], ['a#02']), leader: undefined, refusals: REFUSALS })
+    expect(told).toEqual([expect.stringMatching(/^stop this node; /)])
+    expect(told[0]).toContain(text)
+  })
+
+  it('says once what to do about each kind of refusal, as long as nobody leads', () => {
+    const alone = { ...facts('unfounded', [], []), replica: undefined, leader: undefined, refusals: REFUSALS }
+    expect(advice(alone)).toEqual([nextStepOf('token-expired'), nextStepOf('clone')])
+    expect(advice({ ...alone, leader: LEADER })).toEqual([])
+  })
 })

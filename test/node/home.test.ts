@@ -76,6 +76,21 @@ describe('a home', () => {
     expect((await openedOnce({})).boot).toBe(2)
   })
 
+  it('says that the log of a known store is gone, and comes back with a new disk as that says', async () => {
+    const first = await openedOnce({ token: await seat(await seatsGenesis(), 1) })
+    const [log, id] = [dataFiles.wal, dataFiles.storeId].map((name) => join(path, 'data', name))
+    await rm(log!, { recursive: true })
+    await expect(open()).rejects.toMatchObject({
+      name: 'StorageMissingError',
+      details: { log, storeId: id },
+      nextStep: expect.stringContaining(`move ${id} away too and start again`) as string
+    })
+    await rm(id!)
+    const again = await openedOnce({})
+    expect(again.key.signer.peerId).toBe(first.key.signer.peerId)
+    expect(again.storeId).not.toEqual(first.storeId)
+  })
+
   it('opens once at a time, and again after it was closed, twice or in the middle of a close', async () => {
     const token = await seat(await seatsGenesis(), 1)
     const home = await open({ token })

@@ -421,6 +421,26 @@ describe('an operator', () => {
     expect(ask(cluster, leader, { op: 'replace', member: victim, by: other })).toMatchObject({ type: 'done' })
   })
 
+  it('replaces a machine by one that votes already: the old one goes, if the rest can decide without it', () => {
+    const cluster = form(4)
+    const { leader, victim, other } = cast(cluster)
+    cluster.crash(victim)
+    expect(ask(cluster, other, { op: 'replace', member: victim, by: other })).toMatchObject({ type: 'done' })
+    const left = cluster.names.filter((name) => name !== victim).map((name) => `${name}#1`)
+    expect(membershipOf(cluster, leader)).toMatchObject({ voters: left, outgoing: [], learners: [] })
+    const third = cluster.names.find((name) => ![leader, victim, other].includes(name))!
+    cluster.crash(third)
+    expect(ask(cluster, leader, { op: 'replace', member: other, by: leader })).toMatchObject({
+      code: 'would-lose-quorum',
+      detail: expect.stringContaining(
+        `${leader} votes already, and removing ${other} leaves 2 voters of which 1 is`
+      ) as string
+    })
+    expect(ask(cluster, leader, { op: 'replace', member: leader, by: leader })).toMatchObject({
+      code: 'unknown-member'
+    })
+  })
+
   it('is refused what would leave too few, with the arithmetic', () => {
     const cluster = form(3)
     const { leader, victim, other } = cast(cluster)

@@ -39,13 +39,13 @@ test('a call that fails while a store is opened', () => {
     'StorageAccessError ERR_STORAGE_ACCESS: opening of f was refused: ELOOP: simulated',
     '    The path is a symbolic link where a plain file should be: somebody may have put it there.',
     'StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)',
-    '    Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+    '    Free space or raise the quota, then restart the node: what was acknowledged is there, what failed may be.',
     'StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)',
-    '    Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+    '    Free space or raise the quota, then restart the node: what was acknowledged is there, what failed may be.',
     'StorageFullError ERR_STORAGE_FULL: opening of f failed: no space left (7 bytes free)',
-    '    Free space or raise the quota, then restart the node; it recovers what was acknowledged.',
+    '    Free space or raise the quota, then restart the node: what was acknowledged is there, what failed may be.',
     'StorageFailedError ERR_STORAGE_FAILED: opening of f failed: EIO: simulated',
-    '    Check the disk (dmesg, SMART), then restart the node; it recovers what was acknowledged.'
+    '    Check the disk (dmesg, SMART), then restart the node: what was acknowledged is there, what failed may be.'
   ])
   errors.forEach((error, i) => {
     const free = error.name === 'StorageFullError' ? { freeBytes: 7 } : {}

@@ -8,7 +8,10 @@ import { type AskOptions, askOptions, example } from './shared.ts'
 export function define(command: Command, io: Io): void {
   askOptions(command)
     .argument('<old>', `the voter that goes: ${PEER_HELP}`)
-    .argument('[new]', 'the learner that takes its vote; default: the new disk of the same PeerId')
+    .argument(
+      '[new]',
+      'the learner that takes its vote; default: the new disk of the same PeerId; a voter already: <old> just goes'
+    )
     .addHelpText(
       'after',
       `
