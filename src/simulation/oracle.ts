@@ -22,6 +22,7 @@ import { OfficeOracle } from './oracle/offices.ts'
 import type { RegisterCommand } from './oracle/register.ts'
 import { SnapshotOracle } from './oracle/snapshots.ts'
 import { TalkOracle } from './oracle/talk.ts'
+import { VoteOracle } from './oracle/votes.ts'
 import type { World } from './world.ts'
 import type { Invariant } from './oracle/names.ts'
 
@@ -39,6 +40,7 @@ export class Oracle {
   /** Frames, by whomever. */
   #refused = 0
   readonly #talk: TalkOracle
+  readonly #votes: VoteOracle
 
   constructor(world: World) {
     this.#memory = new Memory(world)
@@ -50,6 +52,7 @@ export class Oracle {
     this.#members = new MemberOracle(this.#memory, this.#credentials)
     this.#callers = new CallerOracle(this.#memory)
     this.#talk = new TalkOracle(this.#memory)
+    this.#votes = new VoteOracle(this.#memory)
   }
 
   get violations(): readonly Violation[] {
@@ -152,6 +155,7 @@ export class Oracle {
     if (view === undefined) return
     if (status.term !== view.term && input?.type === 'frame') this.#members.movedBy(process, view, input.from)
     this.#logs.stepped(process, view, status, input)
+    this.#votes.stepped(process, view, status)
     this.#members.stepped(process, view, status)
   }
 

@@ -40,6 +40,14 @@ export const CONSENSUS: readonly PlantedBug[] = [
     'return lastIndex > this.lastIndex || (lastIndex === this.lastIndex && lastTerm >= this.lastTerm)'
   ),
   bug(
+    'a new leader drops what has not committed, as far as it knows',
+    'raft',
+    'raft/node.ts',
+    'this.failedRounds = 0\n    this.termLeader = this.self\n',
+    'this.failedRounds = 0\n    this.termLeader = this.self\n    if (this.log.lastIndex > this.log.commit) this.truncate(this.log.commit + 1)\n',
+    { only: ['M1', 'N5', 'P1'] }
+  ),
+  bug(
     'half of the voters are a majority',
     'raft',
     'raft/quorum.ts',

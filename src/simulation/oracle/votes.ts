@@ -1,0 +1,63 @@
+/**
+ * Whom a vote may go to (paper, section 5.4.1): to somebody who asks for it in that very term, with a log that is at least as new as the
+ * voter's. Seen where it is given, and not by what becomes of it: such a candidate may lose, or win and hold everything all the same.
+ */
+import type { ConsensusView, LogPosition } from '../../raft/types.ts'
+import type { Process } from '../machine.ts'
+import type { Memory, View } from './memory.ts'
+
+/** After its last step. */
+interface Seen {
+  term: number
+  votedFor: string | undefined
+  lastTerm: number
+  lastIndex: number
+}
+
+export class VoteOracle {
+  readonly #memory: Memory
+  readonly #seen = new WeakMap<Process, Seen>()
+  /** Where the logs of candidates ended, by cluster, term and incarnation; of a copied machine two may ask. */
+  readonly #asked = new Map<string, LogPosition[]>()
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  stepped(process: Process, view: View, { term, votedFor }: ConsensusView): void {
+    const { log } = view
+    const lastTerm = log.at(-1)?.term ?? 0
+    const before = this.#seen.get(process)
+    // What a life begins with was given by an earlier one, or with the founding certificate.
+    if (before === undefined) this.#seen.set(process, { term, votedFor, lastTerm, lastIndex: log.length })
+    if (before?.term !== term || before.votedFor !== votedFor) this.#voted(process, view, term, votedFor, before)
+    if (before === undefined) return
+    before.term = term
+    before.votedFor = votedFor
+    before.lastTerm = lastTerm
+    before.lastIndex = log.length
+  }
+
+  #voted(process: Process, view: View, term: number, votedFor: string | undefined, before: Seen | undefined): void {
+    if (votedFor === undefined) return
+    const key = `${view.clusterId} ${term} ${votedFor}`
+    const asked = this.#asked.get(key) ?? []
+    if (votedFor === view.incarnation) {
+      this.#asked.set(key, [...asked, { index: view.log.length, term: view.log.at(-1)?.term ?? 0 }])
+    } else if (before !== undefined && !asked.some((last) => isAsNew(last, before)) && !this.#lies(votedFor)) {
+      const name = this.#memory.world.nameOf(votedFor)
+      const shown = asked.map(({ index, term: of }) => `${index} of term ${of}`).join(' and ')
+      const why = asked.length === 0 ? 'which does not ask for it' : `whose log ends in entry ${shown}`
+      const detail = `its own log ends in entry ${before.lastIndex} of term ${before.lastTerm}, and it votes in term ${term} for ${name}, ${why}`
+      this.#memory.fail('vote-is-earned', process, detail)
+    }
+  }
+
+  /** Whoever lies (FAULTS B12) may ask for what it likes. */
+  #lies(incarnation: string): boolean {
+    return this.#memory.world.machines.some((machine) => machine.hasLied && machine.incarnation === incarnation)
+  }
+}
+
+const isAsNew = ({ index, term }: LogPosition, { lastTerm, lastIndex }: Seen): boolean =>
+  term > lastTerm || (term === lastTerm && index >= lastIndex)
