@@ -47,8 +47,8 @@ export const STORAGE: readonly PlantedBug[] = [
     'a shorter value does not replace a longer one when the log is read back',
     'storage',
     'storage/wal/log-state.ts',
-    'cell: (name, value) => this.cells.set(name, value.slice()),\n      entry',
-    'cell: (name, value) => (this.cells.get(name)?.byteLength ?? 0) > value.byteLength || this.cells.set(name, value.slice()),\n      entry'
+    'cell: (name, value) => this.cells.set(name, value),',
+    'cell: (name, value) => (this.cells.get(name)?.byteLength ?? 0) > value.byteLength || this.cells.set(name, value),'
   ),
   bug(
     'the last frame of a log passes for torn',
