@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { quorate } from '../cli/harness.ts'
 
 const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const read = (path: string): string => readFileSync(file(path), 'utf8')
@@ -13,6 +14,7 @@ const pages = [
   'SECURITY.md',
   'docs/PROTOCOL.md',
   'docs/GUARANTEES.md',
+  'docs/RUNBOOKS.md',
   'docs/TESTING.md'
 ]
 
@@ -49,5 +51,25 @@ describe.each(pages)('%s', (page) => {
     const folder = page.includes('/') ? page.slice(0, page.lastIndexOf('/') + 1) : ''
     const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target!)
     expect(links.filter((target) => !existsSync(file(folder + target)))).toEqual([])
+  })
+})
+
+/** Commands change and pages stay behind: each one on these pages is taken apart by the command itself. */
+describe('the runbooks', () => {
+  const lines = [...read('docs/RUNBOOKS.md').matchAll(/```sh\n([\s\S]*?)```/g)]
+    .flatMap(([, block]) => block!.split(/\n|&&/))
+    .map((line) => line.replace(/#.*/, '').split(/[|>]/)[0]!.trim())
+    .filter((line) => line.startsWith('quorate '))
+
+  it('have commands', () => {
+    expect(lines.length).toBeGreaterThan(8)
+  })
+
+  it.each([...new Set(lines)])('%s: has only options that exist', async (line) => {
+    const [, name, sub] = line.split(/\s+/)
+    const words = [name!, ...(name === 'token' || name === 'config' ? [sub!] : [])]
+    const { out, code } = await quorate([...words, '--help'])
+    expect(code).toBe(0)
+    for (const option of line.match(/--[a-z-]+/g) ?? []) expect(out).toContain(`${option} `)
   })
 })
