@@ -102,7 +102,7 @@ export class Oracle {
       incarnation,
       log,
       term: vote.term,
-      handed: vote,
+      handed: this.#disks.votedByCertificate(process) ?? vote,
       commit: 0,
       membership: undefined,
       role: 'follower',

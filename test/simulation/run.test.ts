@@ -107,6 +107,11 @@ it('a liar speaks in its own session, not in that of an earlier process of its m
   expect(run({ cast, seed: 1080, seconds: 20, callers: 'light' }).violation).toBeUndefined()
 })
 
+it('a founder whose log is older than the founding votes as its certificate says (seed 7: that was taken for a vote nobody had stored)', async () => {
+  const cast = await castOfSeed(3, 7)
+  expect(run({ cast, seed: 7, seconds: 30, only: ['P5'] }).violation).toBeUndefined()
+})
+
 it('a healed world tells everybody where everybody is, also who founded with a copied token (seed 2070: no founder was left to ask)', async () => {
   const cast = await castOfSeed(3, 2070)
   const plan = drawPlan({ seed: 2070, size: 3, spanMs: 60_000 })

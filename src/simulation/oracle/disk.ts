@@ -1,6 +1,8 @@
 /** Invariants 6, 7 and 13: what reaches the disk, what is read back from it, and that what is sent rests on it. */
 import { messageOf } from '../../core/errors.ts'
 import { type FormationState, FormationStateError, decodeFormationState } from '../../formation/index.ts'
+import { readCertificate } from '../../identity/certificate.ts'
+import type { HardState } from '../../raft/types.ts'
 import { FORMATION_CELL, VOTE_CELL, decodeHardState } from '../../replica/durable.ts'
 import { decodeFrame } from '../../replica/frames.ts'
 import type { DurableBatch } from '../../replica/types.ts'
@@ -24,6 +26,14 @@ export class DiskOracle {
 
   formation(cell: Uint8Array): FormationState {
     return decodeFormationState(cell, this.#memory.world.cast.crypto.readClaim)
+  }
+
+  /** Of a founder whose log is older than the founding, while its certificate is beside the key: that is its first vote (decision 0018). */
+  votedByCertificate({ machine, recovery }: Process): HardState | undefined {
+    if (machine.certificate === undefined || recovery.cells.has(VOTE_CELL)) return undefined
+    const { claims } = readCertificate(machine.certificate, this.#memory.world.cast.genesis).certificate.set
+    const isFounder = claims.some(({ incarnation }) => incarnation === machine.incarnation)
+    return isFounder ? { term: 1, votedFor: claims[0]!.incarnation } : undefined
   }
 
   #fail(invariant: Invariant, process: Process, detail: string): void {
