@@ -40,6 +40,11 @@ import type { ReplicaEvent } from './types.ts'
 export const VOTE_STATED_AFTER_MS = 1_000
 /** Between two statements that only tell of a longer log. */
 export const PROGRESS_STATED_EVERY_MS = 10_000
+/**
+ * How long a new life or vote of somebody else may wait until it is written. After an election all voters state theirs within moments, and
+ * so do those who meet: one write for all of them.
+ */
+export const GRAVE_KEPT_WITHIN_MS = 100
 /** How long news that no safety hangs on may wait until it is written. */
 export const KEPT_WITHIN_MS = 60_000
 /** Signatures that one peer may make us check, at once and then a second. */
@@ -105,7 +110,8 @@ export class BootWatch {
   #stateAt = Infinity
   #statedAt = -Infinity
   #keepAt = Infinity
-  #urgent = false
+  /** Members are others than when it was written: what is known of them is written with the next step. */
+  #isChanged = false
 
   constructor({ own, codec, known }: BootWatchInit, around: BootSurroundings) {
     this.#around = around
@@ -220,11 +226,11 @@ export class BootWatch {
       newest.boot !== known.boot ||
       newest.term !== known.term ||
       newest.votedFor !== known.votedFor
-    this.#keep(isGrave, now)
+    this.#keep(now + (isGrave ? GRAVE_KEPT_WITHIN_MS : KEPT_WITHIN_MS))
   }
 
   #convict(incarnation: string, alarm: IdentityAlarm, now: number): void {
-    this.#keep(true, now)
+    this.#keep(now)
     this.#alarm(alarm)
     const bar = this.bar(incarnation)!
     if (bar.proved) for (const { peerId } of this.#around.sessions()) this.#send(peerId, bar.statements)
@@ -245,7 +251,7 @@ export class BootWatch {
     const statements = [this.#first, statement]
     const bar = { code: 'rolled-back', detail, statements: statements.map(({ bytes }) => bytes), proved: true } as const
     this.#memory.convict(this.#first, bar)
-    this.#keep(true, now)
+    this.#keep(now)
     this.#alarm({ code: bar.code, detail, statements })
     this.#seen = statement.id
     this.#stateAt = now
@@ -340,7 +346,7 @@ export class BootWatch {
     } else if (message.type === 'vote-reply' && message.granted) {
       this.#memory.promised(incarnation, { term, votedTerm: Math.max(promises.votedTerm, term) })
     } else if (term > promises.term) this.#memory.promised(incarnation, { term })
-    if (this.#keepAt === Infinity) this.#keepAt = now + KEPT_WITHIN_MS
+    this.#keep(now + KEPT_WITHIN_MS)
   }
 
   /** Entries that were acknowledged to us as the leader, and have committed since. Also to be called before we lead no more. */
@@ -359,20 +365,19 @@ export class BootWatch {
     return this.#around.isVoter(incarnation) || this.#around.session(peerId)?.incarnation === incarnation
   }
 
-  #keep(isGrave: boolean, now: number): void {
-    if (isGrave) this.#urgent = true
-    else if (this.#keepAt === Infinity) this.#keepAt = now + KEPT_WITHIN_MS
+  #keep(at: number): void {
+    if (at < this.#keepAt) this.#keepAt = at
   }
 
   /** Membership has changed: other stores are to be kept. */
   membersChanged(): void {
-    this.#urgent = true
+    this.#isChanged = true
   }
 
   /** What must outlive this process, if it is time to write it: voters, and whoever is barred. In a fixed order. */
   toKeep(now: number): readonly KnownStore[] | undefined {
-    if (!this.#urgent && now < this.#keepAt) return undefined
-    this.#urgent = false
+    if (!this.#isChanged && now < this.#keepAt) return undefined
+    this.#isChanged = false
     this.#keepAt = Infinity
     this.settle()
     return [...this.#memory.list()]

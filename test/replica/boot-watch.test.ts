@@ -7,6 +7,7 @@ import {
   BootWatch,
   CHECKS_AT_ONCE,
   CHECKS_PER_SECOND,
+  GRAVE_KEPT_WITHIN_MS,
   KEPT_WITHIN_MS,
   PROGRESS_STATED_EVERY_MS,
   VOTE_STATED_AFTER_MS
@@ -222,7 +223,7 @@ describe('what it says of itself', () => {
     bench.open(say())
     bench.watch.moved('progress', 0)
     bench.watch.moved('vote', 100)
-    expect(bench.watch.deadline(true)).toBe(VOTE_STATED_AFTER_MS)
+    expect(bench.watch.deadline(false)).toBe(VOTE_STATED_AFTER_MS)
     bench.watch.pump(VOTE_STATED_AFTER_MS - 1)
     expect(bench.signed).toEqual([])
     bench.watch.pump(VOTE_STATED_AFTER_MS)
@@ -234,7 +235,7 @@ describe('what it says of itself', () => {
       ...{ boot: 6, sequence: 1, term: 5, votedFor: 'p2#1', lastIndex: 30, commitIndex: 25 }
     })
     bench.watch.moved('progress', 2_000)
-    expect(bench.watch.deadline(true)).toBe(VOTE_STATED_AFTER_MS + PROGRESS_STATED_EVERY_MS)
+    expect(bench.watch.deadline(false)).toBe(VOTE_STATED_AFTER_MS + PROGRESS_STATED_EVERY_MS)
   })
 
   it('waits while a term is on its way to the disk, and says one thing at a time', () => {
@@ -288,21 +289,29 @@ describe('what it says of itself', () => {
 })
 
 describe('what it keeps', () => {
-  it('boots, votes and bars at once; what only tells of a longer log within a minute', () => {
+  it('boots and votes in a moment, of several in one go; what only tells of a longer log within a minute', () => {
     const bench = new Bench()
     const peer = bench.open(say(), 0)
-    expect(bench.watch.toKeep(0)!.map(({ newest }) => newest.boot)).toEqual([3])
-    expect(bench.watch.toKeep(1)).toBeUndefined()
+    const soon = GRAVE_KEPT_WITHIN_MS
+    bench.open(say({ peerId: 'p3' }), 40)
+    expect(bench.watch.deadline(true)).toBe(soon)
+    expect(bench.watch.toKeep(soon - 1)).toBeUndefined()
+    expect(bench.watch.toKeep(soon)!.map(({ newest }) => [newest.peerId, newest.boot])).toEqual([
+      ['p2', 3],
+      ['p3', 3]
+    ])
+    expect(bench.watch.toKeep(soon + 1)).toBeUndefined()
     bench.watch.heard(peer, [say({ sequence: 1, lastIndex: 40 }).bytes], 2)
     expect(bench.watch.toKeep(KEPT_WITHIN_MS)).toBeUndefined()
     expect(bench.watch.deadline(true)).toBe(2 + KEPT_WITHIN_MS)
-    expect(bench.watch.toKeep(2 + KEPT_WITHIN_MS)).toMatchObject([{ newest: { lastIndex: 40 } }])
+    expect(bench.watch.toKeep(2 + KEPT_WITHIN_MS)).toMatchObject([{ newest: { lastIndex: 40 } }, {}])
     bench.watch.heard(peer, [say({ sequence: 2, lastIndex: 40, term: 5 }).bytes], 99_000)
-    expect(bench.watch.toKeep(99_000)).toMatchObject([{ newest: { term: 5 } }])
+    expect(bench.watch.toKeep(99_000)).toBeUndefined()
+    expect(bench.watch.toKeep(99_000 + soon)).toMatchObject([{ newest: { term: 5 } }, {}])
     bench.watch.promised('p2#1', { type: 'heartbeat-reply', term: 6, seq: 1, match: 0 }, 99_001)
     bench.watch.promised('p2#1', { type: 'vote', term: 60, lastIndex: 1, lastTerm: 1, transfer: false }, 99_001)
     bench.watch.promised('p2#1', { type: 'vote-reply', term: 6, granted: true }, 99_001)
     bench.watch.promised('p2#1', { type: 'vote-reply', term: 5, granted: false }, 99_001)
-    expect(bench.watch.toKeep(99_001 + KEPT_WITHIN_MS)).toMatchObject([{ promises: { term: 6, votedTerm: 6 } }])
+    expect(bench.watch.toKeep(99_001 + KEPT_WITHIN_MS)).toMatchObject([{ promises: { term: 6, votedTerm: 6 } }, {}])
   })
 })
