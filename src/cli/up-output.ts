@@ -47,7 +47,9 @@ function plainOutput(io: Io): UpOutput {
 
 /** What a person should still find when the block has moved on. */
 const lasts = (event: StampedNodeEvent): boolean =>
-  event.event === 'alarm' || event.event === 'member' || (event.event === 'config' && event.author !== 'genesis')
+  event.event === 'alarm' ||
+  event.event === 'member' ||
+  (event.event === 'config' && event.author !== 'genesis' && event.recovered !== true)
 
 function liveOutput(io: Io, name: () => string): UpOutput {
   const block = liveBlock(io.stdout, io.clock)

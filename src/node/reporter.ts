@@ -171,8 +171,16 @@ export class Reporter {
         this.#emit({ event: 'writable', term: event.term })
         return
       case 'config': {
-        const { version, hash, author, reason } = event
-        this.#emit({ event: 'config', version, hash, author, reason })
+        const { version, hash, author, reason, recovered } = event
+        if (recovered === 'older') return
+        this.#emit({
+          event: 'config',
+          version,
+          hash,
+          author,
+          reason,
+          ...(recovered === undefined ? {} : { recovered: true })
+        })
         this.#stages.finish('config', { version, hash })
         return
       }

@@ -47,6 +47,8 @@ export type NodeEvent =
       readonly hash: string
       readonly author: string
       readonly reason: string
+      /** This node had it when it was started: no news. Of its whole history only the newest version is told again. */
+      readonly recovered?: true
     }
   | { readonly event: 'member'; readonly peer: string; readonly role: MemberRole | 'removed' }
   | { readonly event: 'waiting'; readonly waitingFor: readonly string[] }

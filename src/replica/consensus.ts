@@ -24,7 +24,9 @@ import type { Sessions } from './sessions.ts'
 import { decodeSnapshot, type Snapshot, SnapshotError } from './snapshot.ts'
 import { resolveSnapshots, type SnapshotPolicy, Snapshots } from './snapshots.ts'
 import { StateMachine } from './state-machine.ts'
-import type { DurableBatch } from './types.ts'
+import type { DurableBatch, ReplicaEvent } from './types.ts'
+
+type ConfigEvent = Extract<ReplicaEvent, { type: 'config' }>
 
 export interface ConsensusSurroundings {
   readonly init: ReplicaInit
@@ -53,12 +55,15 @@ export class Consensus {
   /** Newest entry that has committed and is on our own disk. */
   applied = 0
   #members = new Map<string, 'voter' | 'learner'>()
+  /** What the disk held at the start, until as much has been applied. */
+  #held: ReplicaInit['entries']
   readonly #repeats = new Repeats()
 
   constructor(around: ConsensusSurroundings) {
     const { init, outbox, mail } = around
     this.#around = around
     this.machine = new StateMachine(init.initialConfigText, init.validateConfig)
+    this.#held = init.entries
     this.#policy = resolveSnapshots(init.snapshots)
     this.snapshots = new Snapshots({
       policy: this.#policy,
@@ -130,7 +135,7 @@ export class Consensus {
     announce()
     if (snapshot !== undefined) {
       this.snapshots.recovered(init.snapshot!)
-      this.#restore(snapshot, now)
+      this.#restore(snapshot, now, 'newest')
       this.#reportMembers(snapshot.membership)
     }
     this.#take(this.#raft.start(now), now)
@@ -175,7 +180,13 @@ export class Consensus {
   #applyAll(entries: readonly Entry[], now: number): void {
     const { boots, requests, newcomers, turnAwayCopies } = this.#around
     let redeems = false
-    for (const entry of entries) redeems = this.#apply(entry) || redeems
+    const old: ConfigEvent[] = []
+    for (const entry of entries) {
+      const wasHeld = this.#wasHeld(entry)
+      if (!wasHeld && old.length > 0) this.#tellOld(old)
+      redeems = this.#apply(entry, wasHeld ? old : undefined) || redeems
+    }
+    this.#tellOld(old)
     if (redeems) {
       turnAwayCopies()
       newcomers().look(now)
@@ -186,21 +197,46 @@ export class Consensus {
     requests().appliedUpTo(index, term)
   }
 
-  /** True when a token was redeemed, or a copy of one was refused. */
-  #apply(entry: Entry): boolean {
+  /** True when a token was redeemed, or a copy of one was refused. `old` gets the versions of an entry that was here before this start. */
+  #apply(entry: Entry, old: ConfigEvent[] | undefined): boolean {
     const { outbox, requests, fences } = this.#around
     this.snapshots.applied(entry)
     const { events, answer, redeems, denies } = this.machine.apply(entry)
     if (denies !== undefined) fences.history?.denied(denies)
-    for (const event of events) outbox.event(event)
+    for (const event of events) {
+      if (old !== undefined && event.type === 'config') old.push(event)
+      else outbox.event(event)
+    }
     if (answer !== undefined && requests().applied(answer.requestId)) outbox.outcome({ type: 'applied', ...answer })
     return redeems === true
   }
 
-  /** The state is another one, as if all entries up to it had been applied here. */
-  #restore(snapshot: Snapshot, now: number): void {
+  /** Of what was here already only the newest is worth a word to people; whoever follows the order gets all of it. */
+  #tellOld(events: ConfigEvent[]): void {
+    const newest = events.at(-1)
+    for (const event of events.splice(0)) {
+      this.#around.outbox.event({ ...event, recovered: event === newest ? 'newest' : 'older' })
+    }
+  }
+
+  /** Same index and term, same entry. What this life has added is told as news. */
+  #wasHeld({ index, term }: Entry): boolean {
+    const [first] = this.#held
+    if (first === undefined) return false
+    if (index >= first.index + this.#held.length - 1) {
+      const isLast = this.#held.at(-1)!.index === index && this.#held.at(-1)!.term === term
+      this.#held = []
+      return isLast
+    }
+    return this.#held[index - first.index]?.term === term
+  }
+
+  /** The state is another one, as if all entries up to it had been applied here; `old`: it was here before. */
+  #restore(snapshot: Snapshot, now: number, old?: 'newest'): void {
     const { outbox, fences, boots, requests, newcomers, turnAwayCopies } = this.#around
-    for (const event of this.machine.restore(snapshot)) outbox.event(event)
+    for (const event of this.machine.restore(snapshot)) {
+      outbox.event(event.type === 'config' && old !== undefined ? { ...event, recovered: old } : event)
+    }
     fences.history?.restore(snapshot)
     this.applied = Math.max(this.applied, snapshot.index)
     boots.membersChanged()

@@ -159,6 +159,8 @@ export type ReplicaEvent =
       readonly hash: string
       readonly author: string
       readonly reason: string
+      /** This node had it when it started: the newest of what was applied at once, or one that this is newer than. */
+      readonly recovered?: 'newest' | 'older'
     }
   /** Of the entries up to `index`: our own state was saved, or somebody's has taken the place of ours. */
   | {

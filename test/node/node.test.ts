@@ -6,6 +6,7 @@ import { carefulLogger } from '../../src/node/defaults.ts'
 import { NodeStoppedError, OutcomeUnknownError } from '../../src/node/errors.ts'
 import type { Discovery } from '../../src/discovery/port.ts'
 import type { Transport } from '../../src/transport/port.ts'
+import { eventually } from '../admin/eventually.ts'
 import { manualClock } from '../transport/manual-clock.ts'
 import { type MemoryNode, MemoryNodes } from './memory-nodes.ts'
 
@@ -101,6 +102,25 @@ describe('a cluster of memory nodes', LIMIT, () => {
 })
 
 describe('after a restart', LIMIT, () => {
+  it('tells of the history that it had no more than the newest version, and of what it missed as news', async () => {
+    const [first, , last] = await formed(3)
+    for (let i = 0; i < 5; i++) await first!.node.config.set({ i })
+    await eventually(() => last!.node.config.get()?.version).toBe(6)
+    expect(named(last!, 'config').every((event) => !('recovered' in event))).toBe(true)
+    await last!.node.stop()
+    await first!.node.config.set({ missed: true })
+    const again = await nodes!.start(nodes!.places[2]!)
+    await again.node.ready()
+    await eventually(() => again.node.config.get()?.version).toBe(7)
+    expect(named(again, 'config')).toMatchObject([{ version: 6, recovered: true }, { version: 7 }])
+    expect(named(again, 'config')[1]).not.toHaveProperty('recovered')
+    await nodes!.stopAll()
+    for (const { node, ...one } of await nodes!.startAll()) {
+      await node.ready()
+      expect(named({ node, ...one }, 'config')).toMatchObject([{ version: 7, recovered: true }])
+    }
+  })
+
   it('dials the members of its cluster as members: often, and for as long as it takes', async () => {
     await formed(3)
     await nodes!.stopAll()

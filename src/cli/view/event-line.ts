@@ -27,7 +27,7 @@ export function eventLine(event: StampedNodeEvent): string | undefined {
     case 'ready':
       return `ready after ${durationText(event.ms)}: leader ${selfOr(event.leader, event.node)}, term ${event.term}, config ${event.configVersion} ${shortHash(event.configHash)}`
     case 'config':
-      return `config version ${event.version} ${shortHash(event.hash)} by ${selfOr(event.author, event.node)}${event.reason === '' ? '' : `: ${printable(event.reason)}`}`
+      return `config version ${event.version} ${shortHash(event.hash)}${event.recovered === true ? ', as before,' : ''} by ${selfOr(event.author, event.node)}${event.reason === '' ? '' : `: ${printable(event.reason)}`}`
     case 'member':
       return `member ${selfOr(event.peer, event.node)} is ${event.role === 'removed' ? 'removed' : `a ${event.role}`}`
     case 'waiting':
