@@ -48,7 +48,7 @@ export type { JsonObject, JsonValue } from './core/json.ts'
 
 export { createGenesis } from './node/create-genesis.ts'
 export { readGenesis } from './identity/genesis.ts'
-export type { Genesis, GenesisInit, VerifiedGenesis } from './identity/genesis.ts'
+export type { Genesis, GenesisInit, TimingPreset, VerifiedGenesis } from './identity/genesis.ts'
 export { createToken, parseToken, TokenTextError } from './identity/token.ts'
 export type { MintedToken, ParsedToken, TokenInit } from './identity/token.ts'
 export { generateLocalKey, localKeyFromSeed } from './identity/signer.ts'

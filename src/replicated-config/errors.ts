@@ -28,6 +28,7 @@ export class InvalidConfigError extends QuorateError {
   }
 }
 
+/** The config is larger than a config may be. */
 export class ConfigTooLargeError extends QuorateError {
   constructor(bytes: number, bytesMax: number = CONFIG_BYTES_MAX) {
     super('ConfigTooLargeError', 'ERR_CONFIG_TOO_LARGE', `the config has ${bytes} bytes; at most ${bytesMax} fit`, {
