@@ -40,6 +40,7 @@ export class InvalidDocumentError extends QuorateError {
   ) {
     super('InvalidDocumentError', 'ERR_INVALID_DOCUMENT', `${nounOf(kind)}: ${reason}`, {
       details: { kind, fault },
+      nextStep: 'Fetch it again from where it was made: `quorate inspect FILE` says what a file holds.',
       ...detail
     })
     this.kind = kind
