@@ -149,6 +149,7 @@ export class Node extends NodeFace {
       waitingFor: this.#waitingFor(),
       addresses: this.#transport?.addresses() ?? [],
       uptimeMs: this.#reporter.elapsedMs,
+      attempts: this.#seeker.explain(),
       refusals: this.#reporter.refusals
     }
   }

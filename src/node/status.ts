@@ -1,8 +1,9 @@
 /** What a node says of itself: `status`, `members`, config history. Pure: a view of the replica's own status. */
 import { toBase64Url } from '../core/bytes.ts'
 import type { Genesis } from '../identity/genesis.ts'
+import type { Admitted } from '../membership/admission.ts'
 import { type ConsensusRoles, memberRows } from '../membership/members.ts'
-import type { ReplicaStatus } from '../replica/index.ts'
+import { peerIdOf, type ReplicaStatus } from '../replica/index.ts'
 import type { ConfigState } from '../replicated-config/index.ts'
 import { advice } from './advice.ts'
 import type { WaitingFacts } from './waiting.ts'
@@ -19,6 +20,8 @@ export interface StatusFacts {
   readonly waitingFor: readonly string[]
   readonly addresses: readonly string[]
   readonly uptimeMs: number
+  /** Whom the dialer knows. */
+  readonly attempts: WaitingFacts['attempts']
   /** By PeerId or address: the last refusal, ours or theirs. */
   readonly refusals: WaitingFacts['refusals']
 }
@@ -56,11 +59,11 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
   }
 }
 
-/** Before founding: the founders that are here. Afterwards: the members that consensus has. */
-export function members({
-  replica,
-  incarnation: self
-}: Pick<StatusFacts, 'replica' | 'incarnation'>): readonly MemberInfo[] {
+export type MembersFacts = Pick<StatusFacts, 'replica' | 'incarnation' | 'addresses' | 'attempts'>
+
+/** Before founding: the founders that are here, and who waits for the cluster. Afterwards: the members that consensus has. */
+export function members(facts: MembersFacts): readonly MemberInfo[] {
+  const { replica, incarnation: self } = facts
   if (replica === undefined) return []
   const { raft, formation, founders, sessions, standing, priority: own } = replica
   const rows = memberRows({
@@ -70,20 +73,66 @@ export function members({
     connected: new Set(sessions.map(({ incarnation }) => incarnation)),
     leader: raft?.leader
   })
-  const priorities = new Map([[self, own], ...sessions.map((peer) => [peer.incarnation, peer.priority] as const)])
+  const here = new Map(sessions.map((peer) => [peer.incarnation, peer]))
   const ranks = new Map(raft?.progress.map(({ id, rank }) => [id, rank]))
-  return rows.map(({ incarnation, peerId, storeId, seat, role, connected, self: isSelf, leader }) => ({
-    peerId,
-    storeId,
-    seat,
-    role,
-    connected,
-    self: isSelf,
-    leader,
-    priority: priorities.get(incarnation),
-    heir: placeOf(ranks.get(incarnation))
-  }))
+  const bars = barredHere(replica, self)
+  const addressOf = knownAddresses(facts, sessions)
+  return rows.map(({ incarnation, peerId, storeId, seat, role, connected, self: isSelf, leader }) => {
+    const vote =
+      role === 'voter' ? 'now' : voteOf(replica, incarnation, role, isSelf ? undefined : here.get(incarnation))
+    return {
+      peerId,
+      storeId,
+      seat,
+      // Whoever waits for a vote is no observer before founding either.
+      role: raft === undefined && vote === 'by-itself' ? 'learner' : role,
+      connected,
+      self: isSelf,
+      leader,
+      vote,
+      barred: bars.get(incarnation),
+      address: addressOf(peerId),
+      priority: isSelf ? own : here.get(incarnation)?.priority,
+      heir: placeOf(ranks.get(incarnation))
+    }
+  })
 }
+
+/** By incarnation: why its vote is not counted. Of itself a node knows it from those who do not count it. */
+function barredHere({ barred, standing }: ReplicaStatus, self: string): ReadonlyMap<string, string> {
+  const bars = new Map<string, string>(barred.map(({ incarnation, code }) => [incarnation, code]))
+  if (standing.type === 'barred') bars.set(self, standing.fenced?.code ?? 'rolled-back')
+  return bars
+}
+
+/** Without a vote. Consensus does not know a newcomer yet: its credential says what it came for. */
+function voteOf(
+  replica: ReplicaStatus,
+  incarnation: string,
+  role: 'learner' | 'observer',
+  session: Admitted | undefined
+): MemberInfo['vote'] {
+  if (role === 'learner') return replica.voteOf(incarnation)
+  const { seat, role: granted } = session ?? { seat: replica.joins ? undefined : 0, role: replica.entitled }
+  if (seat !== undefined) return 'when-promoted'
+  return granted === 'voter' ? 'by-itself' : 'never'
+}
+
+/** By PeerId: what its session says, or where it is dialled. An address that is good on one machine only comes last. */
+function knownAddresses(
+  { addresses, attempts, incarnation }: MembersFacts,
+  sessions: readonly Admitted[]
+): (peerId: string) => string | undefined {
+  const known = new Map(attempts.map(({ peerId, addresses: dialled }) => [peerId, dialled]))
+  for (const { peerId, addresses: told } of sessions) if (told !== undefined) known.set(peerId, told.addresses)
+  known.set(peerIdOf(incarnation), addresses)
+  return (peerId) => {
+    const plain = (known.get(peerId) ?? []).map((address) => address.replace(/\/p2p\/[^/]+$/, ''))
+    return plain.find((address) => !isLoopback(address)) ?? plain[0]
+  }
+}
+
+const isLoopback = (address: string): boolean => /^\/(?:ip4\/127\.|ip6\/::1\/)/.test(address)
 
 const placeOf = (rank: number | undefined): number | undefined => (rank === undefined ? undefined : rank + 1)
 

@@ -77,6 +77,15 @@ export interface MemberInfo {
   readonly connected: boolean
   readonly self: boolean
   readonly leader: boolean
+  /**
+   * `now`: it votes; `by-itself`: it will when it has caught up; `when-promoted`: an operator may give it one; `never`: its token is
+   * that of an observer.
+   */
+  readonly vote: 'now' | 'by-itself' | 'when-promoted' | 'never'
+  /** Why its vote is not counted here (`clone`, `rolled-back`); undefined for everybody else. */
+  readonly barred: string | undefined
+  /** Multiaddr at which it was last known; undefined when none is. */
+  readonly address: string | undefined
   /** What it was started with; undefined for whoever is not connected. */
   readonly priority: number | undefined
   /** Place in the order of voters that would take over, from 1. On the leader only, from its first heartbeat on. */

@@ -64,6 +64,12 @@ export class Guests {
     return roleOf(redemptions(), peerIdOf(incarnation)) === 'voter' && fences.history?.hasVoted(incarnation) === false
   }
 
+  /** Of a member that has none. */
+  voteOf(incarnation: string): 'by-itself' | 'when-promoted' | 'never' {
+    if (this.isObserver(peerIdOf(incarnation))) return 'never'
+    return this.awaitsVote(incarnation) ? 'by-itself' : 'when-promoted'
+  }
+
   /** Its seat has become somebody else's: a founding token is used once, too. */
   #isTaken({ seat, peerId }: Claim): boolean {
     const holder = this.#around.holderOf(seat)

@@ -77,6 +77,8 @@ export interface ReplicaStatus {
   readonly member: boolean
   /** What this node's credential entitles it to; whether it votes is another matter. */
   readonly entitled: JoinRole
+  /** What becomes of a member that has no vote: as its token, and what operators have said since, allow. */
+  readonly voteOf: (incarnation: string) => 'by-itself' | 'when-promoted' | 'never'
   /** It came with a join token, so it never founds. */
   readonly joins: boolean
   readonly standing: Standing

@@ -228,6 +228,7 @@ export class Replica {
       contested: this.#met.contested(),
       member: this.#isMember(),
       entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
+      voteOf: (incarnation) => this.#guests.voteOf(incarnation),
       joins: this.#init.self.seat === undefined,
       standing: this.standing,
       barred: this.#boots.bars().filter(({ incarnation }) => incarnation !== this.#init.self.incarnation),

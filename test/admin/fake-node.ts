@@ -38,6 +38,9 @@ export const READY: NodeStatus = {
       connected: true,
       self: true,
       leader: true,
+      vote: 'now',
+      barred: undefined,
+      address: '/ip4/10.0.0.1/tcp/4001',
       priority: 100,
       heir: undefined
     },
@@ -49,6 +52,9 @@ export const READY: NodeStatus = {
       connected: true,
       self: false,
       leader: false,
+      vote: 'now',
+      barred: undefined,
+      address: '/ip4/10.0.0.2/tcp/4001',
       priority: 100,
       heir: 1
     },
@@ -60,6 +66,9 @@ export const READY: NodeStatus = {
       connected: false,
       self: false,
       leader: false,
+      vote: 'now',
+      barred: undefined,
+      address: undefined,
       priority: undefined,
       heir: 2
     }

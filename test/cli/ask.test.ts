@@ -212,11 +212,40 @@ describe('members', () => {
   it('names seat, role and who leads', async () => {
     const { out } = await ask('members')
     expect(out.split('\n').slice(0, 3)).toEqual([
-      `✓  seat 1  voter  ${SELF}  leader, this node`,
-      `✓  seat 2  voter  ${OTHER}  leads next`,
+      `✓  seat 1  voter  ${SELF}  10.0.0.1:4001  leader, this node`,
+      `✓  seat 2  voter  ${OTHER}  10.0.0.2:4001  leads next`,
       expect.stringMatching(/^· {2}seat 3 {2}voter .*not connected$/)
     ])
     expect((await ask('members', '--json')).json()).toEqual([READY.members])
+  })
+
+  it('shows whose vote is not counted, and what becomes of those who have none', async () => {
+    const [leader, second, third] = READY.members
+    const learner = { ...third!, role: 'learner', seat: undefined, connected: true, heir: undefined } as const
+    node.facts = {
+      ...READY,
+      members: [
+        leader!,
+        { ...second!, barred: 'clone' },
+        { ...learner, vote: 'by-itself' },
+        { ...learner, storeId: '04', vote: 'when-promoted' },
+        { ...learner, storeId: '05', role: 'observer', vote: 'never' }
+      ]
+    }
+    const lines = (await ask('members')).out.split('\n')
+    expect(lines[1]).toMatch(/^✗ .*barred: clone, its vote is not counted/)
+    expect(lines[2]).toMatch(/- +learner .*gets a vote by itself/)
+    expect(lines[3]).toContain('votes when promoted')
+    expect(lines[4]).toMatch(/- +observer .*never votes/)
+    // Connected, and no help for a decision.
+    node.facts = { ...node.facts, leader: null, writable: false }
+    expect((await ask('status')).out).toContain('1 of 2 voters reachable, 2 needed')
+    const self = { ...leader!, barred: 'rolled-back', leader: false }
+    node.facts = { ...READY, role: null, leader: null, writable: false, members: [self, second!, third!] }
+    const { out } = await ask('status')
+    expect(out).toContain('plant-7 · barred')
+    expect(out).toContain("none known: this node's vote is not counted (rolled-back)")
+    expect(out).not.toMatch(/no quorum|needed/)
   })
 })
 

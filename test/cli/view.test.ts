@@ -157,9 +157,9 @@ describe('status', () => {
       '  running    3 m 12 s',
       '',
       '  members',
-      `    ✓  seat 1  voter  ${SELF}  leader, this node`,
-      `    ✓  seat 2  voter  ${OTHER}  leads next`,
-      `    ·  seat 3  voter  ${THIRD}  not connected`
+      `    ✓  seat 1  voter  ${SELF}  10.0.0.1:4001  leader, this node`,
+      `    ✓  seat 2  voter  ${OTHER}  10.0.0.2:4001  leads next`,
+      `    ·  seat 3  voter  ${THIRD}  -              not connected`
     ])
   })
 
@@ -167,9 +167,9 @@ describe('status', () => {
     const [self, other, third] = READY.members
     const members = [{ ...self!, priority: 0 }, { ...other!, priority: 200 }, third!]
     expect(statusLines({ ...READY, members }, plain).slice(-3)).toEqual([
-      `    ✓  seat 1  voter  ${SELF}  leader, this node, priority 0`,
-      `    ✓  seat 2  voter  ${OTHER}  leads next, priority 200`,
-      `    ·  seat 3  voter  ${THIRD}  not connected`
+      `    ✓  seat 1  voter  ${SELF}  10.0.0.1:4001  leader, this node, priority 0`,
+      `    ✓  seat 2  voter  ${OTHER}  10.0.0.2:4001  leads next, priority 200`,
+      `    ·  seat 3  voter  ${THIRD}  -              not connected`
     ])
   })
 
@@ -192,9 +192,9 @@ describe('status', () => {
     const advice = [`${THIRD} came back: \`quorate replace\``]
     const lines = statusLines({ ...READY, members: [first!, second!, third!, reborn], advice }, plain)
     expect(lines.slice(-6)).toEqual([
-      `    ✓  seat 2  voter    ${OTHER}  leads next`,
-      `    ·  seat 3  voter    ${THIRD}  not connected, disk 03`,
-      `    ✓  -       learner  ${THIRD}  disk 04`,
+      `    ✓  seat 2  voter    ${OTHER}  10.0.0.2:4001  leads next`,
+      `    ·  seat 3  voter    ${THIRD}  -              not connected, disk 03`,
+      `    ✓  -       learner  ${THIRD}  -              disk 04`,
       '',
       '  to do',
       `    ${advice[0]}`

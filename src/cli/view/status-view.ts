@@ -51,6 +51,7 @@ function headline(status: NodeStatus, style: Style): string {
 
 function stageText(status: NodeStatus, style: Style): string {
   if (isOutside(status)) return style.red('not a member')
+  if (ownBar(status) !== undefined) return style.red('barred')
   if (quorumLost(status)) return style.red('no quorum')
   return status.stage === 'ready' ? style.green('ready') : style.yellow(`at stage ${status.stage}`)
 }
@@ -61,7 +62,10 @@ const isOutside = ({ cluster, members }: NodeStatus): boolean =>
 
 /** Founded, and nobody leads: nothing can be committed now. */
 const quorumLost = (status: NodeStatus): boolean =>
-  status.cluster !== null && status.leader === null && !isOutside(status)
+  status.cluster !== null && status.leader === null && !isOutside(status) && ownBar(status) === undefined
+
+/** The others do not count this node's vote, nor answer to it: what they have decided is not seen from here. */
+const ownBar = ({ members }: NodeStatus): string | undefined => members.find((member) => member.self)?.barred
 
 function leaderText(status: NodeStatus, style: Style): string {
   const term = `term ${status.term}`
@@ -70,13 +74,17 @@ function leaderText(status: NodeStatus, style: Style): string {
     const self = status.leader === status.node ? ', this node' : ''
     return `${shortPeer(status.leader)}${seatText(seat)}${self}, ${term}${status.writable ? ', writable' : ''}`
   }
+  const bar = ownBar(status)
+  if (bar !== undefined) return style.red(`none known: this node's vote is not counted (${bar})`)
   if (!quorumLost(status)) return 'none known'
   const voters = status.members.filter((member) => member.role === 'voter')
-  const reachable = voters.filter((member) => member.connected || member.self).length
+  const reachable = voters.filter(isReachable).length
   const needed = Math.floor(voters.length / 2) + 1
   const counted = `${reachable} of ${plural(voters.length, 'voter')} reachable, ${needed} needed`
   return style.red(`none, ${term}: ${counted}`)
 }
+
+const isReachable = ({ connected, self, barred }: MemberInfo): boolean => (connected || self) && barred === undefined
 
 /** Applied is what is known to be committed; after a restart only a leader can say how far that reaches. */
 function configText({ config, cluster, leader }: NodeStatus): string {
@@ -100,20 +108,35 @@ function section(title: string, lines: readonly string[], style: Style): readonl
 
 export function memberLines(members: readonly MemberInfo[], style: Style): readonly string[] {
   if (members.length === 0) return []
-  const { done, idle } = style.symbols
+  const isAnyKnown = members.some(({ address }) => typeof address === 'string')
   const rows = members.map((member) => [
-    member.connected || member.self ? style.green(done) : style.dim(idle),
+    symbolOf(member, style),
     typeof member.seat === 'number' ? `seat ${member.seat}` : '-',
     member.role,
     member.peerId,
+    ...(isAnyKnown ? [readable(member.address ?? '-')] : []),
     notesOn(member, members, style)
   ])
   return table(rows)
 }
 
+function symbolOf({ connected, self, barred }: MemberInfo, { symbols, ...style }: Style): string {
+  if (typeof barred === 'string') return style.red(symbols.failed)
+  return connected || self ? style.green(symbols.done) : style.dim(symbols.idle)
+}
+
+const VOTES = {
+  now: '',
+  'by-itself': 'gets a vote by itself',
+  'when-promoted': 'votes when promoted',
+  never: 'never votes'
+} as const
+
 function notesOn(member: MemberInfo, members: readonly MemberInfo[], style: Style): string {
   const notes: string[] = []
   if (member.leader) notes.push(style.bold('leader'))
+  if (typeof member.barred === 'string') notes.push(style.red(`barred: ${member.barred}, its vote is not counted`))
+  if (VOTES[member.vote] !== '') notes.push(VOTES[member.vote])
   if (member.self) notes.push('this node')
   if (member.heir === 1) notes.push('leads next')
   if (member.priority !== undefined && member.priority !== PRIORITY_DEFAULT) notes.push(`priority ${member.priority}`)
