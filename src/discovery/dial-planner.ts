@@ -15,8 +15,8 @@
  * - Addresses age out by source; a wanted peer keeps its last known ones.
  * - Two nodes that find each other by mDNS would dial in the same instant: the higher PeerId waits a moment. Only fewer
  *   double dials, never a promise: the transport must survive them.
- * - Of two that a member introduces to each other the newcomer dials: whoever has been in company for a moment waits for it, and
- *   whoever is dialling that address already waits for what comes of it. A founding happens in just that moment.
+ * - Of two whom a member introduces to each other the newcomer dials, and whoever has been in company for a moment waits for it: a
+ *   founding happens in just that moment.
  *
  * Left out on purpose: timeouts of a dial (the driver's, it answers every dial), choice among connections (the
  * transport's), proof of identity (admission's). A forged hint can waste a bounded number of dials, and nothing else.
@@ -145,21 +145,21 @@ class Planner implements DialPlanner {
     const untried = addresses.some((address) => !target.lastDialled.includes(address))
     const spokeBefore = hasWord(target, hint.source, this.#policy, now)
     target.said.set(hint.source, { addresses, at: now })
-    if (isNew && this.#isTheirTurn(hint.source, peerId, addresses, now)) this.#leaveToThem(target, addresses, now)
+    if (isNew && this.#isTheirTurn(hint.source, peerId, now)) this.#leaveToThem(target, hint.source, addresses, now)
     else if (hint.source !== 'mdns' && target.lastDialAt === -Infinity) target.nextAt = Math.min(target.nextAt, now)
     else if (untried || !spokeBefore) this.#news(target, now)
   }
 
-  /** Somebody whom we hear of for the first time: it is about to dial us, or we are dialling it without knowing. */
-  #isTheirTurn(source: HintSource, peerId: string, addresses: readonly string[], now: number): boolean {
+  /** Somebody whom we hear of for the first time, and who is about to dial us. */
+  #isTheirTurn(source: HintSource, peerId: string, now: number): boolean {
     if (source === 'mdns') return this.#self > peerId
-    if (source !== 'exchange') return false
-    return now - this.#metAt >= this.#policy.tieBreakMs || addresses.some((at) => this.#targets.get(at)?.inFlight)
+    return source === 'exchange' && now - this.#metAt >= this.#policy.tieBreakMs
   }
 
-  /** Its addresses may stand in our list of seeds as well. */
-  #leaveToThem(target: Target, addresses: readonly string[], now: number): void {
-    for (const each of [target, ...addresses.flatMap((at) => this.#targets.get(at) ?? [])]) {
+  /** Its addresses may stand in our list of seeds as well; but on the word of mDNS, which anybody writes, no seed ever waits. */
+  #leaveToThem(target: Target, source: HintSource, addresses: readonly string[], now: number): void {
+    const seeds = source === 'exchange' ? addresses.flatMap((at) => this.#targets.get(at) ?? []) : []
+    for (const each of [target, ...seeds]) {
       each.nextAt = Math.max(each.nextAt, now + this.#policy.tieBreakMs)
     }
   }

@@ -18,17 +18,17 @@ import { priorityOf } from './heirs.ts'
 import type { RaftNode } from './node.ts'
 import type { NodeId } from './types.ts'
 
-/** The founding is news to this life, and nothing has come of term 1 yet. */
-export const isUnopened = ({ settings, term, log, leader, termLeader }: RaftNode): boolean =>
-  settings.justFounded && term === 1 && log.lastIndex === 0 && leader === undefined && termLeader === undefined
+/** The founding is news to this life, and nothing has come of term 1 yet: nobody was heard to lead it, so there is no entry either. */
+export const isUnopened = ({ settings, term, termLeader }: RaftNode): boolean =>
+  settings.justFounded && term === 1 && termLeader === undefined
 
 export const mayOpen = (node: RaftNode): boolean =>
   isUnopened(node) && node.votedFor === node.self && !isOutranked(node, node.self)
 
 /** Somebody else is here who will lead term 1 any moment. */
 export function awaitsOpening(node: RaftNode): boolean {
-  const { votedFor, self, connections } = node
-  if (votedFor === undefined || votedFor === self || !isUnopened(node)) return false
+  const { votedFor, connections } = node
+  if (votedFor === undefined || !isUnopened(node)) return false
   return connections.has(votedFor) && !isOutranked(node, votedFor)
 }
 

@@ -208,6 +208,17 @@ describe('two whom a member introduces to each other', () => {
   })
 })
 
+it('a seed does not wait on the word of mDNS, whoever is said to be there', () => {
+  const world = new PlannerWorld({ self: 'zzz' })
+  world.hint('seed', undefined, at(2))
+  world.runFor(20_000)
+  const dueAt = (): number | undefined => world.planner.explain(world.now).find(({ key }) => key === at(2))!.nextAt
+  const due = dueAt()!
+  world.runFor(due - world.now - 10)
+  world.hint('mdns', 'forged', at(2))
+  expect(dueAt()).toBe(due)
+})
+
 describe('company enough', () => {
   const crowd = (world: PlannerWorld, count: number): void => {
     for (let i = 0; i < count; i++) {

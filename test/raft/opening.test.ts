@@ -60,6 +60,12 @@ describe('who all begin with their vote for', () => {
   })
 })
 
+it('opens whatever the priority of those who are not there', () => {
+  const raft = createRaft(founded('n1', { priority: 50, connections: new Map() }))
+  raft.start(0)
+  expect(raft.status().role).toBe('leader')
+})
+
 describe('the others', () => {
   it('wait for it, and follow', () => {
     const raft = createRaft(founded('n2'))
@@ -81,6 +87,18 @@ describe('the others', () => {
     const { deadline } = raft.start(0)
     expect(raft.step({ type: 'disconnected', peer: 'n3' }, 1).deadline).toBe(deadline)
     expect(raft.step({ type: 'disconnected', peer: 'n1' }, 1).deadline).toBe(1 + TIMING.rankStepMs)
+  })
+
+  it('are like all members once they are in a later term', () => {
+    const raft = createRaft(founded('n2'))
+    raft.start(0)
+    const vote = { type: 'vote', term: 2, lastIndex: 0, lastTerm: 0, transfer: false } as const
+    const { deadline } = raft.step({ type: 'message', from: 'n3', message: vote }, 1)
+    expect(raft.status().term).toBe(2)
+    // It has voted for n3 now, whose end says nothing about a leader; and whoever comes may be led by somebody already.
+    expect(raft.step({ type: 'disconnected', peer: 'n3' }, 2).deadline).toBe(deadline)
+    raft.step({ type: 'connected', peer: 'n3' }, 3)
+    expect(raft.step({ type: 'connected', peer: 'n1' }, 3).deadline).toBe(3 + TIMING.heartbeatMs + TIMING.rankStepMs)
   })
 
   it('campaign for term 2 when it stays silent', () => {

@@ -1,8 +1,10 @@
 /** The founding certificate is the first vote: who leads first, what is on whose disk, and what a restart makes of it. */
 import { describe, expect, it } from 'vitest'
-import { decodeFormationState } from '../../src/formation/index.ts'
+import { decodeFormationState, initialFormationState } from '../../src/formation/index.ts'
 import { decodeHardState, FORMATION_CELL, VOTE_CELL } from '../../src/replica/durable.ts'
-import { fakeCrypto } from '../formation/fake-crypto.ts'
+import { firstVote } from '../../src/replica/first-vote.ts'
+import type { ReplicaInit } from '../../src/replica/index.ts'
+import { fakeCrypto, makeClaim } from '../formation/fake-crypto.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1)
@@ -24,6 +26,34 @@ function starting(size: number, seed: number): VirtualCluster {
   cluster.connectAll()
   return cluster
 }
+
+describe('the first vote', () => {
+  const claims = [1, 2, 3].map((seat) => makeClaim(`p${seat}`, seat))
+  const certificate = { term: 4, set: { claims }, acceptances: [] }
+  const fresh = {
+    self: claims[1]!,
+    hardState: { term: 0, votedFor: undefined },
+    entries: [],
+    formationState: initialFormationState
+  } as unknown as ReplicaInit
+  const entry = { index: 1, term: 1, type: 'noop', data: new Uint8Array() } as const
+
+  it('is for the first of the set, whoever casts it, and opens only in the life that latched', () => {
+    const hardState = { term: 1, votedFor: claims[0]!.incarnation }
+    expect(firstVote(fresh, certificate)).toEqual({ hardState, justFounded: true })
+    const restarted = { ...fresh, formationState: { ...initialFormationState, certificate } }
+    expect(firstVote(restarted, certificate)).toEqual({ hardState, justFounded: false })
+  })
+
+  it.each<[string, Partial<ReplicaInit>]>([
+    ['whoever is no founder', { self: makeClaim('p2', 2, 2) }],
+    ['whoever has a term', { hardState: { term: 1, votedFor: 'p1#1' } }],
+    ['whoever has a log', { entries: [entry] }],
+    ['whoever has a snapshot', { snapshot: { index: 1, term: 1, data: new Uint8Array() } }]
+  ])('is not given to %s', (_, held) => {
+    expect(firstVote({ ...fresh, ...held }, certificate)).toBeUndefined()
+  })
+})
 
 describe('a cluster that was just founded', () => {
   it.each([1, 3, 5])('of %i begins without an election: the first seat leads term 1', (size) => {
