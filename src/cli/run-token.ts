@@ -3,6 +3,7 @@ import { fromUtf8, utf8 } from '../core/bytes.ts'
 import { InvalidOptionError } from '../core/errors.ts'
 import {
   createToken,
+  DATE_LEEWAY_MS,
   dateText,
   fileKeyStore,
   isPeerId,
@@ -89,7 +90,10 @@ async function loadIssuer(io: Io, options: TokenCreateOptions, { genesis }: Veri
 export function tokenLines(made: MadeToken, style: Style): readonly string[] {
   const { cluster, role, uses, expiresMs, peer, token, file } = made
   const whom = peer ?? (uses === 1 ? 'one machine' : `${uses} machines`)
-  const until = expiresMs === null ? 'without end' : `until ${dateText(expiresMs)}`
+  const until =
+    expiresMs === null
+      ? 'without end'
+      : `until ${dateText(expiresMs)} (and ${DATE_LEEWAY_MS / 1_000} s more, for clocks that are apart)`
   return [
     `${style.bold(cluster)}: join token for ${whom}, role ${role}, ${until}  ${style.dim(made.tokenId)}`,
     ...(token === null ? [`  ${file}`] : [token]),

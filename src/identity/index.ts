@@ -36,7 +36,15 @@ export { isPeerId, peerIdFromPublicKey, publicKeyFromPeerId, shortPeerId } from 
 export { Secret } from './secret.ts'
 export { generateLocalKey, localKeyFromSeed, signerFromSeed } from './signer.ts'
 export type { LocalKey, Signer } from './signer.ts'
-export { createToken, decodeToken, looksLikeToken, parseToken, TokenTextError, verifyToken } from './token.ts'
+export {
+  createToken,
+  DATE_LEEWAY_MS,
+  decodeToken,
+  looksLikeToken,
+  parseToken,
+  TokenTextError,
+  verifyToken
+} from './token.ts'
 export type { FoundingToken, JoinToken, MintedToken, ParsedToken, Token, TokenInit } from './token.ts'
 export { inspectDocument } from './inspect.ts'
 export type { Description, Verified } from './inspect.ts'

@@ -14,7 +14,7 @@ import { dateText } from './dates.ts'
 import { InvalidDocumentError } from './document.ts'
 import { decodeGenesis, readGenesis, type VerifiedGenesis } from './genesis.ts'
 import { peerIdFromPublicKey } from './peer-id.ts'
-import { decodeToken, looksLikeToken, parseToken, verifyToken, type Token } from './token.ts'
+import { DATE_LEEWAY_MS, decodeToken, looksLikeToken, parseToken, verifyToken, type Token } from './token.ts'
 
 export type Verified = 'yes' | 'no' | 'unknown'
 
@@ -111,6 +111,8 @@ function tokenFacts(token: Token): Readonly<Record<string, JsonValue>> {
     tokenKey: toHex(token.tokenKey),
     notBefore: token.notBeforeMs === undefined ? null : dateText(token.notBeforeMs),
     expires: token.expiresMs === undefined ? null : dateText(token.expiresMs),
+    // Clocks may be this far apart.
+    leewaySeconds: DATE_LEEWAY_MS / 1_000,
     boundPeer: token.boundPeer ?? null
   }
 }

@@ -70,7 +70,7 @@ export class Stages {
   }
 
   get elapsedMs(): number {
-    return this.#init.now() - this.#init.startedAt
+    return this.#since(this.#init.now())
   }
 
   isDone(stage: StageName): boolean {
@@ -98,6 +98,11 @@ export class Stages {
     this.#init.report({ stage: this.current, status: 'failed', ms: this.elapsedMs, error })
   }
 
+  /** In ms to the microsecond: the rest is what fractions leave behind. */
+  #since(at: number): number {
+    return Math.round((at - this.#init.startedAt) * 1_000) / 1_000
+  }
+
   #startNext(): void {
     const next = stageOrder.find((stage) => !this.#done.has(stage))
     if (next !== undefined) this.#start(next, this.#init.now())
@@ -106,12 +111,12 @@ export class Stages {
   #start(stage: StageName, at: number): void {
     if (this.#started.has(stage)) return
     this.#started.add(stage)
-    this.#init.report({ stage, status: 'start', ms: at - this.#init.startedAt })
+    this.#init.report({ stage, status: 'start', ms: this.#since(at) })
   }
 
   #end(stage: StageName, at: number, detail?: Readonly<Record<string, unknown>>): void {
     this.#done.add(stage)
-    const ms = at - this.#init.startedAt
+    const ms = this.#since(at)
     this.#init.report({ stage, status: 'done', ms, ...(detail === undefined ? {} : { detail }) })
   }
 }

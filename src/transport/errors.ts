@@ -36,16 +36,46 @@ export class FramingError extends QuorateError {
   }
 }
 
+/** What the system says of an address that cannot be bound, and what to do about it. */
+const BINDING: Readonly<Record<string, readonly [why: string, nextStep: string]>> = {
+  EADDRINUSE: ['the port is in use', 'Choose another port, or stop the process that has this one.'],
+  EADDRNOTAVAIL: [
+    'this machine does not have that address',
+    'Choose an address of this machine, or 0.0.0.0 for all of them.'
+  ],
+  EACCES: ['permission denied', 'Choose a port from 1024 on, or give the process the right to bind lower ones.']
+}
+
 /** None of the addresses to listen on could be bound. */
 export class ListenFailedError extends QuorateError {
   constructor(addresses: readonly string[], cause: unknown) {
-    super('ListenFailedError', 'ERR_LISTEN_FAILED', `cannot listen on ${addresses.join(', ')}: ${messageOf(cause)}`, {
-      details: { addresses },
-      nextStep: 'Choose a free port and an address of this machine.',
+    const failed = failedBindings(addresses, messageOf(cause))
+    const told = failed.map(({ address, errno, text }) => `${address}: ${BINDING[errno]?.[0] ?? text}`)
+    super('ListenFailedError', 'ERR_LISTEN_FAILED', `cannot listen on ${told.join(', ')}`, {
+      details: { addresses, errno: failed[0]?.errno },
+      nextStep: BINDING[failed[0]?.errno ?? '']?.[1] ?? 'Choose a free port and an address of this machine.',
       cause
     })
   }
 }
+
+interface FailedBinding {
+  readonly address: string
+  /** Empty when none is named. */
+  readonly errno: string
+  /** In the words of whoever failed, without its stack. */
+  readonly text: string
+}
+
+/** libp2p tells of several in one text, each in a line of its own with the stack below it. */
+function failedBindings(addresses: readonly string[], message: string): readonly FailedBinding[] {
+  const lines = [...message.matchAll(/^\s*(\/\S+): (.*)$/gm)]
+  const failed = lines.map(([, address = '', text = '']) => ({ address, errno: errnoIn(text), text }))
+  const [text = ''] = message.split('\n')
+  return failed.length > 0 ? failed : [{ address: addresses.join(', '), errno: errnoIn(message), text }]
+}
+
+const errnoIn = (text: string): string => /\bE[A-Z]{3,}\b/.exec(text)?.[0] ?? ''
 
 /** The transport was stopped while the call was waiting, or was not started. */
 export class TransportStoppedError extends QuorateError {

@@ -30,6 +30,13 @@ describe('stages', () => {
     expect([stages.current, stages.elapsedMs]).toEqual(['discovery', 90])
   })
 
+  it('are timed to the microsecond, whatever fractions leave behind', () => {
+    const { stages, clock, said } = started()
+    clock.now = 1_000 + 1_736.754_626_999_999_8
+    stages.begin([])
+    expect([stages.elapsedMs, said()]).toEqual([1_736.755, ['1736.755 preflight start']])
+  })
+
   it('of a node that forms a cluster come in order, each once', () => {
     const { stages, clock, said } = started()
     stages.begin(past)

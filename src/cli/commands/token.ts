@@ -23,7 +23,8 @@ Made offline, where the issuer key is: no node is asked. The machine that is sta
 learner; with role voter it is given a vote when it has caught up. Each use is an entry of the cluster's log, so that it counts
 everywhere; the same machine may come again, a copy is refused. The token is as secret as a key until it is used up.
 
-Its dates are looked at when a machine comes in, and never again: no member is put out by a clock.`
+Its dates are looked at when a machine comes in, and never again: no member is put out by a clock. They are held to within 60 s,
+because clocks are apart: a token may be used for so long after its end.`
 
 const EXAMPLE = example('quorate token create --genesis plant-7/genesis.cose --key plant-7/issuer.key --role voter')
 
