@@ -1,5 +1,5 @@
 /**
- * Logs of the running node: to stderr through pino, JSON lines unless a person looks at a terminal. Secrets are replaced
+ * Logs of the running node: to stderr through pino, JSON lines with --json, unless a person looks at a terminal. Secrets are replaced
  * before a line exists, by the name of their field and by the look of a token, at any depth (R-OBS-4).
  */
 import { pino } from 'pino'
@@ -15,13 +15,20 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 const SECRET_FIELDS = /^(?:token|seed|passphrase|password|secret|key|issuerKey|privateKey)$/i
 const DEPTH_MAX = 8
 
-/** `printLines`: where lines for people go, so that they do not tear the live block. */
-export function makeLogger(io: Io, level: LogLevel, printLines: (lines: readonly string[]) => void): Logger {
-  const people = io.stderr.isTTY === true
+/** `printLines`: where lines for people go on a terminal, so that they do not tear the live block. */
+export function makeLogger(
+  io: Io,
+  level: LogLevel,
+  json: boolean,
+  printLines: (lines: readonly string[]) => void
+): Logger {
+  const isTerminal = io.stderr.isTTY === true
   const style = styleOf(io.stderr, io.env)
-  const destination = people
-    ? { write: (line: string) => printLines([logLine(JSON.parse(line) as LogRecord, style)]) }
-    : io.stderr
+  const print = isTerminal ? printLines : (lines: readonly string[]) => void io.stderr.write(`${lines.join('\n')}\n`)
+  const destination =
+    isTerminal || !json
+      ? { write: (line: string) => print([logLine(JSON.parse(line) as LogRecord, style)]) }
+      : io.stderr
   return pino(
     {
       level,

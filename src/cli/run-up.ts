@@ -133,7 +133,7 @@ async function nodeInit(run: Run): Promise<NodeInit> {
   const genesis =
     cluster?.genesis ??
     (options.genesis === undefined ? undefined : await readSource(io, options.genesis, 'the genesis'))
-  const logger = makeLogger(io, options.logLevel, (lines) => output.print(lines))
+  const logger = makeLogger(io, options.logLevel, options.json === true, (lines) => output.print(lines))
   for (const { name, present } of unknownInterfaces(interfaces ?? [])) {
     logger.warn({}, `--interface ${name}: nothing here has this name or address now; there are ${present.join(', ')}`)
   }

@@ -10,7 +10,8 @@ const CANARY = 'qtk1.canary_Canary-0123456789'
 
 function log(
   tty: boolean,
-  level: (typeof LOG_LEVELS)[number] = 'debug'
+  level: (typeof LOG_LEVELS)[number] = 'debug',
+  json = true
 ): { readonly logger: ReturnType<typeof makeLogger>; readonly text: () => string } {
   const stderr = Object.assign(new PassThrough(), tty ? { isTTY: true } : {})
   let text = ''
@@ -23,14 +24,17 @@ function log(
     clock: systemClock,
     interrupt: new AbortController().signal
   }
-  return { logger: makeLogger(io, level, (lines) => (text += `${lines.join('\n')}\n`)), text: () => text }
+  return { logger: makeLogger(io, level, json, (lines) => (text += `${lines.join('\n')}\n`)), text: () => text }
 }
 
 describe('the log', () => {
-  it('is JSON in a pipe and short lines on a terminal', () => {
+  it('is JSON in a pipe with --json, and short lines for people, on a terminal or not', () => {
     const pipe = log(false)
     pipe.logger.warn({ peer: 'p', n: 1 }, 'something')
     expect(JSON.parse(pipe.text())).toMatchObject({ level: 'warn', peer: 'p', n: 1, msg: 'something' })
+    const plain = log(false, 'debug', false)
+    plain.logger.warn({ n: 1 }, 'some\nthing')
+    expect(plain.text()).toBe('warn some\\u{a}thing n=1\n')
     const terminal = log(true)
     terminal.logger.warn({ peer: 'p', bad: '\u001B[2J' }, 'some\nthing')
     expect(terminal.text()).toBe('warn some\\u{a}thing peer="p" bad="\\u001b[2J"\n')

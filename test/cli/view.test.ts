@@ -245,6 +245,10 @@ describe('a line for each event', () => {
       { event: 'peer', peer: OTHER, status: 'refused', source: 'them', code: 'clone' },
       'refused …her2222 by them: clone'
     ],
+    [
+      { event: 'peer', peer: '/ip4/10.0.0.9/tcp/4802', status: 'refused', source: 'us', code: 'clone' },
+      'refused 10.0.0.9:4802 by us: clone'
+    ],
     [{ event: 'leader', term: 2, leader: SELF }, 'leader this node, term 2'],
     [{ event: 'leader', term: 2, leader: null }, 'no leader in term 2'],
     [

@@ -72,8 +72,9 @@ export function table(rows: readonly (readonly string[])[], indent = ''): readon
   )
 }
 
-/** The end of a PeerId, where PeerIds differ. */
-export const shortPeer = (peerId: string): string => (peerId.length <= 10 ? peerId : `…${peerId.slice(-7)}`)
+/** The end of a PeerId, where PeerIds differ. Who is not known yet has an address instead. */
+export const shortPeer = (peer: string): string =>
+  peer.startsWith('/') ? readable(peer) : peer.length <= 10 ? peer : `…${peer.slice(-7)}`
 
 /** The first 12 digits of a hash, as people compare them. */
 export const shortHash = (hex: string): string => hex.slice(0, 12)

@@ -189,7 +189,7 @@ function foreignDomain(error: unknown): Refusal | undefined {
   if (!(error instanceof Error) || !error.message.startsWith('handshake stage 1 validation fail')) return undefined
   return {
     code: 'foreign-domain',
-    detail: `the secure handshake failed, as it does with another domain: ${error.message}`
+    detail: 'it cannot be talked to with the genesis or token that this node has: it belongs to another cluster'
   }
 }
 
@@ -200,6 +200,6 @@ function foreignDomain(error: unknown): Refusal | undefined {
 function brokenOff(error: unknown): Refusal {
   return {
     code: 'foreign-domain',
-    detail: `the peer broke off the secure handshake, as a node of another domain does (${messageOf(error)})`
+    detail: `it broke off before it said who it is, as a node of another cluster does (${messageOf(error)})`
   }
 }
