@@ -68,7 +68,7 @@ const REFUSED_MAX_MS = 60_000
 const QUIET_MS = 1_000
 /** A core that is not fully connected by then, or still answers callers, is not asked to be quiet. */
 const CALM_WITHIN_MS = 1_000
-/** Until the last request has its answer, whoever has to be elected for that. */
+/** Until the last request has its answer, once there is a leader; a connection may be gone without anybody having noticed. */
 const ANSWERED_WITHIN_MS = 10_000
 /** What any two say to each other then beside heartbeats: statements, addresses, the last commit. */
 const QUIET_FRAMES_MAX = 32
@@ -233,8 +233,7 @@ class Run {
     for (const machine of world.machines) if (!core.includes(machine)) world.crash(machine)
     for (const machine of core) world.start(machine)
     const healedUs = world.nowUs
-    const refusals = Object.values(world.refusals).reduce((sum, count) => sum + count, 0)
-    const limitUs = healedUs + boundMs(refusals) * 1_000
+    const limitUs = healedUs + this.#boundMs() * 1_000
     const isUp = (): boolean => core.every(({ process }) => process !== undefined)
     const leads = (): boolean => core.some(({ process }) => process?.replica.consensus()?.writable === true)
     if (!world.run(limitUs, leads)) return this.#stuck('a leader', core)
@@ -308,11 +307,22 @@ class Run {
     const world = this.#world
     const pending = (): readonly Machine[] =>
       core.filter(({ process }) => (process?.replica.status().requestsPending ?? 0) > 0)
-    if (world.run(world.nowUs + ANSWERED_WITHIN_MS * 1_000, () => pending().length === 0)) return
+    const limitMs = this.#boundMs() + ANSWERED_WITHIN_MS
+    if (world.run(world.nowUs + limitMs * 1_000, () => pending().length === 0)) return
     const names = pending().map(({ name, process }) => `${name} (${process!.replica.status().requestsPending})`)
-    if (world.oracle.violations.length > 0) return
-    const detail = `${ANSWERED_WITHIN_MS} ms after the last of them, requests are pending at ${names.join(', ')}: ${world.describe()}`
+    if (world.oracle.violations.length > 0 || !this.#isEnough(core)) return
+    const detail = `${limitMs} ms after the last of them, requests are pending at ${names.join(', ')}: ${world.describe()}`
     world.oracle.stuck('bounded', detail)
+  }
+
+  #boundMs(): number {
+    return boundMs(Object.values(this.#world.refusals).reduce((sum, count) => sum + count, 0))
+  }
+
+  /** A removal may have been under way when all was healed, and whoever is left be too few: then nobody can be answered. */
+  #isEnough(core: readonly Machine[]): boolean {
+    const ids = new Set(core.map(({ incarnation }) => incarnation))
+    return this.#world.oracle.configurations(core).every((membership) => isQuorum(membership, (id) => ids.has(id)))
   }
 
   #isCalm({ replica, sessions, machine }: Process, core: readonly Machine[]): boolean {

@@ -112,6 +112,11 @@ it('a founder whose log is older than the founding votes as its certificate says
   expect(run({ cast, seed: 7, seconds: 30, only: ['P5'] }).violation).toBeUndefined()
 })
 
+it('a core that lost its leader to a removal answers when a connection that is gone has been noticed (seed 5047: ten seconds were too few)', async () => {
+  const cast = await castOfSeed(5, 5047)
+  expect(run({ cast, seed: 5047, seconds: 60, callers: 'light' }).violation).toBeUndefined()
+})
+
 it('a healed world tells everybody where everybody is, also who founded with a copied token (seed 2070: no founder was left to ask)', async () => {
   const cast = await castOfSeed(3, 2070)
   const plan = drawPlan({ seed: 2070, size: 3, spanMs: 60_000 })
