@@ -30,9 +30,11 @@ export function advice(facts: AdviceFacts): readonly string[] {
   return leader === undefined ? [...afterRefusals(facts), ...ofMembers(facts)] : ofMembers(facts)
 }
 
-/** Whoever gets in nowhere, because of what it holds. */
+/** Whoever gets in nowhere, because of what it holds. Of two clusters that meet, each refuses the other. */
 function afterRefusals({ refusals }: AdviceFacts): readonly string[] {
-  const codes = [...refusals.values()].filter(({ by, code }) => by === 'them' && !PASSING.has(code))
+  const codes = [...refusals.values()].filter(
+    ({ by, code }) => (by === 'them' || code === 'foreign-domain') && !PASSING.has(code)
+  )
   return [...new Set(codes.map(({ code }) => nextStepOf(code as RefusalCode)))]
 }
 

@@ -112,10 +112,24 @@ function tried({ attempts }: WaitingFacts): string {
   const texts = open.slice(0, TRIED_MAX).map(({ peerId, addresses, lastError, state }) => {
     const where = addresses.length === 0 ? 'no address' : addresses.slice(0, 2).join(' ')
     const who = peerId === undefined ? where : `${peerId} at ${where}`
-    return `${who} (${state === 'self' ? 'this node itself' : (lastError ?? state)})`
+    return `${who} (${state === 'self' ? 'this node itself' : whyNot(lastError ?? state)})`
   })
   const more = open.length > TRIED_MAX ? ` and ${open.length - TRIED_MAX} more` : ''
   return `; tried ${texts.join(', ')}${more}`
+}
+
+/** What the system says of an address, in words. */
+const UNREACHED: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there',
+  EHOSTUNREACH: 'it cannot be reached from here',
+  ENETUNREACH: 'it cannot be reached from here',
+  ETIMEDOUT: 'no answer'
+}
+
+/** An error of a dial names peer and address once for each layer that it came through; who was tried is said already. */
+function whyNot(error: string): string {
+  const known = /\b(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)\b/.exec(error)?.[0]
+  return known === undefined ? error : UNREACHED[known]!
 }
 
 function hints(facts: WaitingFacts): readonly string[] {

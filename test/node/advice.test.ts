@@ -13,7 +13,8 @@ const REFUSALS: AdviceFacts['refusals'] = new Map([
   ['b', refused('them', 'token-expired')],
   ['c', refused('them', 'clone')],
   ['d', refused('them', 'timeout')],
-  ['e', refused('us', 'foreign-domain')]
+  ['e', refused('us', 'revoked')],
+  ['f', refused('us', 'foreign-domain')]
 ])
 
 function facts(
@@ -77,7 +78,7 @@ describe('advice', () => {
 
   it('says once what to do about each kind of refusal, as long as nobody leads', () => {
     const alone = { ...facts('unfounded', [], []), replica: undefined, leader: undefined, refusals: REFUSALS }
-    expect(advice(alone)).toEqual([nextStepOf('token-expired'), nextStepOf('clone')])
+    expect(advice(alone)).toEqual([nextStepOf('token-expired'), nextStepOf('clone'), nextStepOf('foreign-domain')])
     expect(advice({ ...alone, leader: LEADER })).toEqual([])
   })
 })

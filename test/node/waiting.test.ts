@@ -56,6 +56,17 @@ describe('a founder that waits', () => {
     } as unknown as WaitingFacts['replica']
   })
 
+  it('names whom it tried once, and why in words', () => {
+    const at = '/ip4/10.0.0.3/tcp/4001'
+    const refused = `no session with peer: ${at}: connection error ${at}: connect ECONNREFUSED 10.0.0.3:4001`
+    const attempt = (peerId: string, lastError: string) => ({ peerId, addresses: [at], state: 'waiting', lastError })
+    const attempts = [attempt('peer', refused), attempt('other', 'read ETIMEDOUT'), attempt('third', 'clone')]
+    const [sentence] = waitingFor({ ...founding([]), attempts: attempts as unknown as WaitingFacts['attempts'] })
+    expect(sentence).toBe(
+      `1 of 3 founders: seats 2, 3 not seen; tried peer at ${at} (nobody listens there), other at ${at} (no answer), third at ${at} (clone)`
+    )
+  })
+
   it('says that a seat is empty because two claim it', () => {
     expect(waitingFor(founding([])).join()).not.toContain('claimed')
     const sentences = waitingFor(founding([{ seat: 2, peerIds: ['a', 'b'] }]))
