@@ -31,9 +31,9 @@ describe('QuorateError', () => {
       details: { freeBytes: 0 },
       nextStep: 'Make room.'
     })
-    expect(JSON.parse(JSON.stringify(new InvalidOptionError('no')))).toEqual({
-      name: 'InvalidOptionError',
-      code: 'ERR_INVALID_OPTION',
+    expect(JSON.parse(JSON.stringify(new QuorateError('AError', 'ERR_A', 'no')))).toEqual({
+      name: 'AError',
+      code: 'ERR_A',
       message: 'no',
       details: {}
     })
