@@ -127,6 +127,14 @@ class Writer {
   }
 
   #map(map: CborMap): void {
+    if (areInOrder(map)) {
+      this.#head(MAP, map.size)
+      for (const [key, value] of map) {
+        this.#head(UINT, key as number)
+        this.value(value)
+      }
+      return
+    }
     const entries: { key: Uint8Array; value: CborValue }[] = []
     for (const [key, value] of map) entries.push({ key: encodedKey(key), value })
     entries.sort((a, b) => compareBytes(a.key, b.key))
@@ -154,7 +162,8 @@ class Writer {
       this.#length += 4
     } else {
       this.#buffer[this.#length++] = type | 27
-      this.#view.setBigUint64(this.#length, BigInt(argument))
+      this.#view.setUint32(this.#length, Math.floor(argument / 0x1_0000_0000))
+      this.#view.setUint32(this.#length + 4, argument % 0x1_0000_0000)
       this.#length += 8
     }
   }
@@ -171,6 +180,16 @@ class Writer {
     this.#allocate(Math.max(this.#buffer.byteLength * 2, this.#length + more))
     this.#buffer.set(before)
   }
+}
+
+/** Rising integers of one byte each, as nearly every map has them: its deterministic order is the one in which it was filled. */
+function areInOrder(map: CborMap): boolean {
+  let last = -1
+  for (const key of map.keys()) {
+    if (typeof key !== 'number' || !(key > last && key < 24) || !Number.isInteger(key)) return false
+    last = key
+  }
+  return true
 }
 
 /** The names of fields, of which there are few; what somebody else makes up does not push them out. */

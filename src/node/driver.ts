@@ -148,9 +148,8 @@ export class Driver {
   }
 
   #carryOut(effects: ReplicaEffects): void {
-    // A frame has a longer way to go than a write, and both are under way in a moment.
-    for (const send of effects.sends) this.#send(send)
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
+    for (const send of effects.sends) this.#send(send)
     // In the middle of an election or a founding nothing waits for reports, or for the rest of a connection to be taken down.
     if (effects.events.some(isAboutLeading)) this.#init.flush?.()
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)

@@ -140,10 +140,10 @@ describe('writes and sends', () => {
     })
     driver.start()
     await settled()
-    expect(said()).toEqual(['send question to a', 'write w1'])
+    expect(said()).toEqual(['write w1', 'send question to a'])
     writes[0]!.resolve()
     await settled()
-    expect(said()).toEqual(['send question to a', 'write w1', 'send promise to a'])
+    expect(said()).toEqual(['write w1', 'send question to a', 'send promise to a'])
     expect(steps).toEqual([{ type: 'persisted', write: 1 }])
   })
 
@@ -186,7 +186,7 @@ describe('writes and sends', () => {
     expect(said()).toEqual(['write w1', 'send later to a'])
   })
 
-  it('the order of one step is: send, hand to the store, tell', () => {
+  it('the order of one step is: hand to the store, send, tell', () => {
     const { driver, said } = makeDriver({
       start: {
         events: [{ type: 'writable', term: 1 }],
@@ -197,7 +197,7 @@ describe('writes and sends', () => {
       }
     })
     driver.start()
-    expect(said()).toEqual(['send x to a', 'write w1', 'bulk piece to a', 'event writable', 'outcome r'])
+    expect(said()).toEqual(['write w1', 'send x to a', 'bulk piece to a', 'event writable', 'outcome r'])
   })
 
   it('a frame for a session that has ended is dropped, also when the peer is back before the write is durable', async () => {
