@@ -60,6 +60,22 @@ describe('who all begin with their vote for', () => {
   })
 })
 
+it('answers a confirmed read of what had committed when the office was lost, as soon as its own disk has it', () => {
+  const raft = createRaft(founded('n1'))
+  const { write } = raft.start(0)
+  for (const from of ['n2', 'n3']) {
+    raft.step({ type: 'message', from, message: { type: 'append-accepted', term: 1, match: 1 } }, 1)
+  }
+  const [asked] = raft.step({ type: 'read', ref: 5 }, 2).send
+  if (asked?.message.type !== 'heartbeat') throw new Error('it did not ask')
+  const reply = { type: 'heartbeat-reply', term: 1, seq: asked.message.seq, match: 1 } as const
+  expect(raft.step({ type: 'message', from: 'n2', message: reply }, 3).outcomes).toEqual([])
+  const successor = { type: 'heartbeat', term: 2, commit: 1, seq: 1, waitMs: 0 } as const
+  expect(raft.step({ type: 'message', from: 'n3', message: successor }, 4).outcomes).toEqual([])
+  const { outcomes } = raft.step({ type: 'persisted', write: write!.id }, 5)
+  expect(outcomes).toEqual([{ type: 'readable', ref: 5, index: 1 }])
+})
+
 it('opens whatever the priority of those who are not there', () => {
   const raft = createRaft(founded('n1', { priority: 50, connections: new Map() }))
   raft.start(0)
@@ -80,6 +96,14 @@ describe('the others', () => {
   it('campaign for term 2 in their order, at once when it is not there', () => {
     const connections = new Map([['n3', 100]])
     expect(createRaft(founded('n2', { connections })).start(0).deadline).toBe(TIMING.rankStepMs)
+  })
+
+  it('do not wait for it when they have the higher priority themselves', () => {
+    const connections = new Map([
+      ['n1', 100],
+      ['n2', 100]
+    ])
+    expect(createRaft(founded('n3', { connections, priority: 300 })).start(0).deadline).toBe(0)
   })
 
   it('campaign when it goes before it was heard, and not for the loss of anybody else', () => {
@@ -122,9 +146,14 @@ describe('what a group that was just founded cannot begin with', () => {
     ['no vote', { hardState: { term: 1, votedFor: undefined } }],
     ['a vote for somebody else', { hardState: { term: 1, votedFor: 'n4' } }],
     ['another term', { hardState: { term: 2, votedFor: 'n1' } }],
-    ['a log', { entries: log(1) }]
+    ['a log', { entries: log(1) }],
+    ['a snapshot', { snapshot: { index: 1, term: 1, membership, membershipIndex: 0 } }]
   ]
   it.each(refused)('%s', (_, wrong) => {
-    expect(() => createRaft(founded('n1', wrong))).toThrow(InvalidOptionError)
+    const begin = (): unknown => createRaft(founded('n1', wrong))
+    expect(begin).toThrow(InvalidOptionError)
+    expect(begin).toThrow(
+      /a group that was just founded begins in term 1 with a vote for a voter, and no log; it is term \d$/
+    )
   })
 })
