@@ -50,6 +50,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const timer = connectEndings(run)
   try {
     const node = await started(run)
+    if (node === undefined) return
     settleIn()
     // Only a node that is late to be ready is ended by the deadline.
     node.ready().then(
@@ -78,6 +79,7 @@ interface Run {
   attempt?: number
   /** The latest that has begun. */
   stage: StageName
+  isReady?: boolean
 }
 
 function connectEndings(run: Run): Timer | undefined {
@@ -98,11 +100,13 @@ function notReady({ node, stage }: Run, deadlineText: string): NotReadyError {
   return new NotReadyError(deadlineText, status?.stage ?? stage, status?.waitingFor ?? [], status?.advice)
 }
 
-async function started(run: Run): Promise<QuorateNode> {
+/** Undefined: it was asked to stop when it was ready, a moment before the library had told us of the node. */
+async function started(run: Run): Promise<QuorateNode | undefined> {
   try {
     return await raceAbort(start(run), run.end.signal)
   } catch (error) {
     await stopHalfStarted(run)
+    if (run.isReady === true && isAskedFor(error)) return undefined
     throw error
   }
 }
@@ -166,6 +170,7 @@ function eventsOf(run: Run): EventTarget {
     const { detail } = event as CustomEvent<StampedNodeEvent>
     run.attempt = detail.attempt
     if (detail.event === 'stage') run.stage = detail.stage
+    if (detail.event === 'ready') run.isReady = true
     run.output.event(pasteable(detail, run.options.data))
   })
   return events
