@@ -135,6 +135,8 @@ export const CONSENSUS: readonly PlantedBug[] = [
     'this.#node.commitTo(Math.min(this.#leaderCommit, this.#match))',
     'this.#node.commitTo(Math.min(this.#leaderCommit, this.#node.log.lastIndex))',
     {
+      // By these the entries themselves differ before any config does.
+      only: ['N5', 'P1'],
       edits: [
         {
           file: 'src/raft/replication.ts',
