@@ -5,6 +5,9 @@
  * 700 small files cost it more than all they do: half of its start and a third of its memory. Code that no command reaches is
  * left out; commands are still loaded one by one. Nothing is renamed, so stack traces keep their names.
  *
+ * Noise is always given our cryptography, so what it would fall back to is ours as well: its own is WebAssembly that compiles itself
+ * when it is loaded, and a second elliptic curve in JavaScript.
+ *
  * What is bundled is redistributed: the licences go with it.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,9 +17,23 @@ import { rolldown } from 'rolldown'
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
+const NOISE = /\/@chainsafe\/libp2p-noise\/dist\/src\/noise\.js$/
+const OURS = '\0noise-crypto'
+
 const bundle = await rolldown({
   input: { main: at('dist/cli/main.js') },
   platform: 'node',
+  plugins: [
+    {
+      name: 'our-cryptography',
+      resolveId: (source, importer) =>
+        source === './crypto/index.js' && NOISE.test(importer?.replaceAll('\\', '/') ?? '') ? OURS : undefined,
+      load: (id) =>
+        id === OURS
+          ? `export { noiseCrypto as defaultCrypto } from ${JSON.stringify(at('dist/transport/libp2p/noise-crypto.js'))}`
+          : undefined
+    }
+  ],
   checks: { eval: false },
   onwarn(warning) {
     // A name that cannot be resolved would be found out by a user.
@@ -31,6 +48,12 @@ const { output } = await bundle.write({
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } }
 })
 await bundle.close()
+
+if (
+  output.some((chunk) => chunk.type === 'chunk' && chunk.moduleIds.some((id) => /\/as-chacha20poly1305\//.test(id)))
+) {
+  throw new Error('the bundle is not sound: Noise brings its own cryptography')
+}
 
 const folders = new Set<string>()
 for (const chunk of output) {
