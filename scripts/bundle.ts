@@ -11,29 +11,124 @@
  * What is bundled is redistributed: the licences go with it.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
+import { type Plugin, rolldown } from 'rolldown'
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
+const PROGRAM = at('dist/cli/program.js')
+const UP = at('dist/cli/commands/up.js')
+const RUN_UP = at('dist/cli/run-up.js')
+
+/**
+ * Modules of Node.js are asked for by `process.getBuiltinModule`, and only for what is used of them. A static import makes an ECMAScript
+ * module of each first, which reads all its properties, those included that load further modules when they are read.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
+  resolveId: {
+    order: 'pre',
+    handler(source, importer, { kind }) {
+      // What rolldown puts in by itself comes before everything else.
+      if (!isBuiltin(source) || importer?.startsWith('\0rolldown') === true) return undefined
+      const name = `node:${source.replace(/^node:/, '')}`
+      return { id: `\0${kind === 'require-call' ? 'require' : 'import'} ${name}`, moduleSideEffects: false }
+    }
+  },
+  load(id) {
+    const [, way, name] = /^\0(require|import) (node:.*)$/.exec(id) ?? []
+    if (name === undefined) return undefined
+    return way === 'require' ? `module.exports = process.getBuiltinModule('${name}')` : importable(name)
+  }
+}
+
+function importable(name: string): string {
+  const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) => /^[a-z_$][\w$]*$/i.test(key))
+  return [
+    `const it = process.getBuiltinModule('${name}')`,
+    'const get = (name) => it[name]',
+    'export default it',
+    ...names
+      .filter((key) => key !== 'default')
+      .map((key, i) => `const _${i} = /* @__PURE__ */ get('${key}')\nexport { _${i} as ${key} }`)
+  ].join('\n')
+}
 
 const NOISE = /\/@chainsafe\/libp2p-noise\/dist\/src\/noise\.js$/
 const OURS = '\0noise-crypto'
 
+/** What Noise falls back to is what it is given. */
+const ourCryptography: Plugin = {
+  name: 'our-cryptography',
+  resolveId: (source, importer) =>
+    source === './crypto/index.js' && NOISE.test(importer?.replaceAll('\\', '/') ?? '') ? OURS : undefined,
+  load: (id) =>
+    id === OURS
+      ? `export { noiseCrypto as defaultCrypto } from ${JSON.stringify(at('dist/transport/libp2p/noise-crypto.js'))}`
+      : undefined
+}
+
+/** Who imports whom, by what is loaded with it and what when it is asked for. */
+interface Imports {
+  readonly importedIds: readonly string[]
+  readonly dynamicallyImportedIds: readonly string[]
+}
+
+const graph = new Map<string, Imports>()
+
+/** All that is loaded when one of these is. */
+function closure(...roots: readonly string[]): ReadonlySet<string> {
+  const found = new Set<string>()
+  const visit = (id: string): void => {
+    if (found.has(id)) return
+    found.add(id)
+    for (const imported of graph.get(id)?.importedIds ?? []) visit(imported)
+  }
+  for (const root of roots) visit(root)
+  return found
+}
+
+const asksFor = (id: string): readonly string[] => graph.get(id)?.dynamicallyImportedIds ?? []
+
+/** The steps of `up`, in their order: what is loaded together is one file. What only other commands load is left to rolldown. */
+const steps: Readonly<Record<string, () => ReadonlySet<string>>> = {
+  // Not the entry itself: it ends when the command does, and what its command imports would wait for it.
+  program: () => closure(PROGRAM, at('dist/cli/io.js')),
+  up: () => closure(UP),
+  documents: () => inBoth(closure(RUN_UP), ofOtherCommands()),
+  'run-up': () => closure(RUN_UP),
+  node: () => closure(at('dist/node/create-node.js')),
+  libp2p: () => closure(at('dist/transport/libp2p/create-libp2p.js')),
+  mdns: () => closure(at('dist/discovery/mdns/index.js'))
+}
+
+function ofOtherCommands(): ReadonlySet<string> {
+  const others = asksFor(PROGRAM).filter((id) => id !== UP)
+  return closure(...others, ...others.flatMap(asksFor))
+}
+
+const inBoth = (a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([...a].filter((id) => b.has(id)))
+
+/** Asked when all modules have been read. */
+let stepOf: ReadonlyMap<string, string> | undefined
+
+function findSteps(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const [step, modules] of Object.entries(steps)) {
+    for (const id of modules()) if (!found.has(id)) found.set(id, step)
+    if (![...found.values()].includes(step)) throw new Error(`the bundle has nothing for the step "${step}"`)
+  }
+  return found
+}
+
 const bundle = await rolldown({
   input: { main: at('dist/cli/main.js') },
+  plugins: [ourCryptography, builtins, { name: 'graph', moduleParsed: (info) => void graph.set(info.id, info) }],
   platform: 'node',
-  plugins: [
-    {
-      name: 'our-cryptography',
-      resolveId: (source, importer) =>
-        source === './crypto/index.js' && NOISE.test(importer?.replaceAll('\\', '/') ?? '') ? OURS : undefined,
-      load: (id) =>
-        id === OURS
-          ? `export { noiseCrypto as defaultCrypto } from ${JSON.stringify(at('dist/transport/libp2p/noise-crypto.js'))}`
-          : undefined
-    }
-  ],
+  preserveEntrySignatures: 'allow-extension',
   checks: { eval: false },
   onwarn(warning) {
     // A name that cannot be resolved would be found out by a user.
@@ -44,6 +139,9 @@ const { output } = await bundle.write({
   dir: at('dist/command'),
   format: 'esm',
   chunkFileNames: '[name].js',
+  codeSplitting: {
+    groups: Object.keys(steps).map((name) => ({ name, test: (id) => (stepOf ??= findSteps()).get(id) === name }))
+  },
   comments: false,
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } }
 })

@@ -13,8 +13,17 @@
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 
+/**
+ * Modules of Node.js that a node needs and nothing has asked for yet. Node.js has them compiled, for the flags that it was built with:
+ * under any others it compiles them again.
+ */
+const BUILTINS = ['cluster', 'dns', 'dgram', 'perf_hooks', 'tty']
+
 /** Before the node is loaded; `settleIn` ends it. */
 export function beginLean(): void {
+  for (const name of BUILTINS) process.getBuiltinModule(name)
+  // Loaded when they are first read.
+  void [globalThis.crypto, globalThis.navigator]
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--no-lazy')
 }

@@ -8,14 +8,25 @@
  *   bounded by the budget for strangers instead;
  * - a connection attempt has one second, not six.
  *
- * libp2p is loaded when the function is called: a program that only prints its help does not pay for it.
+ * It brings libp2p along, so `createNode` loads it when a node is made: a program that only prints its help does not pay for it.
  */
 import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
 import { systemClock } from '../../core/clock.ts'
 import { InvalidOptionError } from '../../core/errors.ts'
 import { ListenFailedError } from '../errors.ts'
 import { defaultTransportLimits, type TransportLimits } from '../port.ts'
+import { Libp2pTransport, logTo } from './adapter.ts'
+import { admission } from './admission-encrypter.ts'
+import { Admissions } from './admissions.ts'
+import { InboundBudget } from './inbound-budget.ts'
+import { noiseCrypto } from './noise-crypto.ts'
+import { withShortWay } from './short-way.ts'
 import type { QuorateLibp2p, QuorateLibp2pInit, TransportComponents } from './types.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0']
@@ -31,37 +42,12 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
   if (init.domainId.byteLength !== 32) {
     throw new InvalidOptionError(`domainId must be 32 bytes, not ${init.domainId.byteLength}`)
   }
-  const [
-    { createLibp2p },
-    { noise },
-    { yamux },
-    { tcp },
-    { privateKeyFromRaw },
-    { Libp2pTransport, logTo },
-    { Admissions },
-    { admission },
-    { InboundBudget },
-    { noiseCrypto },
-    { withShortWay }
-  ] = await Promise.all([
-    import('libp2p'),
-    import('@chainsafe/libp2p-noise'),
-    import('@chainsafe/libp2p-yamux'),
-    import('@libp2p/tcp'),
-    import('@libp2p/crypto/keys'),
-    import('./adapter.ts'),
-    import('./admissions.ts'),
-    import('./admission-encrypter.ts'),
-    import('./inbound-budget.ts'),
-    import('./noise-crypto.ts'),
-    import('./short-way.ts')
-  ])
 
   const limits: TransportLimits = { ...defaultTransportLimits, ...init.limits }
   const clock = init.clock ?? systemClock
   const listen = [...(init.listen ?? DEFAULT_LISTEN)]
   const admissions = new Admissions()
-  let transport: InstanceType<typeof Libp2pTransport> | undefined
+  let transport: Libp2pTransport | undefined
   const onError = (error: unknown, doing: string): void => transport?.core.report(error, doing)
 
   const budget = new InboundBudget({
