@@ -1,8 +1,10 @@
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -10,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -18,7 +21,7 @@ import { toHex } from '../../src/core/bytes.ts'
 import { dataFiles, openDataDir, openStoreId } from '../../src/storage/data-dir.ts'
 import type { DataDir, DataDirOptions, DataFile } from '../../src/storage/data-dir.ts'
 import { nodeFileSystem } from '../../src/storage/file-system.ts'
-import { loadLockAddon } from '../../src/storage/lock.ts'
+import { type LockAddon, loadLockAddon } from '../../src/storage/lock.ts'
 import { openWalStorage } from '../../src/storage/wal/wal.ts'
 import { owner } from './harness.ts'
 import { SimulatedDisk, errno, nothing, prefix, whole } from './simulated-disk.ts'
@@ -362,4 +365,18 @@ describe('the pid file', () => {
 
 test('the native lock is there on the platforms that we test on', () => {
   expect(loadLockAddon()).toBeDefined()
+})
+
+test('the native lock and the package that it comes from respect each other', () => {
+  const addons = [loadLockAddon()!, createRequire(import.meta.url)('fs-native-extensions') as LockAddon]
+  for (const [ours, other] of [addons, addons.toReversed()] as [LockAddon, LockAddon][]) {
+    const file = join(root, 'locked')
+    const [holder, another] = [openSync(file, 'a+'), openSync(file, 'a+')]
+    expect(ours.tryLock(holder)).toBe(true)
+    expect([other.tryLock(another), ours.tryLock(another)]).toEqual([false, false])
+    closeSync(holder)
+    expect(other.tryLock(another)).toBe(true)
+    closeSync(another)
+    expect(() => ours.tryLock(another)).toThrow(expect.objectContaining({ code: 'EBADF' }))
+  }
 })
