@@ -17,9 +17,20 @@ import { setFlagsFromString } from 'node:v8'
  * Modules of Node.js that a node needs and nothing has asked for yet. Node.js has them compiled, for the flags that it was built with:
  * under any others it compiles them again.
  */
-const BUILTINS = ['cluster', 'dns', 'dgram', 'perf_hooks', 'tty']
+const BUILTINS = [
+  'assert',
+  'cluster',
+  'crypto',
+  'dgram',
+  'dns',
+  'perf_hooks',
+  'readline',
+  'tty',
+  'worker_threads',
+  'zlib'
+]
 
-/** Before the node is loaded; `settleIn` ends it. */
+/** Before what `up` consists of is loaded; `settleIn` ends it. */
 export function beginLean(): void {
   for (const name of BUILTINS) process.getBuiltinModule(name)
   // Loaded when they are first read.

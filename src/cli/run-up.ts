@@ -14,7 +14,7 @@ import type { UpOptions } from './commands/up.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { listenOn, unknownInterfaces } from './interfaces.ts'
-import { beginLean, settleIn } from './lean.ts'
+import { settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { forgetTokens, invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { withDataDir } from './shell-words.ts'
@@ -113,7 +113,6 @@ async function started(run: Run): Promise<QuorateNode | undefined> {
 
 async function start(run: Run): Promise<QuorateNode> {
   const init = await nodeInit(run)
-  beginLean()
   const { createNode } = await import('../node/create-node.ts')
   run.end.signal.throwIfAborted()
   run.starting = createNode(init)

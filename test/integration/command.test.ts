@@ -1,8 +1,9 @@
 /** The command as people run it: real processes, signals, pipes, and what is left of them. */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StampedNodeEvent } from '../../src/index.ts'
 import { founding, QUORATE, run, Yard } from './processes.ts'
@@ -134,6 +135,26 @@ describe('a start', () => {
     expect(node.stderr).toBe('')
     // One for each step of a start, and the native lock's own; file by file it was a hundred.
     expect(readdirSync(cache, { recursive: true }).length).toBeLessThan(40)
+  })
+
+  it('has asked Node.js for all modules of a node before it changes what they were compiled for', async () => {
+    const builtinsOf = (...chunks: string[]): string[] =>
+      chunks.flatMap((chunk) =>
+        [...readFileSync(`${COMMAND}/${chunk}.js`, 'utf8').matchAll(/getBuiltinModule\(`node:(.*?)`\)/g)].map(
+          ([, name]) => name!
+        )
+      )
+    const lean = JSON.stringify(new URL('../../dist/cli/lean.js', import.meta.url))
+    const script = `
+      for (const name of ${JSON.stringify(builtinsOf('program', 'up'))}) process.getBuiltinModule(name)
+      const { beginLean } = await import(${lean})
+      beginLean()
+      console.log(process.moduleLoadList.join())`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+    const loaded = stdout.split(',')
+    const needed = builtinsOf('documents', 'run-up', 'node', 'libp2p', 'mdns')
+    expect(needed).toContain('crypto')
+    expect(needed.filter((name) => !loaded.includes(`NativeModule ${name}`))).toEqual([])
   })
 
   it('that does not end by its deadline is stopped in order, wherever it was', async () => {
