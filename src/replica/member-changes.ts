@@ -164,7 +164,7 @@ function checked(
   const missing = voters.filter((id) => !state.isReachable(id))
   return refuse(
     'would-lose-quorum',
-    `${sentence} ${count(voters.length, 'voter')} of which ${reachable.length} ${reachable.length === 1 ? 'is' : 'are'} reachable, and ${needed} are needed (not reachable: ${few(missing)})`
+    `${sentence} ${count(voters.length, 'voter')} of which ${reachable.length} ${is(reachable.length)} reachable, and ${needed} ${is(needed)} needed (not reachable: ${few(missing)})`
   )
 }
 
@@ -219,6 +219,8 @@ function few(ids: readonly string[]): string {
 }
 
 const listed = (ids: readonly string[]): string => (ids.length === 0 ? ' (there are none)' : ` (${few(ids)})`)
+
+const is = (n: number): string => (n === 1 ? 'is' : 'are')
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
 

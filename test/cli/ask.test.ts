@@ -318,6 +318,7 @@ describe('config', () => {
     await eventually(() => early.out()).toContain('first')
     node.commit({ limit: 2 }, 'second')
     node.commit({ limit: 3 }, 'third')
+    node.commit({ limit: 4 }, 'one too many')
     const { code, json } = await early.done
     expect([code, json().map(({ version, reason, value }) => [version, reason, value])]).toEqual([
       0,
@@ -329,7 +330,7 @@ describe('config', () => {
     ])
     expect(json()[0]).toMatchObject({ hash: 'h1', author: SELF, term: 3 })
     const late = await ask('config', 'watch', '--count', '1')
-    expect(late.out).toBe('version 3  h3  2026-11-20 05:02:24 UTC  by …elf1111: third\n{\n  "limit": 3\n}\n')
+    expect(late.out).toBe('version 4  h4  2026-11-20 05:02:24 UTC  by …elf1111: one too many\n{\n  "limit": 4\n}\n')
   })
 
   it('watch ends with the node: well, when it was not asked for more', async () => {
@@ -343,6 +344,10 @@ describe('config', () => {
     }
     expect(await watched()).toEqual([0, 'the node has stopped\n'])
     expect(await watched('--count', '2')).toEqual([4, expect.stringContaining('after 1 of 2 versions')])
+    const cut = start(['config', 'watch', '--data', data, '--count', '2'])
+    await eventually(() => cut.out()).toContain('version 1')
+    await server.close()
+    expect((await cut.done).code).toBe(8)
   })
 
   it('set reports a conflict with both versions, code 5', async () => {

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createToken, fileKeyStore, parseToken, readGenesis, Secret } from '../../src/identity/index.ts'
+import { forgetTokens } from '../../src/cli/new-cluster.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { quorate } from './harness.ts'
 
@@ -120,6 +121,21 @@ describe('init', () => {
     expect([code, out]).toEqual([2, ''])
     expect(err).toContain(text)
     expect(err).toMatch(/^error: /)
+  })
+})
+
+describe('the tokens of a new cluster', () => {
+  it('are removed, and nothing else of what was made beside them', async () => {
+    const kept = ['genesis.cose', 'issuer.key', 'my-seat-1.token', 'seat-1.token.bak', 'seat-x.token']
+    mkdirSync(join(folder, 'new-cluster'))
+    for (const file of [...kept, 'seat-1.token', 'seat-12.token']) writeFileSync(join(folder, 'new-cluster', file), '')
+    await forgetTokens(folder)
+    expect(readdirSync(join(folder, 'new-cluster')).toSorted()).toEqual(kept)
+  })
+
+  it('are none where no cluster was made', async () => {
+    await forgetTokens(folder)
+    expect(readdirSync(folder)).toEqual([])
   })
 })
 

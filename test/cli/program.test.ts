@@ -148,16 +148,21 @@ describe('options', () => {
       lo: has('127.0.0.1', '::1'),
       eth0: has('192.0.2.7', '198.51.100.7', 'fe80::7'),
       six: has('fe80::1', '2001:db8::1'),
-      bare: has('fe80::2')
+      bare: has('fe80::2', 'fe90::2', 'FEA0::2', 'feb0::2'),
+      twin: has('127.0.0.1')
     }
     expect(listenOn(['lo'], here)).toEqual(['/ip4/127.0.0.1/tcp/0'])
+    expect(listenOn(['lo', 'twin'], here)).toEqual(['/ip4/127.0.0.1/tcp/0'])
     expect(listenOn(['eth0', '192.0.2.7', 'nope'], here)).toEqual(['/ip4/192.0.2.7/tcp/0', '/ip4/198.51.100.7/tcp/0'])
     expect(listenOn(['198.51.100.7', 'six'], here)).toEqual(['/ip4/198.51.100.7/tcp/0', '/ip6/2001:db8::1/tcp/0'])
     for (const none of [['nope'], ['bare'], []]) expect(() => listenOn(none, here)).toThrow(NoInterfaceError)
+    expect(() => listenOn(['nope'], { lo: [] })).toThrow(
+      expect.objectContaining({ details: { interfaces: ['nope'], present: ['lo'] } })
+    )
   })
 
   it('of a node that has nowhere to listen end it before anything is made', async () => {
-    const data = join(tmpdir(), 'quorate-test-never-made')
+    const data = join(tmpdir(), `quorate-test-never-made-${process.pid}`)
     const { code, err } = await quorate([
       'up',
       '--data',

@@ -191,6 +191,28 @@ describe('properties', () => {
     expect(accepted).toBeGreaterThan(100)
   })
 
+  it('writes a map as if its keys had come in their order, whichever they are and whenever they came', () => {
+    // Around every length of a head, on both sides of zero, and texts that look like numbers.
+    const near = [-257, -256, -25, -24, -2, -1, 0, 1, 2, 5, 6, 7, 9, 22, 23, 24, 25, 255, 256, 65_535, 65_536]
+    const sizes = { minLength: 2, maxLength: 8 }
+    const some = fc.oneof(
+      fc.uniqueArray(fc.oneof(fc.constantFrom(...near), fc.constantFrom('', '0', '5', 'a', 'aa')), sizes),
+      fc.uniqueArray(fc.nat({ max: 23 }), sizes)
+    )
+    const drawn = some.chain((keys) =>
+      fc.tuple(fc.constant(keys), fc.shuffledSubarray(keys, { minLength: keys.length }))
+    )
+    const written = (keys: readonly CborKey[]): string => toHex(encodeCbor(new Map(keys.map((each) => [each, 0]))))
+    fc.assert(
+      fc.property(drawn, ([keys, others]) => {
+        const ordered = keys.map((each) => toHex(encodeCbor(each))).toSorted()
+        expect(written(keys)).toBe(`a${keys.length}${ordered.map((head) => `${head}00`).join('')}`)
+        expect(written(others)).toBe(written(keys))
+      }),
+      { numRuns: 500 }
+    )
+  })
+
   it('reads a view into a larger buffer, and gives byte strings of their own', () => {
     const whole = hex('ff ff 42 0102 ff')
     const decoded = decodeCbor(whole.subarray(2, 5)) as Uint8Array

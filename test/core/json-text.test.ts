@@ -14,7 +14,10 @@ describe('JSON text', () => {
       '0.1',
       '-0',
       '0e9',
+      '0E5',
+      '-0.0e-7',
       '1E5',
+      '1000000000000000000000',
       '9007199254740991',
       '9007199254740992',
       '25083883637287510',
@@ -24,6 +27,8 @@ describe('JSON text', () => {
     ]) {
       expect(parseJsonText(text)).toEqual(JSON.parse(text))
     }
+    const deep = '{"a":['.repeat(32) + '0' + ']}'.repeat(32)
+    expect(parseJsonText(deep)).toEqual(JSON.parse(deep))
     expect(parseJsonText(`"${'\\n'.repeat(1e6)}"`)).toHaveLength(1e6)
   })
 
@@ -33,9 +38,15 @@ describe('JSON text', () => {
     ['12345678901234567890', '', '12345678901234567890', 'would become 12345678901234567000'],
     ['[-9007199254740993]', '/0', '-9007199254740993', 'would become -9007199254740992'],
     ['[1e-400]', '/0', '1e-400', 'would become 0'],
+    ['[0.0012e-400]', '/0', '0.0012e-400', 'would become 0'],
+    ['[12345678901234567890\n]', '/0', '12345678901234567890', 'would become'],
+    [`[0, 1${'0'.repeat(59)}1 ]`, '/1', `1${'0'.repeat(59)}…`, `is 1${'0'.repeat(59)}…, which`],
+    [`9${'9'.repeat(59)}`, '', `9${'9'.repeat(59)}`, 'would become 1e+60'],
     ['{"a":1,"a":2}', '/a', 'a', 'stands there twice'],
     ['{"x/y":{"~":[{"b":1, "\\u0062" : 1}]}}', '/x~1y/~0/0/b', 'b', 'stands there twice'],
     ['{"__proto__":1,"__proto__":2}', '/__proto__', '__proto__', 'twice'],
+    ['{"a":'.repeat(65) + '0' + '}'.repeat(65), '/a'.repeat(65), '', 'nested deeper than 64'],
+    ['{"a":['.repeat(33) + ']}'.repeat(33), '/a/0'.repeat(32) + '/a', '', 'nested deeper than 64'],
     ['['.repeat(70_000) + ']'.repeat(70_000), '/0'.repeat(65), '', 'nested deeper than 64']
   ])('%s is refused by its place', (text, pointer, value, problem) => {
     const read = (): unknown => parseJsonText(text)

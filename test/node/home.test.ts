@@ -1,5 +1,5 @@
 /** A node's home on a real disk: what every start finds, what a crash between its steps leaves, and what a refusal must not change. */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -89,6 +89,18 @@ describe('a home', () => {
     const again = await openedOnce({})
     expect(again.key.signer.peerId).toBe(first.key.signer.peerId)
     expect(again.storeId).not.toEqual(first.storeId)
+  })
+
+  it('takes a log that it cannot reach for no log that is gone, but one whose place leads nowhere', async () => {
+    await openedOnce({ token: await seat(await seatsGenesis(), 1) })
+    const log = join(path, 'data', dataFiles.wal)
+    await rm(log, { recursive: true })
+    // A link to itself: whatever it was is out of reach, and may be back tomorrow.
+    await symlink(log, log)
+    await expect(open()).rejects.toMatchObject({ name: 'StorageAccessError', details: { errno: 'ELOOP' } })
+    await rm(log)
+    await symlink(join(path, 'not-mounted'), log)
+    await expect(open()).rejects.toMatchObject({ name: 'StorageMissingError' })
   })
 
   it('opens once at a time, and again after it was closed, twice or in the middle of a close', async () => {

@@ -11,10 +11,14 @@ import { Cluster } from '../../src/testing/cluster.ts'
 import { createLocalCluster } from '../../src/testing/index.ts'
 
 let home: string
+/** Nothing is made there. */
+const NOWHERE = join(tmpdir(), `quorate-options-nowhere-${process.pid}`)
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'quorate-options-'))
 })
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterAll(() => {
+  for (const made of [home, NOWHERE]) rmSync(made, { recursive: true, force: true })
+})
 
 const issuer = generateLocalKey().signer
 const plan = { name: 'plant', foundingSize: 3, createdAtMs: 1_795_000_000_000 }
@@ -43,49 +47,74 @@ describe('the options of a node', () => {
     ['nothing', undefined, 'options is undefined; it is an object with token'],
     ['a word that is none', { datadir: 'x' }, 'unknown option datadir; the options are token'],
     ['no directory', { dataDir: 7 }, 'dataDir is 7: name a directory'],
-    ['a token as bytes', { dataDir: 'x', token: new Uint8Array(2) }, 'token is not a text'],
-    ['a genesis as text', { dataDir: 'x', genesis: 'g' }, 'genesis is "g"; it is the bytes'],
+    ['a directory without a name', { dataDir: ' ' }, 'dataDir is empty: name a directory'],
+    ['a token as bytes', { dataDir: NOWHERE, token: new Uint8Array(2) }, 'token is not a text'],
+    ['a genesis as text', { dataDir: NOWHERE, genesis: 'g' }, 'genesis is "g"; it is the bytes'],
     [
       'seeds as text',
-      { dataDir: 'x', discovery: { seeds: 'localhost:1' } },
+      { dataDir: NOWHERE, discovery: { seeds: 'localhost:1' } },
       'discovery.seeds is "localhost:1"; it is a list'
     ],
     [
       'a seed as a number',
-      { dataDir: 'x', discovery: { seeds: [1] } },
+      { dataDir: NOWHERE, discovery: { seeds: [1] } },
       'discovery.seeds is a list of 1; it is a list of texts'
     ],
     [
       'discovery as a list',
-      { dataDir: 'x', discovery: [] },
+      { dataDir: NOWHERE, discovery: [] },
       'discovery is a list of 0; it is an object with mdns, seeds'
     ],
-    ['a misspelt source', { dataDir: 'x', discovery: { mDNS: false } }, 'unknown option mDNS of discovery'],
+    ['a misspelt source', { dataDir: NOWHERE, discovery: { mDNS: false } }, 'unknown option mDNS of discovery'],
     [
       'an interface as text',
-      { dataDir: 'x', discovery: { mdns: { interfaces: 'lo' } } },
+      { dataDir: NOWHERE, discovery: { mdns: { interfaces: 'lo' } } },
       'discovery.mdns.interfaces is "lo"'
     ],
     [
       'listen as text',
-      { dataDir: 'x', listen: '/ip4/127.0.0.1/tcp/0' },
+      { dataDir: NOWHERE, listen: '/ip4/127.0.0.1/tcp/0' },
       'listen is "/ip4/127.0.0.1/tcp/0"; it is a list'
     ],
-    ['a priority beyond', { dataDir: 'x', priority: 1_001 }, 'priority is 1001; it is a whole number from 0 to 1000'],
-    ['snapshots as a number', { dataDir: 'x', snapshots: 5 }, 'snapshots is 5; it is an object'],
-    ['an unknown snapshot rule', { dataDir: 'x', snapshots: { often: 5 } }, 'snapshots.often is unknown'],
-    ['half a logger', { dataDir: 'x', logger: { info() {} } }, 'without a function debug'],
-    ['events that are none', { dataDir: 'x', events: {} }, 'it is an EventTarget'],
+    ['a genesis as an object', { dataDir: NOWHERE, genesis: {} }, 'it is the bytes'],
+    ['discovery as nothing', { dataDir: NOWHERE, discovery: null }, 'discovery is null; it is an object'],
+    [
+      'a misspelt list of interfaces',
+      { dataDir: NOWHERE, discovery: { mdns: { interface: ['lo'] } } },
+      'unknown option interface of discovery.mdns'
+    ],
+    ['a timing that is none', { dataDir: NOWHERE, timing: 'moon' }, 'timing is moon; it is one of'],
+    ['snapshots as nothing', { dataDir: NOWHERE, snapshots: null }, 'snapshots is null; it is an object'],
+    [
+      'a logger that cannot say what is worst',
+      { dataDir: NOWHERE, logger: { debug() {}, info() {}, warn() {} } },
+      'without a function error'
+    ],
+    ['no logger at all', { dataDir: NOWHERE, logger: null }, 'logger is null without a function debug'],
+    [
+      'a transport that is none beside one',
+      { dataDir: NOWHERE, transports: [() => {}, 'tcp'] },
+      'transports is a list of 2'
+    ],
+    [
+      'a priority beyond',
+      { dataDir: NOWHERE, priority: 1_001 },
+      'priority is 1001; it is a whole number from 0 to 1000'
+    ],
+    ['snapshots as a number', { dataDir: NOWHERE, snapshots: 5 }, 'snapshots is 5; it is an object'],
+    ['an unknown snapshot rule', { dataDir: NOWHERE, snapshots: { often: 5 } }, 'snapshots.often is unknown'],
+    ['half a logger', { dataDir: NOWHERE, logger: { info() {} } }, 'without a function debug'],
+    ['events that are none', { dataDir: NOWHERE, events: {} }, 'it is an EventTarget'],
     [
       'a transport that is none',
-      { dataDir: 'x', transports: ['tcp'] },
+      { dataDir: NOWHERE, transports: ['tcp'] },
       'transports is a list of 1; it is a list of libp2p'
     ]
   ])('%s', async (_, init, sentence) => {
     const made = createNode(init as NodeInit)
     await expect(made).rejects.toThrow(sentence)
     await expect(made).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', nextStep: expect.any(String) as string })
-    expect(existsSync('x')).toBe(false)
+    expect(existsSync(NOWHERE)).toBe(false)
   })
 })
 

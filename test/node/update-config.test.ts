@@ -54,9 +54,23 @@ describe('update', () => {
     const lost = updateConfig(config, (value: { count: number }) => (changes++, value), { tries: 3 })
     await expect(lost).rejects.toMatchObject({ code: 'ERR_CONFIG_CONFLICT', details: { expected: 3, actual: 4 } })
     expect(changes).toBe(3)
-    await expect(updateConfig(config, increment, { tries: 0 })).rejects.toThrow(
-      'tries is 0; it is a whole number from 1'
-    )
+    for (const tries of [0, 1.5, NaN, Infinity]) {
+      await expect(updateConfig(config, increment, { tries })).rejects.toThrow(
+        `tries is ${tries}; it is a whole number from 1`
+      )
+    }
+  })
+
+  it('tries again for no other reason, and hands the signal on', async () => {
+    const config = memoryConfig(0)
+    const { signal } = new AbortController()
+    const signals: unknown[] = []
+    const refusing: Config = {
+      read: (options) => (signals.push(options?.signal), config.read(options)),
+      set: (_, options) => (signals.push(options?.signal), Promise.reject(new Error('no quorum')))
+    }
+    await expect(updateConfig(refusing, increment, { signal })).rejects.toThrow('no quorum')
+    expect(signals).toEqual([signal, signal])
   })
 
   it('leaves everything as it is when the change says so, fails as the change fails, and stops at the signal', async () => {

@@ -70,6 +70,25 @@ describe('a candidate', () => {
     expect(events[0]).toEqual({ type: 'no-quorum', term: 1, heardFrom: ['n1', 'n3'] })
   })
 
+  test('says how many voters have answered, itself included, whatever they said; a follower says nothing', () => {
+    const membership = { voters: ['n1', 'n2', 'n3'], outgoing: [], learners: ['x'], learnersNext: [], autoLeave: false }
+    const member = new Member({ size: 3, ...{ membership } })
+    expect(member.status.answered).toBeUndefined()
+    member.timeout()
+    expect(member.status).toMatchObject({ role: 'candidate', answered: 1 })
+    for (const [from, answered] of [
+      ['n3', 2],
+      ['x', 2],
+      ['n3', 2]
+    ] as const) {
+      member.hear(from, { type: 'vote-reply', term: 1, granted: false })
+      expect(member.status.answered).toBe(answered)
+    }
+    const writing = new Member()
+    writing.raft.step({ type: 'tick' }, writing.deadline!)
+    expect(writing.status).toMatchObject({ role: 'candidate', answered: 1 })
+  })
+
   test('says how many have voted for it', () => {
     const member = new Member({ size: 5 })
     member.timeout()

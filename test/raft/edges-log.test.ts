@@ -56,6 +56,13 @@ describe("a follower knows its log to be the leader's", () => {
     member.hear('n2', append(1, log(1, 1, 1)))
     expect(member.status.commitIndex).toBe(3)
   })
+
+  test('learns from a heartbeat what the lost news of a commit would have said', () => {
+    const member = new Member()
+    member.hear('n2', append(1, log(1, 1, 1)))
+    member.hear('n2', { type: 'heartbeat', term: 1, commit: 2, seq: 1, waitMs: 0 })
+    expect(member.status.commitIndex).toBe(2)
+  })
 })
 
 describe('a snapshot from outside', () => {

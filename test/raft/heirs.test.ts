@@ -349,3 +349,18 @@ describe('coarse distances', () => {
     expect([1, 10, 15, 30, 60, 150].map(distanceOf)).toEqual([0, 0, 1, 2, 3, 4])
   })
 })
+
+test('a new configuration has no heirs before the next heartbeat, which looks at those who vote now', () => {
+  const member = leading()
+  beat(member)
+  const ranked = (): readonly NodeId[] =>
+    member.status.progress.flatMap(({ id, rank }) => (rank === undefined ? [] : [id]))
+  expect(ranked()).toEqual(PEERS)
+  const voters = ['n1', 'n3', 'n4', 'n5']
+  member.tell({ type: 'change-membership', ref: 1, change: { voters, learners: [] } })
+  expect(ranked()).toEqual([])
+  for (const id of PEERS) member.hear(id, { type: 'append-accepted', term: 1, match: member.entries.length })
+  // Half a heartbeat has not gone by since the last one.
+  member.tell({ type: 'read', ref: 2 })
+  expect(ranked()).toEqual(voters.slice(1))
+})

@@ -34,6 +34,8 @@ describe('who all begin with their vote for', () => {
     const effects = raft.start(0)
     expect(raft.status()).toMatchObject({ role: 'leader', term: 1, leader: 'n1', lastIndex: 1 })
     expect(said(effects)).toEqual(['append to n2', 'append to n3'])
+    const reason = 'everybody began with a vote for it'
+    expect(effects.events).toContainEqual({ type: 'role', role: 'leader', term: 1, reason })
     expect(effects.write).toEqual({ id: 1, entries: [{ index: 1, term: 1, type: 'noop', data: new Uint8Array([7]) }] })
   })
 

@@ -1,7 +1,7 @@
 /** Reads that a new leader is asked for before its first entry has committed: confirmed meanwhile, answered then, or never. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import type { Envelope } from '../../src/raft/index.ts'
-import { Member } from './member.ts'
+import { Member, TIMING } from './member.ts'
 
 const types = (said: readonly Envelope[]): readonly string[] => said.map(({ to, message }) => `${message.type} ${to}`)
 const reply = { type: 'heartbeat-reply', term: 1, seq: 1, match: 1 } as const
@@ -44,4 +44,14 @@ describe('a read before the first commit of a term', () => {
     expect(types(member.timeout())).toEqual(['heartbeat n2', 'heartbeat n3'])
     expect(types(member.hear('n2', { ...reply, seq: 4, match: 0 }))).toEqual(['append n2'])
   })
+})
+
+test('a read after the first commit asks by a heartbeat like any other: what was lost is repaired, and the next one is a heartbeat away', () => {
+  const member = new Member()
+  member.elect('n2')
+  member.hear('n2', { type: 'append-accepted', term: 1, match: 1 })
+  member.now += TIMING.heartbeatMs - 1
+  expect(types(member.tell({ type: 'read', ref: 5 }))).toEqual(['heartbeat n2', 'heartbeat n3'])
+  expect(member.deadline).toBe(member.now + TIMING.heartbeatMs)
+  expect(types(member.hear('n3', { ...reply, match: 0 }))).toContain('append n3')
 })

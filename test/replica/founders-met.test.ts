@@ -69,6 +69,35 @@ describe('founders that were met', () => {
     }
   })
 
+  it('are not written again as they are, nor because the certificate names them by now', () => {
+    const met = new FoundersMet(['n2#1', 'n1#1'])
+    expect(met.toKeep(1_000_000, new Set(['n1#1']))).toBeUndefined()
+    met.meet(makeClaim('n3', 3), 0)
+    expect(met.toKeep(MET_KEPT_AFTER_MS, new Set(['n3#1']))).toBeUndefined()
+    expect(met.deadline).toBeUndefined()
+  })
+
+  it('are found by every later version in the same cell, which holds so many names and no more', () => {
+    const names = (length: number): string[] => Array.from({ length }, (_, i) => `n${i}`)
+    expect(MET_CELL).toBe('founders-met')
+    expect(decodeMet(encodeCbor(names(1_024)))).toHaveLength(1_024)
+    for (const value of [names(1_025), ['a', 1]]) {
+      expect(() => decodeMet(encodeCbor(value))).toThrow('the stored memory of founders cannot be read')
+    }
+    const cause = expect.objectContaining({ name: 'CborError' }) as unknown
+    expect(() => decodeMet(new Uint8Array([0xff]))).toThrow(expect.objectContaining({ cause }))
+  })
+
+  it('contest no seat where there are none, and of those that contest one a few are named, seat by seat', () => {
+    const met = new FoundersMet([])
+    for (const peerId of ['a', 'b', 'c', 'd', 'e']) for (const seat of [3, 0, 1]) met.meet(makeClaim(peerId, seat), 0)
+    const peerIds = ['a', 'b', 'c', 'd']
+    expect(met.contested()).toEqual([
+      { seat: 1, peerIds },
+      { seat: 3, peerIds }
+    ])
+  })
+
   it('who contest a seat are told of by those who stay', () => {
     const met = new FoundersMet([])
     met.meet(makeClaim('a', 2), 0)

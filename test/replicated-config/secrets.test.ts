@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonValue } from '../../src/core/json.ts'
 import { canonicalJson } from '../../src/core/json.ts'
 import { compileSchema, redactSecrets, secretPointers } from '../../src/replicated-config/index.ts'
+import { hiddenSecrets } from '../../src/replicated-config/secrets.ts'
 
 const secret = { type: 'string', 'x-secret': true }
 
@@ -30,6 +31,19 @@ describe('secrets', () => {
     const schema = { properties: { tls: { properties: { key: secret } } } }
     expect(redactSecrets(schema, value)).toEqual({ tls: { key: '[redacted]', cert: 'public' }, list: [1] })
     expect(value.tls.key).toBe('hunter2')
+  })
+
+  it('that are sent back as they were shown are found, at any depth; the same word elsewhere is only a word', () => {
+    const schema = {
+      properties: { tls: { items: { properties: { 'key/pem': secret, all: { 'x-secret': true } } } }, b: secret }
+    }
+    const value = { tls: [{ 'key/pem': 'k' }, { 'key/pem': '[redacted]', name: '[redacted]' }], b: '[redacted]' }
+    expect(hiddenSecrets(schema, value)).toEqual(['/b', '/tls/1/key~1pem'])
+    const shown = redactSecrets(schema, { tls: [{ all: { deep: 1 } }], b: 'k' })
+    expect(hiddenSecrets(schema, shown)).toEqual(['/b', '/tls/0/all'])
+    expect(hiddenSecrets(schema, { tls: [{ 'key/pem': 'k', all: { deep: '[redacted]' } }], c: '[redacted]' })).toEqual(
+      []
+    )
   })
 
   it('are found in time where alternatives multiply', () => {
