@@ -7,6 +7,9 @@
  * A frame that waits is for one session; when that ends first, it is dropped, because the next one may belong to another
  * incarnation of the peer.
  *
+ * In the middle of an election or a founding nobody waits for reports. What is about leading is reported, with all that comes after
+ * it, when the writes of the turn have begun and its frames have left: a line on standard output takes as long as a vote.
+ *
  * Nothing waits for time to pass: what is batched is what the same turn of the event loop brought. A notice that the log has
  * committed further leaves at the end of the turn, and not at all when an append that says the same has left before it.
  *
@@ -55,6 +58,9 @@ export class Driver {
   #waiting: { readonly after: number; readonly to: string; readonly frame: Uint8Array }[] = []
   /** By peer: how far the log has committed, told at the end of the turn unless an append has told it by then. */
   readonly #notices = new Map<string, Uint8Array>()
+  /** Not told yet, in the order in which they arose. */
+  #reports: Pick<ReplicaEffects, 'events' | 'outcomes'>[] = []
+  #reporting = false
   #durable = 0
   #stepping = false
   #scheduled = false
@@ -106,6 +112,7 @@ export class Driver {
     this.#timer?.cancel()
     this.#inputs = []
     this.#waiting = []
+    this.#reports = []
     this.#notices.clear()
   }
 
@@ -124,6 +131,7 @@ export class Driver {
       this.#fail(error)
     } finally {
       this.#stepping = false
+      this.#reportSoon()
     }
   }
 
@@ -150,13 +158,40 @@ export class Driver {
   #carryOut(effects: ReplicaEffects): void {
     for (const { id, batch } of effects.writes) this.#persist(id, batch)
     for (const send of effects.sends) this.#send(send)
-    // In the middle of an election or a founding nothing waits for reports, or for the rest of a connection to be taken down.
-    if (effects.events.some(isAboutLeading)) this.#init.flush?.()
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
     for (const request of effects.sign) this.#sign(request)
-    for (const event of effects.events) this.#init.onEvent(event)
-    for (const outcome of effects.outcomes) this.#init.onOutcome(outcome)
+    const isUrgent = effects.events.some(isAboutLeading)
+    // Where nothing is written, frames need not wait for whoever called to take the rest of a connection down.
+    if (isUrgent && effects.writes.length === 0) this.#init.flush?.()
+    if (isUrgent || this.#reports.length > 0) this.#reports.push(effects)
+    else this.#tell(effects)
     this.#arm(effects.deadline)
+  }
+
+  #tell({ events, outcomes }: Pick<ReplicaEffects, 'events' | 'outcomes'>): void {
+    for (const event of events) this.#init.onEvent(event)
+    for (const outcome of outcomes) this.#init.onOutcome(outcome)
+  }
+
+  /** Behind the microtasks in which the store begins its writes and the links write their frames. */
+  #reportSoon(): void {
+    if (this.#reports.length === 0 || this.#reporting) return
+    this.#reporting = true
+    queueMicrotask(() => this.#report())
+  }
+
+  #report(): void {
+    try {
+      // The next one waits until this one has been told, also when it arises from it.
+      for (let next = this.#reports[0]; next !== undefined; next = this.#reports[0]) {
+        this.#tell(next)
+        this.#reports.shift()
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#reporting = false
+    }
   }
 
   #send({ to, frame, after, tells }: ReplicaSend): void {

@@ -24,6 +24,7 @@ import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
 import { Client } from './client.ts'
+import { Departures } from './departures.ts'
 import { Driver } from './driver.ts'
 import { NodeStoppedError, NotAdmittedError, SeatConflictError } from './errors.ts'
 import { type Inside, NodeFace } from './face.ts'
@@ -56,6 +57,7 @@ export class Node extends NodeFace {
   readonly #handOver: HandOver
   readonly #seeker: Seeker
   readonly #rehearsals: Rehearsals
+  readonly #departures: Departures
   /** Aborted, with the reason, as soon as this node begins to end. */
   readonly #ending = new AbortController()
   /** What is being started: whoever closes waits for it, so that nothing comes up behind its back. */
@@ -77,6 +79,7 @@ export class Node extends NodeFace {
     const { peerId } = home.key.signer
     this.#genesis = home.genesis
     this.#addresses = new OwnAddresses(home)
+    this.#departures = new Departures(clock)
     this.#timing = resolveTiming(parts.timing ?? home.genesis?.genesis.timing)
     this.#incarnation = incarnationOf(peerId, toHex(home.storeId))
     this.#reporter = new Reporter({
@@ -293,6 +296,7 @@ export class Node extends NodeFace {
 
   #onSessionOpen(peer: Admitted): void {
     const { peerId, addresses } = peer
+    this.#departures.settle()
     this.#reporter.admitted(peer)
     const dialable = addresses?.addresses[0]
     this.#seeker.tell({ type: 'connected', peerId, ...(dialable === undefined ? {} : { address: dialable }) })
@@ -302,12 +306,16 @@ export class Node extends NodeFace {
   }
 
   #onSessionClose(peerId: string, reason: string): void {
+    const wasLeader = this.leader?.peerId === peerId
+    const at = this.#parts.clock.wallNow()
     // The core first: a lost leader is a reason to act now.
     this.#driver?.input({ type: 'session-close', peerId })
     this.#handOver.lost()
-    this.#reporter.disconnected(peerId, reason)
-    this.#seeker.tell({ type: 'disconnected', peerId })
-    this.#rehearsals.stir()
+    this.#departures.add(wasLeader, () => {
+      this.#reporter.disconnected(peerId, reason, at)
+      this.#seeker.tell({ type: 'disconnected', peerId })
+      this.#rehearsals.stir()
+    })
   }
 
   /** A newcomer that members refuse for what it holds can wait for ever; it is told instead. */
@@ -388,6 +396,7 @@ export class Node extends NodeFace {
     await settle(logger, [() => this.#seeker.stop()])
     this.#driver?.stop()
     await settle(logger, [() => this.#transport?.stop(), () => home.close()])
+    this.#departures.settle()
     this.#reporter.ended(report)
     this.#readiness.fail(reason)
     if (error === undefined) this.#stopped.resolve()

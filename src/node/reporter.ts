@@ -128,8 +128,9 @@ export class Reporter {
     if (this.#clusterId !== undefined) this.#stages.finish('authentication', { peers: 1 })
   }
 
-  disconnected(peerId: string, reason: string): void {
-    this.#emit({ event: 'peer', peer: peerId, status: 'disconnected', detail: reason })
+  /** `at`: when it went, epoch ms. */
+  disconnected(peerId: string, reason: string, at: number): void {
+    this.#emit({ event: 'peer', peer: peerId, status: 'disconnected', detail: reason }, at)
   }
 
   /** The same refusal again is no news. */

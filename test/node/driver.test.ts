@@ -189,7 +189,7 @@ describe('writes and sends', () => {
   it('the order of one step is: hand to the store, send, tell', () => {
     const { driver, said } = makeDriver({
       start: {
-        events: [{ type: 'writable', term: 1 }],
+        events: [{ type: 'member', peerId: 'b', role: 'voter' }],
         outcomes: [{ type: 'done', requestId: 'r', leader: undefined }],
         bulk: [{ to: 'a', frame: utf8('piece') }],
         sends: [send('a', 'x')],
@@ -197,7 +197,7 @@ describe('writes and sends', () => {
       }
     })
     driver.start()
-    expect(said()).toEqual(['write w1', 'send x to a', 'bulk piece to a', 'event writable', 'outcome r'])
+    expect(said()).toEqual(['write w1', 'send x to a', 'bulk piece to a', 'event member', 'outcome r'])
   })
 
   it('a frame for a session that has ended is dropped, also when the peer is back before the write is durable', async () => {
@@ -306,7 +306,7 @@ describe('failures', () => {
 
   it('a start that throws leaves nothing behind', async () => {
     const { clock, driver, steps, writes } = makeDriver({
-      start: { writes: [write(1)], events: [{ type: 'writable', term: 1 }], deadline: 10 },
+      start: { writes: [write(1)], events: [{ type: 'member', peerId: 'b', role: 'voter' }], deadline: 10 },
       onEvent: () => {
         throw new Error('bug')
       }
@@ -322,7 +322,8 @@ describe('failures', () => {
 describe('one step at a time', () => {
   it('an input that arises while a step is carried out waits for its turn, in order', () => {
     const { driver, log } = makeDriver({
-      step: ({ type }) => (type === 'tick' ? { events: [{ type: 'writable', term: 1 }], sends: [send('a', 'x')] } : {}),
+      step: ({ type }) =>
+        type === 'tick' ? { events: [{ type: 'member', peerId: 'b', role: 'voter' }], sends: [send('a', 'x')] } : {},
       onEvent: (_, running) => {
         running.input({ type: 'cancel', requestId: '1' })
         running.input({ type: 'session-close', peerId: 'a' })
@@ -334,7 +335,7 @@ describe('one step at a time', () => {
       'step tick',
       'stepped tick',
       'send x to a',
-      'event writable',
+      'event member',
       'step cancel',
       'stepped cancel',
       'step session-close',
@@ -344,11 +345,11 @@ describe('one step at a time', () => {
 
   it('an input from within the start comes after it', () => {
     const { driver, log } = makeDriver({
-      start: { events: [{ type: 'writable', term: 1 }], sends: [send('a', 'x')] },
+      start: { events: [{ type: 'member', peerId: 'b', role: 'voter' }], sends: [send('a', 'x')] },
       onEvent: (_, running) => running.input({ type: 'tick' })
     })
     driver.start()
-    expect(log).toEqual(['send x to a', 'event writable', 'step tick', 'stepped tick'])
+    expect(log).toEqual(['send x to a', 'event member', 'step tick', 'stepped tick'])
   })
 
   it('signs and comes back with the signature', async () => {
@@ -398,40 +399,84 @@ describe('heaps', () => {
 })
 
 describe('an election', () => {
-  it('has its messages written before it is reported', () => {
+  const leaderless = { type: 'leader', term: 2, leader: undefined } as const
+
+  it('has its messages written, and its writes begun, before it is reported', async () => {
     const { driver, log } = makeDriver({
       showFlush: true,
-      start: {
-        sends: [{ to: 'a', frame: utf8('vote'), after: 0 }],
-        events: [{ type: 'leader', term: 2, leader: undefined }]
-      }
+      showWire: true,
+      start: { writes: [write(1)], sends: [send('a', 'vote')], events: [leaderless] }
     })
     driver.start()
-    expect(log).toEqual(['send vote to a', 'flush', 'event leader'])
+    queueMicrotask(() => log.push('after it'))
+    expect(log).toEqual(['write w1', 'send vote to a'])
+    await settled()
+    // No flush: it would leave before the store has begun.
+    expect(log).toEqual(['write w1', 'send vote to a', 'on the wire', 'event leader', 'after it'])
   })
 
-  it('and a founding, too', () => {
+  it('does not wait for the end of the turn where nothing is written', () => {
     const { driver, log } = makeDriver({
       showFlush: true,
-      start: {
-        sends: [{ to: 'a', frame: utf8('proposal'), after: 0 }],
-        events: [{ type: 'founding-leader', term: 1, votes: 3 }]
+      start: { sends: [send('a', 'pre-vote')], events: [leaderless] }
+    })
+    driver.start()
+    expect(log).toEqual(['send pre-vote to a', 'flush'])
+  })
+
+  it('and a founding, too', async () => {
+    const { driver, log } = makeDriver({
+      showFlush: true,
+      start: { sends: [send('a', 'proposal')], events: [{ type: 'founding-leader', term: 1, votes: 3 }] }
+    })
+    driver.start()
+    await settled()
+    expect(log).toEqual(['send proposal to a', 'flush', 'event founding-leader'])
+  })
+
+  it('is reported in order, with all that comes after it, also what its own report leads to', async () => {
+    const member = { type: 'member', peerId: 'b', role: 'voter' } as const
+    const { driver, said } = makeDriver({
+      start: { events: [leaderless, member], outcomes: [{ type: 'refused', requestId: 'r', code: 'c', detail: '' }] },
+      step: ({ type }) => (type === 'tick' ? { events: [{ type: 'writable', term: 3 }] } : { events: [member] }),
+      onEvent: ({ type }, running) => {
+        if (type === 'leader') running.input({ type: 'tick' })
       }
     })
     driver.start()
-    expect(log).toEqual(['send proposal to a', 'flush', 'event founding-leader'])
+    driver.input({ type: 'session-close', peerId: 'a' })
+    expect(said()).toEqual([])
+    await settled()
+    expect(said()).toEqual(['event leader', 'event member', 'outcome r', 'event member', 'event writable'])
+  })
+
+  it('is not reported once the driver has stopped', async () => {
+    const { driver, said } = makeDriver({ start: { events: [leaderless] } })
+    driver.start()
+    driver.stop()
+    await settled()
+    expect(said()).toEqual([])
+  })
+
+  it('whose report throws is the end', async () => {
+    const { driver, fatal } = makeDriver({
+      start: { events: [leaderless] },
+      onEvent: () => {
+        throw new Error('bug')
+      }
+    })
+    driver.start()
+    await settled()
+    expect(fatal).toEqual([new Error('bug')])
   })
 
   it('is the only thing that is in such a hurry: other messages leave together, at the end of the turn', () => {
     const { driver, log } = makeDriver({
       showFlush: true,
-      start: {
-        sends: [{ to: 'a', frame: utf8('news'), after: 0 }],
-        events: [{ type: 'member', peerId: 'b', role: 'voter' }]
-      }
+      start: { sends: [send('a', 'news')], events: [{ type: 'member', peerId: 'b', role: 'voter' }] }
     })
     driver.start()
-    expect(log).not.toContain('flush')
+    expect(log).toEqual(['send news to a', 'event member'])
   })
 })
 
@@ -513,7 +558,7 @@ describe('the timer', () => {
     for (const when of ['before', 'within'] as const) {
       const { clock, driver, steps } = makeDriver({
         start: { deadline: 100 },
-        step: () => ({ deadline: 200, events: [{ type: 'writable', term: 1 }] }),
+        step: () => ({ deadline: 200, events: [{ type: 'member', peerId: 'b', role: 'voter' }] }),
         onEvent: (_, running) => running.stop()
       })
       driver.start()

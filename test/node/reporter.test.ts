@@ -25,13 +25,13 @@ it('tells listeners of the name and of all, from the moment they listen until th
   const named = (event: Event): void => void heard.push(`named ${(event as CustomEvent<{ peer: string }>).detail.peer}`)
   const all = (event: Event): void =>
     void heard.push(`${event.type} ${(event as CustomEvent<{ peer: string }>).detail.peer}`)
-  reporter.disconnected('a', '')
+  reporter.disconnected('a', '', 0)
   events.addEventListener('peer', named)
-  reporter.disconnected('b', '')
+  reporter.disconnected('b', '', 0)
   events.addEventListener('*', all)
-  reporter.disconnected('c', '')
+  reporter.disconnected('c', '', 0)
   events.removeEventListener('peer', named)
-  reporter.disconnected('d', '')
+  reporter.disconnected('d', '', 0)
   expect(heard).toEqual(['named b', 'named c', '* c', '* d'])
 })
 
@@ -43,6 +43,6 @@ it('hands everything to a target that does more than tell listeners', () => {
       return true
     }
   }
-  reporterOn(new Recording()).disconnected('a', '')
+  reporterOn(new Recording()).disconnected('a', '', 0)
   expect(types).toEqual(['peer', '*'])
 })

@@ -29,6 +29,8 @@ import type { HelloTransportInit, TransportComponents } from './types.ts'
 /** Tag of connected members in libp2p's peer store: the connection pruner leaves them alone. */
 const SESSION_TAG = 'quorate-session'
 const SESSION_TAG_VALUE = 100
+/** Longer than an election that the end of a connection may begin. */
+const UNTAG_AFTER_MS = 25
 const STOP_MS_MAX = 5_000
 
 export interface Libp2pTransportInit {
@@ -195,7 +197,7 @@ export class Libp2pTransport implements MeasuredTransport {
       ownsConnection: this.#ownsConnections,
       onEnded: (ended) => {
         if (this.#links.get(connection) === ended) this.#links.delete(connection)
-        this.#tag(connection.remotePeer, false)
+        this.#init.clock.setTimer(UNTAG_AFTER_MS, () => this.#tag(connection.remotePeer, false))
       }
     })
     this.#links.set(connection, link)
@@ -205,6 +207,7 @@ export class Libp2pTransport implements MeasuredTransport {
   }
 
   #tag(peerId: PeerId, keep: boolean): void {
+    if (!this.core.running) return
     const others = [...this.#links.keys()].some((connection) => connection.remotePeer.equals(peerId))
     if (!keep && others) return
     this.#init.components.peerStore
