@@ -2,7 +2,7 @@
  * Frames on their way out and in: which scope they have, whom they may go to, and what waits for the founding certificate.
  *
  * A peer has a session, and beyond that it may be *heard*: formation and consensus speak only with whom they were told to be connected
- * (`Replica.#hear`), so whoever is barred is sent nothing of theirs and nothing of it counts.
+ * (session-changes.ts), so whoever is barred is sent nothing of theirs and nothing of it counts.
  */
 import { invariant } from '../core/invariant.ts'
 import type { RaftMessage } from '../raft/index.ts'

@@ -1,5 +1,5 @@
 /** The composition; `index.ts` tells its story. Formation and consensus speak through it, each in its own file's words. */
-import { compareText, equalBytes, toHex } from '../core/bytes.ts'
+import { compareText, toHex } from '../core/bytes.ts'
 import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { Claim, FormationStage, FoundingCertificate } from '../formation/types.ts'
 import type { Admitted } from '../membership/admission.ts'
@@ -8,22 +8,22 @@ import type { ConsensusView, RaftStatus } from '../raft/types.ts'
 import type { ConfigState } from '../replicated-config/index.ts'
 import { BootWatch } from './boot-watch.ts'
 import { Consensus } from './consensus.ts'
-import { BOOTS_CELL, encodeBoots } from './durable.ts'
 import { Fences } from './fences.ts'
 import { firstVote } from './first-vote.ts'
-import { FoundersMet, MET_CELL } from './founders-met.ts'
 import { Founding } from './founding.ts'
 import type { Frame } from './frames.ts'
 import { Guests } from './guests.ts'
 import { peerIdOf } from './incarnations.ts'
 import { Mail } from './mail.ts'
 import type { MembersInForce } from './member-changes.ts'
+import { Memories } from './memories.ts'
 import { Newcomers } from './newcomers.ts'
 import type { ReplicaInit, ReplicaStatus } from './init.ts'
 import { Outbox } from './outbox.ts'
 import { RequestDesk } from './requests.ts'
+import { SessionChanges } from './session-changes.ts'
 import { Sessions } from './sessions.ts'
-import { isSought, wantedBy } from './sought.ts'
+import { wantedBy } from './sought.ts'
 import type { Standing } from './standing.ts'
 import { earliest, isDue } from './times.ts'
 import type { ReplicaEffects, ReplicaInput } from './types.ts'
@@ -40,15 +40,13 @@ export class Replica {
   readonly #guests: Guests
   readonly #newcomers: Newcomers
   readonly #boots: BootWatch
-  readonly #met: FoundersMet
+  readonly #memories: Memories
+  readonly #changes: SessionChanges
   #certificate: FoundingCertificate | undefined
   #lastRef = 0
-  #memoryWrites = 0
-  #bootsWritten: Uint8Array
 
   constructor(init: ReplicaInit) {
     this.#init = init
-    this.#met = new FoundersMet(init.foundersMet ?? [])
     this.#sessions = new Sessions(init.self.peerId, init.readAddressRecord)
     this.#mail = new Mail(init, this.#outbox, this.#sessions)
     this.#founding = new Founding({
@@ -67,7 +65,7 @@ export class Replica {
       sign: (sequence, payload) => this.#outbox.sign({ type: 'boot-statement', sequence }, payload),
       send: (peerId, frame) => this.#mail.send(peerId, frame),
       event: (event) => this.#outbox.event(event),
-      barred: (incarnation, now) => this.#barred(incarnation, now)
+      barred: (incarnation, now) => this.#changes.barred(incarnation, now)
     })
     this.#fences = new Fences({
       self: init.self.incarnation,
@@ -77,7 +75,6 @@ export class Replica {
       send: (peerId, frame) => this.#mail.send(peerId, frame),
       event: (event) => this.#outbox.event(event)
     })
-    this.#bootsWritten = encodeBoots(init.boots.known)
     this.#consensus = new Consensus({
       init,
       outbox: this.#outbox,
@@ -87,7 +84,7 @@ export class Replica {
       boots: this.#boots,
       requests: () => this.#requests,
       newcomers: () => this.#newcomers,
-      turnAwayCopies: () => this.#turnAwayCopies()
+      turnAwayCopies: () => this.#changes.turnAwayCopies()
     })
     this.#requests = new RequestDesk({
       selfPeerId: init.self.peerId,
@@ -120,6 +117,29 @@ export class Replica {
       nextRef: () => ++this.#lastRef,
       toRaft: (input, now) => this.#consensus.tell(input, now)
     })
+    this.#memories = new Memories(init, {
+      outbox: this.#outbox,
+      founding: this.#founding,
+      boots: this.#boots,
+      fences: this.#fences,
+      guests: this.#guests,
+      certificate: () => this.#certificate
+    })
+    this.#changes = new SessionChanges({
+      self: init.self,
+      outbox: this.#outbox,
+      sessions: this.#sessions,
+      mail: this.#mail,
+      founding: this.#founding,
+      consensus: this.#consensus,
+      requests: this.#requests,
+      fences: this.#fences,
+      guests: this.#guests,
+      newcomers: this.#newcomers,
+      boots: this.#boots,
+      met: this.#memories.met,
+      certificate: () => this.#certificate
+    })
   }
 
   /** Once, before the first step. */
@@ -139,9 +159,8 @@ export class Replica {
     this.#newcomers.pump(now)
     this.#consensus.snapshots.pump(now)
     this.#boots.pump(now)
-    this.#meetAgain(now)
-    this.#keepBoots(now)
-    this.#keepMet(now)
+    this.#changes.pump(now)
+    this.#memories.pump(now)
     return this.#flush()
   }
 
@@ -152,10 +171,10 @@ export class Replica {
         if (isDue(this.#consensus.deadline, now)) this.#consensus.tell({ type: 'tick' }, now)
         break
       case 'session-open':
-        this.#openSession(input.peer, now)
+        this.#changes.opened(input.peer, now)
         break
       case 'session-close':
-        this.#closeSession(input.peerId, now)
+        this.#changes.closed(input.peerId, now)
         break
       case 'frame':
         this.#receive(input.from, input.frame, now)
@@ -224,8 +243,8 @@ export class Replica {
       clusterId: clusterId === undefined ? undefined : toHex(clusterId),
       config: this.config,
       founders: this.founders,
-      foundingIncarnations: this.#foundingIncarnations().size,
-      contested: this.#met.contested(),
+      foundingIncarnations: this.#memories.foundingIncarnations().size,
+      contested: this.#memories.met.contested(),
       member: this.#isMember(),
       entitled: this.#init.self.seat === undefined ? this.#init.self.role : 'voter',
       voteOf: (incarnation) => this.#guests.voteOf(incarnation),
@@ -250,77 +269,6 @@ export class Replica {
     return wantedBy(self.peerId, this.#consensus.view?.membership, this.founders)
   }
 
-  // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #openSession(peer: Admitted, now: number): void {
-    this.#closeSession(peer.peerId, now)
-    this.#sessions.open(peer)
-    const introductions = this.#sessions.introductions(peer, (one) => isSought(one, this.#consensus.view?.membership))
-    for (const { to, records } of introductions) this.#mail.send(to, { kind: 'peers', records })
-    this.#boots.opened(peer, now)
-    this.#fences.tell(peer, now)
-    this.#hear(peer, now)
-    this.#requests.sessionOpened(peer.peerId, now)
-    // It may have been admitted a moment before its seat, or the last use of its token, became somebody else's.
-    this.#turnAwayCopies([peer])
-  }
-
-  #closeSession(peerId: string, now: number): void {
-    const peer = this.#sessions.get(peerId)
-    if (peer === undefined) return
-    this.#boots.settle()
-    this.#sessions.close(peer)
-    this.#mail.sessionClosed(peerId)
-    this.#fences.forget(peerId)
-    this.#consensus.snapshots.sessionClosed(peer.incarnation)
-    this.#hush(peer, now)
-  }
-
-  /** From here on formation and consensus know that it is there. */
-  #hear(peer: Admitted, now: number): void {
-    const { incarnation, claim, priority } = peer
-    if (claim !== undefined) this.#met.meet(claim, now)
-    if (this.#fences.isBarred(incarnation) || this.#boots.selfBar !== undefined) return
-    this.#mail.heard.add(incarnation)
-    if (claim !== undefined) this.#founding.tell({ type: 'founder-connected', claim }, now)
-    this.#handCertificate(peer)
-    this.#consensus.tell({ type: 'connected', peer: incarnation, priority }, now)
-    this.#newcomers.look(now)
-  }
-
-  #hush({ incarnation, claim }: Admitted, now: number): void {
-    if (!this.#mail.heard.delete(incarnation)) return
-    if (claim !== undefined) this.#founding.tell({ type: 'founder-disconnected', incarnation }, now)
-    this.#consensus.tell({ type: 'disconnected', peer: incarnation }, now)
-  }
-
-  /** It is heard no more, from this moment on: neither a peer, nor, when it is we ourselves, anybody. */
-  #barred(incarnation: string, now: number): void {
-    const isSelf = incarnation === this.#init.self.incarnation
-    for (const peer of this.#sessions.list()) {
-      if (!isSelf && peer.incarnation !== incarnation) continue
-      this.#hush(peer, now)
-      this.#fences.tell(peer, now)
-    }
-  }
-
-  /** Founders hand it to each other; whoever is or meets somebody without a seat gets it from here. */
-  #handCertificate({ peerId, claim, clusterId }: Admitted): void {
-    const isBetweenFounders = claim !== undefined && this.#init.self.seat !== undefined
-    if (this.#certificate === undefined || clusterId !== undefined || isBetweenFounders) return
-    this.#mail.send(peerId, { kind: 'formation', message: { type: 'certificate', certificate: this.#certificate } })
-  }
-
-  /** Whoever is founded hands its certificate over when a session opens; one that was lost on the way comes with the next session. */
-  #meetAgain(now: number): void {
-    for (const peerId of this.#mail.overdue(now)) {
-      // While it is being written here it is not lost.
-      if (this.#founding.stage === 'agreeing') return
-      const detail = 'it speaks of a cluster, but the founding certificate did not arrive'
-      this.#outbox.event({ type: 'unwelcome', peerId, detail })
-    }
-  }
-
   // ── Members ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #membersInForce({ membership, membershipIndex, commitIndex, writable }: RaftStatus): MembersInForce {
@@ -333,41 +281,6 @@ export class Replica {
       isObserver: (peerId) => this.#guests.isObserver(peerId),
       awaitsVote: (id) => this.#guests.awaitsVote(id)
     }
-  }
-
-  #turnAwayCopies(sessions = this.#sessions.list()): void {
-    for (const { peerId, detail } of this.#guests.copies(sessions)) {
-      this.#outbox.event({ type: 'alarm', code: 'token-already-used', detail })
-      this.#outbox.event({ type: 'unwelcome', peerId, detail })
-    }
-  }
-
-  /** Written when it says something new about members, off everybody's path: nothing waits for it. */
-  #keepBoots(now: number): void {
-    const stores = this.#fences.history === undefined ? undefined : this.#boots.toKeep(now)
-    if (stores === undefined) return
-    const bytes = encodeBoots(stores)
-    if (equalBytes(bytes, this.#bootsWritten)) return
-    this.#bootsWritten = bytes
-    this.#outbox.write('sessions', ++this.#memoryWrites, { cells: [{ name: BOOTS_CELL, value: bytes }] })
-  }
-
-  /** Whom the certificate does not name; off everybody's path, too. */
-  #keepMet(now: number): void {
-    if (!isDue(this.#met.deadline, now)) return
-    const value = this.#met.toKeep(now, new Set(this.#certificate?.set.claims.map(({ incarnation }) => incarnation)))
-    if (value === undefined) return
-    this.#outbox.write('sessions', ++this.#memoryWrites, { cells: [{ name: MET_CELL, value }] })
-  }
-
-  /** Met, named by a founding document, or ever a member that did not come with a join token. */
-  #foundingIncarnations(): ReadonlySet<string> {
-    const members = this.#fences.history?.remembered().ever ?? []
-    return new Set([
-      ...this.#met.names,
-      ...this.#founding.status().seen,
-      ...members.filter((id) => !this.#guests.isJoiner(peerIdOf(id)))
-    ])
   }
 
   // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -442,10 +355,10 @@ export class Replica {
     const connections = this.#sessions.priorities(this.#mail.heard)
     const membership = { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false }
     this.#consensus.found(membership, firstVote(this.#init, certificate), connections, now, announce)
-    for (const peer of this.#sessions.list()) this.#handCertificate(peer)
+    for (const peer of this.#sessions.list()) this.#changes.handCertificate(peer)
     for (const [peer, priority] of connections) this.#consensus.tell({ type: 'connected', peer, priority }, now)
     this.#boots.membersChanged()
-    this.#turnAwayCopies()
+    this.#changes.turnAwayCopies()
     for (const { from, frame } of this.#mail.takeEarly()) this.#receive(from, frame, now)
   }
 
@@ -473,7 +386,7 @@ export class Replica {
         this.#newcomers.deadline(),
         this.#consensus.snapshots.deadline(),
         this.#boots.deadline(this.#fences.history !== undefined),
-        this.#met.deadline
+        this.#memories.met.deadline
       )
     )
   }
