@@ -23,6 +23,7 @@ import type { Replica, ReplicaEvent } from '../replica/index.ts'
 import type { AdmissionGate } from '../transport/gate.ts'
 import type { Transport } from '../transport/port.ts'
 import { Callers } from './callers.ts'
+import { CertificateCopy } from './certificate-copy.ts'
 import { Client } from './client.ts'
 import { Departures } from './departures.ts'
 import { Driver } from './driver.ts'
@@ -58,6 +59,7 @@ export class Node extends NodeFace {
   readonly #seeker: Seeker
   readonly #rehearsals: Rehearsals
   readonly #departures: Departures
+  readonly #certificateCopy: CertificateCopy
   /** Aborted, with the reason, as soon as this node begins to end. */
   readonly #ending = new AbortController()
   /** What is being started: whoever closes waits for it, so that nothing comes up behind its back. */
@@ -129,8 +131,12 @@ export class Node extends NodeFace {
     const { random } = parts
     const ending = this.#ending.signal
     this.#rehearsals = new Rehearsals({ clock, random, logger, ending, isWaiting: () => this.#isWaitingToFound() })
+    this.#certificateCopy = new CertificateCopy({ clock, home, onError: (error) => this.#die(error) })
     this.#readiness.promise.then(
-      () => this.#rehearsals.ready(),
+      () => {
+        this.#certificateCopy.make()
+        this.#rehearsals.ready()
+      },
       () => {}
     )
   }
@@ -339,12 +345,9 @@ export class Node extends NodeFace {
   }
 
   #onFounded(certificate: Uint8Array): void {
-    const { home } = this.#parts
     const founders = this.#replica?.founders ?? []
     this.#seats = new Map(founders.map(({ seat, peerId, incarnation }) => [seat, { peerId, incarnation }]))
-    if (home.certificate === undefined) {
-      home.keepCertificate(certificate).catch((error: unknown) => this.#die(error))
-    }
+    if (this.#parts.home.certificate === undefined) this.#certificateCopy.owe(certificate)
     this.#seeker.wantVoters()
   }
 
@@ -395,6 +398,7 @@ export class Node extends NodeFace {
     await this.#starting
     await settle(logger, [() => this.#seeker.stop()])
     this.#driver?.stop()
+    this.#certificateCopy.make()
     await settle(logger, [() => this.#transport?.stop(), () => home.close()])
     this.#departures.settle()
     this.#reporter.ended(report)

@@ -284,7 +284,7 @@ describe('connections', () => {
     const b = await start(harness, 'b')
     await a.dial(b)
     const tags = async (): Promise<string[]> => [...(await a.libp2p.peerStore.get(b.libp2p.peerId)).tags.keys()]
-    expect(await tags()).toContain('quorate-session')
+    await eventually(tags).toContain('quorate-session')
     await a.transport.disconnect(b.peerId, 'test')
     // A moment later: an election may be under way.
     await eventually(tags).not.toContain('quorate-session')

@@ -24,13 +24,9 @@ import { raceAbort, withDeadline } from './deadline.ts'
 import { EncrypterConnector } from './encrypter-connector.ts'
 import { FRAMES_PROTOCOL, FRAMES_STREAMS_MAX, FramesLink } from './frames-link.ts'
 import { HelloConnector } from './hello-connector.ts'
+import { SessionTags } from './session-tags.ts'
 import type { HelloTransportInit, TransportComponents } from './types.ts'
 
-/** Tag of connected members in libp2p's peer store: the connection pruner leaves them alone. */
-const SESSION_TAG = 'quorate-session'
-const SESSION_TAG_VALUE = 100
-/** Longer than an election that the end of a connection may begin. */
-const UNTAG_AFTER_MS = 25
 const STOP_MS_MAX = 5_000
 
 export interface Libp2pTransportInit {
@@ -51,6 +47,7 @@ export class Libp2pTransport implements MeasuredTransport {
   readonly #init: Libp2pTransportInit
   readonly #connector: Connector
   readonly #links = new Map<Connection, FramesLink>()
+  readonly #tags: SessionTags
   readonly #ownsConnections: boolean
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -67,6 +64,11 @@ export class Libp2pTransport implements MeasuredTransport {
       attempt: (address, expected, signals) => this.#connector.attempt(address, expected, signals)
     })
     this.#connector = this.#makeConnector()
+    this.#tags = new SessionTags({
+      peerStore: init.components.peerStore,
+      clock: init.clock,
+      onError: (error) => this.core.report(error, 'tagging a peer')
+    })
   }
 
   start(events: TransportEvents): Promise<void> {
@@ -166,6 +168,7 @@ export class Libp2pTransport implements MeasuredTransport {
     components.events.removeEventListener('connection:close', this.#onConnectionClose)
     for (const link of links) link.close('stopping')
     await Promise.all(links.map((link) => link.ended))
+    this.#tags.stop()
     await this.#connector.stop()
     await components.registrar.unhandle(FRAMES_PROTOCOL)
     await host?.stop()
@@ -197,22 +200,17 @@ export class Libp2pTransport implements MeasuredTransport {
       ownsConnection: this.#ownsConnections,
       onEnded: (ended) => {
         if (this.#links.get(connection) === ended) this.#links.delete(connection)
-        this.#init.clock.setTimer(UNTAG_AFTER_MS, () => this.#tag(connection.remotePeer, false))
+        this.#untag(connection.remotePeer)
       }
     })
     this.#links.set(connection, link)
-    this.#tag(connection.remotePeer, true)
+    this.#tags.opened(connection.remotePeer)
     this.core.linkOpened(link)
     link.start()
   }
 
-  #tag(peerId: PeerId, keep: boolean): void {
-    if (!this.core.running) return
-    const others = [...this.#links.keys()].some((connection) => connection.remotePeer.equals(peerId))
-    if (!keep && others) return
-    this.#init.components.peerStore
-      .merge(peerId, { tags: { [SESSION_TAG]: keep ? { value: SESSION_TAG_VALUE } : undefined } })
-      .catch((error: unknown) => this.core.report(error, 'tagging a peer'))
+  #untag(peerId: PeerId): void {
+    if (![...this.#links.keys()].some(({ remotePeer }) => remotePeer.equals(peerId))) this.#tags.ended(peerId)
   }
 
   readonly #onConnectionOpen = ({ detail }: CustomEvent<Connection>): void => {
