@@ -10,11 +10,13 @@ import {
   readFileHeader,
   readOwner,
   segmentKind,
-  snapshotKind,
-  uint64,
-  viewOf
+  snapshotKind
 } from '../../src/storage/wal/header.ts'
+import { putUint16, putUint32, putUint64, uint16, uint32, uint64 } from '../../src/storage/wal/numbers.ts'
 import { createSimulatedDisk, openOn, owner, packed } from './harness.ts'
+
+/** Another way to the same numbers than the one that the log goes. */
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const header = (of: StoreOwner = owner, number = 7): Uint8Array<ArrayBuffer> =>
   encodeFileHeader(segmentKind, number, of, () => undefined)
@@ -53,9 +55,9 @@ describe('a header', () => {
   })
 
   test('is laid out as docs/protocol/storage.md says', () => {
-    const bytes = encodeFileHeader(snapshotKind, 0x0102_0304_0506, { ...owner, peerId: 'abc' }, (view) => {
-      view.setUint8(24, 0x77)
-      view.setUint8(kindAreaAt, 0x78)
+    const bytes = encodeFileHeader(snapshotKind, 0x0102_0304_0506, { ...owner, peerId: 'abc' }, (header) => {
+      header[24] = 0x77
+      header[kindAreaAt] = 0x78
     })
     expect(Buffer.from(bytes.subarray(0, 36)).toString('hex')).toBe(
       packed('895157414c0d0a1a 0001 0140 00000002 0000010203040506 770000000000000000000000')
@@ -135,14 +137,25 @@ describe('is refused', () => {
   })
 })
 
-test('numbers up to 2^53 - 1 are read as they were written, and no others', () => {
-  const view = new DataView(new ArrayBuffer(12))
-  for (const value of [0, 1, 0xffff_ffff, 0x1_0000_0000, 0x12_3456_789a_bcde, Number.MAX_SAFE_INTEGER]) {
-    view.setBigUint64(4, BigInt(value))
-    expect(uint64(view, 4)).toBe(value)
-  }
+test('numbers are written and read as a DataView does it, anywhere in a window, and beyond 2^53 - 1 there are none', () => {
+  const most = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 2 ** 32, 2 ** 53 - 1]
+  fc.assert(
+    fc.property(fc.oneof(fc.maxSafeNat(), fc.constantFrom(...most)), fc.nat(9), (value, at) => {
+      const bytes = new Uint8Array(21).fill(0x5a).subarray(1, 19)
+      const view = viewOf(bytes)
+      putUint64(bytes, at, value)
+      expect(view.getBigUint64(at)).toBe(BigInt(value))
+      expect(uint64(bytes, at)).toBe(value)
+      putUint32(bytes, at, value % 2 ** 32)
+      expect([view.getUint32(at), uint32(bytes, at)]).toEqual([value % 2 ** 32, value % 2 ** 32])
+      putUint16(bytes, at, value % 2 ** 16)
+      expect([view.getUint16(at), uint16(bytes, at)]).toEqual([value % 2 ** 16, value % 2 ** 16])
+      expect(bytes.every((byte, i) => byte === 0x5a || (i >= at && i < at + 8))).toBe(true)
+    })
+  )
+  const bytes = new Uint8Array(12)
   for (const value of [2n ** 53n, 2n ** 64n - 1n]) {
-    view.setBigUint64(4, value)
-    expect(uint64(view, 4)).toBeNaN()
+    viewOf(bytes).setBigUint64(4, value)
+    expect(uint64(bytes, 4)).toBeNaN()
   }
 })

@@ -9,7 +9,8 @@
  */
 import { crc32 } from 'node:zlib'
 import type { StoreOwner } from '../port.ts'
-import { encodeFileHeader, readFileHeader, segmentKind, uint64, viewOf } from './header.ts'
+import { encodeFileHeader, readFileHeader, segmentKind } from './header.ts'
+import { putUint16, putUint32, putUint64, uint16, uint32, uint64 } from './numbers.ts'
 
 export const segmentHeaderBytes = segmentKind.headerBytes
 export const frameHeaderBytes = 44
@@ -19,7 +20,7 @@ const frameOverheadBytes = frameHeaderBytes + 1
 export const sectorBytes = 512
 
 const frameMark = Uint8Array.of(0xf7, 0x51, 0x46, 0x52)
-const frameMarkWord = viewOf(frameMark).getUint32(0)
+const frameMarkWord = uint32(frameMark, 0)
 /** Ends every frame, so that its last sector never reads as zeros when it is there. */
 const endMark = 0xff
 
@@ -52,16 +53,16 @@ export interface FrameHeader {
 }
 
 export function encodeSegmentHeader(header: SegmentHeader, owner: StoreOwner): Uint8Array<ArrayBuffer> {
-  return encodeFileHeader(segmentKind, header.segment, owner, (view) => {
-    view.setBigUint64(24, BigInt(header.sequence))
-    view.setUint32(32, header.previous)
+  return encodeFileHeader(segmentKind, header.segment, owner, (bytes) => {
+    putUint64(bytes, 24, header.sequence)
+    putUint32(bytes, 32, header.previous)
   })
 }
 
 /** Throws StorageCorruptError or StorageForeignError when the file is not this segment of this owner. */
 export function readSegmentHeader(path: string, file: Uint8Array, segment: number, owner: StoreOwner): SegmentHeader {
-  const { view } = readFileHeader(path, file, segmentKind, segment, owner)
-  return { segment, sequence: uint64(view, 24), previous: view.getUint32(32) }
+  const bytes = readFileHeader(path, file, segmentKind, segment, owner)
+  return { segment, sequence: uint64(bytes, 24), previous: uint32(bytes, 32) }
 }
 
 export interface FrameInit {
@@ -81,42 +82,41 @@ export function encodeFrame(target: Uint8Array, position: number, frame: FrameIn
   }
   target[end] = endMark
   const bytes = end + 1
-  const view = viewOf(target)
   target.set(frameMark, 0)
-  view.setUint32(4, end - frameHeaderBytes)
-  view.setBigUint64(8, BigInt(frame.sequence))
+  putUint32(target, 4, end - frameHeaderBytes)
+  putUint64(target, 8, frame.sequence)
   target.set(frame.ownerTag, 16)
-  view.setUint32(24, frame.previous)
-  view.setUint16(28, frameKinds.indexOf(frame.kind) + 1)
-  view.setUint16(30, 0)
+  putUint32(target, 24, frame.previous)
+  putUint16(target, 28, frameKinds.indexOf(frame.kind) + 1)
+  putUint16(target, 30, 0)
   // In a log the byte behind them is never zero, so what stands in bytes 32 to 43 before they are set does not matter here.
-  view.setUint32(32, countZeroSectors(target.subarray(0, bytes), position))
-  view.setUint32(36, crc32(target.subarray(frameHeaderBytes, end)))
+  putUint32(target, 32, countZeroSectors(target.subarray(0, bytes), position))
+  putUint32(target, 36, crc32(target.subarray(frameHeaderBytes, end)))
   const check = crc32(target.subarray(0, 40))
-  view.setUint32(40, check)
+  putUint32(target, 40, check)
   return { check, bytes }
 }
 
 export const frameBytes = (body: readonly Uint8Array[]): number =>
   body.reduce((sum, part) => sum + part.byteLength, frameOverheadBytes)
 
-/** Undefined when there is no readable header at `at`. `view`: of all of the file, for whoever reads many. */
-export function readFrameHeader(file: Uint8Array, at: number, view = viewOf(file)): FrameHeader | undefined {
+/** Undefined when there is no readable header at `at`. */
+export function readFrameHeader(file: Uint8Array, at: number): FrameHeader | undefined {
   if (file.byteLength - at < frameHeaderBytes) return undefined
-  if (view.getUint32(at) !== frameMarkWord) return undefined
-  const check = view.getUint32(at + 40)
+  if (uint32(file, at) !== frameMarkWord) return undefined
+  const check = uint32(file, at + 40)
   if (crc32(file.subarray(at, at + 40)) !== check) return undefined
-  const kind = frameKinds[view.getUint16(at + 28) - 1]
+  const kind = frameKinds[uint16(file, at + 28) - 1]
   if (kind === undefined) return undefined
-  const bodyBytes = view.getUint32(at + 4)
+  const bodyBytes = uint32(file, at + 4)
   return {
     kind,
-    sequence: uint64(view, at + 8),
+    sequence: uint64(file, at + 8),
     ownerTag: file.subarray(at + 16, at + 24),
-    previous: view.getUint32(at + 24),
+    previous: uint32(file, at + 24),
     bodyBytes,
-    bodyCrc: view.getUint32(at + 36),
-    zeroSectors: view.getUint32(at + 32),
+    bodyCrc: uint32(file, at + 36),
+    zeroSectors: uint32(file, at + 32),
     check,
     totalBytes: bodyBytes + frameOverheadBytes
   }
@@ -136,9 +136,8 @@ export function findFrameHeader(
   from: number
 ): { readonly at: number; readonly header: FrameHeader } | undefined {
   const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
-  const view = viewOf(file)
   for (let at = buffer.indexOf(frameMark, from); at !== -1; at = buffer.indexOf(frameMark, at + 1)) {
-    const header = readFrameHeader(file, at, view)
+    const header = readFrameHeader(file, at)
     if (header !== undefined) return { at, header }
   }
   return undefined

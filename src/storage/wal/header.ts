@@ -7,6 +7,7 @@ import { equalBytes, utf8 } from '../../core/bytes.ts'
 import { StorageCorruptError, StorageForeignError } from '../errors.ts'
 import { checkSameOwner, peerIdBytesMax } from '../owner.ts'
 import type { StoreOwner } from '../port.ts'
+import { putUint16, putUint32, putUint64, uint16, uint32, uint64 } from './numbers.ts'
 
 export const formatVersion = 1
 
@@ -32,27 +33,26 @@ export function encodeFileHeader(
   kind: FileKind,
   number: number,
   owner: StoreOwner,
-  put: (view: DataView, bytes: Uint8Array) => void
+  put: (bytes: Uint8Array) => void
 ): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(kind.headerBytes)
-  const view = new DataView(bytes.buffer)
   const peerId = utf8(owner.peerId)
   bytes.set(magic, 0)
-  view.setUint16(8, formatVersion)
-  view.setUint16(10, kind.headerBytes)
-  view.setUint32(12, kind.code)
-  view.setBigUint64(16, BigInt(number))
+  putUint16(bytes, 8, formatVersion)
+  putUint16(bytes, 10, kind.headerBytes)
+  putUint32(bytes, 12, kind.code)
+  putUint64(bytes, 16, number)
   bytes.set(owner.storeId, 36)
   bytes.set(owner.domainId, 52)
   bytes[84] = peerId.byteLength
   bytes.set(peerId, 85)
-  put(view, bytes)
-  view.setUint32(kind.headerBytes - 4, crc32(bytes.subarray(0, -4)))
+  put(bytes)
+  putUint32(bytes, kind.headerBytes - 4, crc32(bytes.subarray(0, -4)))
   return bytes
 }
 
 /**
- * The header of the file `path`, which must be of this kind, number and owner. Throws StorageCorruptError or
+ * The bytes of the header of the file `path`, which must be of this kind, number and owner. Throws StorageCorruptError or
  * StorageForeignError.
  */
 export function readFileHeader(
@@ -61,15 +61,14 @@ export function readFileHeader(
   kind: FileKind,
   number: number,
   owner: StoreOwner
-): { readonly view: DataView; readonly bytes: Uint8Array } {
+): Uint8Array {
   checkSameOwner(path, owner, readOwner(path, file, kind))
   const bytes = file.subarray(0, kind.headerBytes)
-  const view = viewOf(bytes)
-  const found = uint64(view, 16)
+  const found = uint64(bytes, 16)
   if (found !== number) {
     throw new StorageForeignError(path, 'place in the log', `${kind.name} ${number}`, `${kind.name} ${found}`)
   }
-  return { view, bytes }
+  return bytes
 }
 
 /** Whose file it is, when it is a file of this kind and its header is whole. Throws the same errors. */
@@ -83,7 +82,7 @@ export function readOwner(path: string, file: Uint8Array, kind: FileKind): Store
   if (!equalBytes(file.subarray(0, 8), magic)) damaged('it does not begin like a file of this log')
   checkKind(path, file, kind)
   const bytes = file.subarray(0, kind.headerBytes)
-  if (crc32(bytes.subarray(0, -4)) !== viewOf(bytes).getUint32(kind.headerBytes - 4)) {
+  if (crc32(bytes.subarray(0, -4)) !== uint32(bytes, kind.headerBytes - 4)) {
     damaged('the checksum of its header does not match')
   }
   const peerIdBytes = bytes[84]!
@@ -94,24 +93,15 @@ export function readOwner(path: string, file: Uint8Array, kind: FileKind): Store
 
 /** Version and kind decide where the checksum stands, so they are believed before it when that header is whole by its own length. */
 function checkKind(path: string, file: Uint8Array, kind: FileKind): void {
-  const view = viewOf(file)
-  const version = view.getUint16(8)
-  const code = view.getUint32(12)
+  const version = uint16(file, 8)
+  const code = uint32(file, 12)
   if (version === formatVersion && code === kind.code) return
-  const length = view.getUint16(10)
+  const length = uint16(file, 10)
   const isWhole =
-    length >= 20 && length <= file.byteLength && crc32(file.subarray(0, length - 4)) === view.getUint32(length - 4)
+    length >= 20 && length <= file.byteLength && crc32(file.subarray(0, length - 4)) === uint32(file, length - 4)
   if (!isWhole) throw new StorageCorruptError(path, 0, 'the checksum of its header does not match')
   if (version !== formatVersion) {
     throw new StorageForeignError(path, 'format version', String(formatVersion), String(version))
   }
   throw new StorageForeignError(path, 'kind', String(kind.code), String(code))
-}
-
-export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-/** Beyond 2^53 - 1 the number is no number that we have written: NaN, which equals nothing. */
-export function uint64(view: DataView, at: number): number {
-  const high = view.getUint32(at)
-  return high > 0x1f_ffff ? NaN : high * 2 ** 32 + view.getUint32(at + 4)
 }

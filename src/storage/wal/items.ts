@@ -2,7 +2,7 @@
 import { utf8 } from '../../core/bytes.ts'
 import { isCellName } from '../batch.ts'
 import type { StoredEntry, WriteBatch } from '../port.ts'
-import { uint64, viewOf } from './header.ts'
+import { putUint32, putUint64, uint32, uint64 } from './numbers.ts'
 import type { LogPosition } from './position.ts'
 import type { SnapshotRef } from './snapshot-file.ts'
 
@@ -52,13 +52,12 @@ export function encodeBatch(batch: LogBatch): Uint8Array<ArrayBuffer> {
   if (batch.givenUp !== undefined) length += numberBytes
   for (const { data } of entries) length += entryHead + data.byteLength
   const bytes = new Uint8Array(length)
-  const view = viewOf(bytes)
   let at = 0
-  for (const cell of cells) at = putCell(bytes, view, at, cell.name, cell.value)
-  if (batch.snapshot !== undefined) at = putSnapshot(bytes, view, at, batch.snapshot, batch.beginsAnew === true)
-  if (batch.compactTo !== undefined) at = putNumber(bytes, view, at, COMPACTION, batch.compactTo)
-  if (batch.givenUp !== undefined) at = putNumber(bytes, view, at, GIVEN_UP, batch.givenUp)
-  for (const entry of entries) at = putEntry(bytes, view, at, entry)
+  for (const cell of cells) at = putCell(bytes, at, cell.name, cell.value)
+  if (batch.snapshot !== undefined) at = putSnapshot(bytes, at, batch.snapshot, batch.beginsAnew === true)
+  if (batch.compactTo !== undefined) at = putNumber(bytes, at, COMPACTION, batch.compactTo)
+  if (batch.givenUp !== undefined) at = putNumber(bytes, at, GIVEN_UP, batch.givenUp)
+  for (const entry of entries) at = putEntry(bytes, at, entry)
   return bytes
 }
 
@@ -67,64 +66,61 @@ export function encodeCheckpoint(
   cells: ReadonlyMap<string, Uint8Array>
 ): readonly Uint8Array<ArrayBuffer>[] {
   const head = new Uint8Array(positionBytes + snapshots.length * snapshotBytes)
-  const view = viewOf(head)
   head[0] = POSITION
-  view.setBigUint64(1, BigInt(baseIndex))
-  view.setBigUint64(9, BigInt(lastIndex))
+  putUint64(head, 1, baseIndex)
+  putUint64(head, 9, lastIndex)
   let at = positionBytes
-  for (const snapshot of snapshots) at = putSnapshot(head, view, at, snapshot, false)
+  for (const snapshot of snapshots) at = putSnapshot(head, at, snapshot, false)
   return [head, encodeBatch({ cells: Array.from(cells, ([name, value]) => ({ name, value })) })]
 }
 
-function putCell(bytes: Uint8Array, view: DataView, at: number, name: Uint8Array, value: Uint8Array): number {
+function putCell(bytes: Uint8Array, at: number, name: Uint8Array, value: Uint8Array): number {
   bytes[at] = CELL
   bytes[at + 1] = name.byteLength
-  view.setUint32(at + 2, value.byteLength)
+  putUint32(bytes, at + 2, value.byteLength)
   bytes.set(name, at + cellHead)
   bytes.set(value, at + cellHead + name.byteLength)
   return at + cellHead + name.byteLength + value.byteLength
 }
 
-function putEntry(bytes: Uint8Array, view: DataView, at: number, entry: StoredEntry): number {
+function putEntry(bytes: Uint8Array, at: number, entry: StoredEntry): number {
   bytes[at] = ENTRY
   bytes[at + 1] = entry.type
-  view.setBigUint64(at + 2, BigInt(entry.index))
-  view.setBigUint64(at + 10, BigInt(entry.term))
-  view.setUint32(at + 18, entry.data.byteLength)
+  putUint64(bytes, at + 2, entry.index)
+  putUint64(bytes, at + 10, entry.term)
+  putUint32(bytes, at + 18, entry.data.byteLength)
   bytes.set(entry.data, at + entryHead)
   return at + entryHead + entry.data.byteLength
 }
 
-function putSnapshot(bytes: Uint8Array, view: DataView, at: number, ref: SnapshotRef, beginsAnew: boolean): number {
+function putSnapshot(bytes: Uint8Array, at: number, ref: SnapshotRef, beginsAnew: boolean): number {
   bytes[at] = SNAPSHOT
   bytes[at + 1] = beginsAnew ? 1 : 0
-  view.setBigUint64(at + 2, BigInt(ref.number))
-  view.setBigUint64(at + 10, BigInt(ref.index))
-  view.setBigUint64(at + 18, BigInt(ref.term))
-  view.setBigUint64(at + 26, BigInt(ref.bytes))
+  putUint64(bytes, at + 2, ref.number)
+  putUint64(bytes, at + 10, ref.index)
+  putUint64(bytes, at + 18, ref.term)
+  putUint64(bytes, at + 26, ref.bytes)
   bytes.set(ref.digest, at + 34)
   return at + snapshotBytes
 }
 
-function putNumber(bytes: Uint8Array, view: DataView, at: number, type: number, value: number): number {
+function putNumber(bytes: Uint8Array, at: number, type: number, value: number): number {
   bytes[at] = type
-  view.setBigUint64(at + 1, BigInt(value))
+  putUint64(bytes, at + 1, value)
   return at + numberBytes
 }
 
 /** The position in the body of a checkpoint; undefined when it does not begin with one. */
 export function readPosition(body: Uint8Array): Omit<LogPosition, 'snapshots'> | undefined {
   if (body[0] !== POSITION || body.byteLength < positionBytes) return undefined
-  const view = viewOf(body)
-  return { baseIndex: uint64(view, 1), lastIndex: uint64(view, 9) }
+  return { baseIndex: uint64(body, 1), lastIndex: uint64(body, 9) }
 }
 
 /** False when the body is not what the encoder would have written; items before that place have been read. */
 export function readItems(body: Uint8Array, reader: ItemReader): boolean {
-  const view = viewOf(body)
   let at = 0
   while (at < body.byteLength) {
-    const end = readItem(body, view, at, reader)
+    const end = readItem(body, at, reader)
     if (end === undefined) return false
     at = end
   }
@@ -132,21 +128,21 @@ export function readItems(body: Uint8Array, reader: ItemReader): boolean {
 }
 
 /** The end of the item at `at`. */
-function readItem(body: Uint8Array, view: DataView, at: number, reader: ItemReader): number | undefined {
+function readItem(body: Uint8Array, at: number, reader: ItemReader): number | undefined {
   const left = body.byteLength - at
   switch (body[at]!) {
     case ENTRY: {
       if (left < entryHead) return undefined
-      const end = at + entryHead + view.getUint32(at + 18)
+      const end = at + entryHead + uint32(body, at + 18)
       if (end > body.byteLength) return undefined
       const data = body.subarray(at + entryHead, end)
-      reader.entry({ index: uint64(view, at + 2), term: uint64(view, at + 10), type: body[at + 1]!, data })
+      reader.entry({ index: uint64(body, at + 2), term: uint64(body, at + 10), type: body[at + 1]!, data })
       return end
     }
     case CELL: {
       if (left < cellHead) return undefined
       const valueAt = at + cellHead + body[at + 1]!
-      const end = valueAt + view.getUint32(at + 2)
+      const end = valueAt + uint32(body, at + 2)
       if (end > body.byteLength) return undefined
       const name = Buffer.from(body.subarray(at + cellHead, valueAt)).toString('latin1')
       if (!isCellName(name)) return undefined
@@ -155,22 +151,22 @@ function readItem(body: Uint8Array, view: DataView, at: number, reader: ItemRead
     }
     case POSITION:
       if (left < positionBytes) return undefined
-      reader.position({ baseIndex: uint64(view, at + 1), lastIndex: uint64(view, at + 9) })
+      reader.position({ baseIndex: uint64(body, at + 1), lastIndex: uint64(body, at + 9) })
       return at + positionBytes
     case SNAPSHOT: {
       if (left < snapshotBytes || body[at + 1]! > 1) return undefined
-      const [number, index, term, bytes] = [2, 10, 18, 26].map((offset) => uint64(view, at + offset))
+      const [number, index, term, bytes] = [2, 10, 18, 26].map((offset) => uint64(body, at + offset))
       const digest = body.slice(at + 34, at + snapshotBytes)
       reader.snapshot({ number: number!, index: index!, term: term!, bytes: bytes!, digest }, body[at + 1] === 1)
       return at + snapshotBytes
     }
     case COMPACTION:
       if (left < numberBytes) return undefined
-      reader.compaction(uint64(view, at + 1))
+      reader.compaction(uint64(body, at + 1))
       return at + numberBytes
     case GIVEN_UP:
       if (left < numberBytes) return undefined
-      reader.givenUp(uint64(view, at + 1))
+      reader.givenUp(uint64(body, at + 1))
       return at + numberBytes
     default:
       return undefined

@@ -32,7 +32,6 @@ import {
   readSegmentHeader
 } from './format.ts'
 import type { FrameHeader, FrameKind } from './format.ts'
-import { viewOf } from './header.ts'
 import { LogState } from './log-state.ts'
 
 export interface SegmentFile {
@@ -78,10 +77,9 @@ export class Replay {
   /** `isLast`: only the last segment may have a torn tail. */
   read(file: SegmentFile, isLast: boolean): void {
     this.#checkHeader(file)
-    const view = viewOf(file.bytes)
     let at = segmentHeaderBytes
     while (!isZero(file.bytes, at, file.bytes.byteLength)) {
-      const header = readFrameHeader(file.bytes, at, view)
+      const header = readFrameHeader(file.bytes, at)
       if (header !== undefined) this.#checkPlace(file, at, header)
       const body = header === undefined ? undefined : readFrameBody(file.bytes, at, header)
       if (header === undefined || body === undefined) {

@@ -7,7 +7,8 @@ import { equalBytes, toHex } from '../../core/bytes.ts'
 import { sha256 } from '../../core/hash.ts'
 import { StorageCorruptError, StorageForeignError } from '../errors.ts'
 import type { StoredSnapshot, StoreOwner } from '../port.ts'
-import { encodeFileHeader, kindAreaAt, readFileHeader, snapshotKind, uint64 } from './header.ts'
+import { encodeFileHeader, kindAreaAt, readFileHeader, snapshotKind } from './header.ts'
+import { putUint64, uint64 } from './numbers.ts'
 
 /** What the log says about a snapshot. */
 export interface SnapshotRef {
@@ -27,10 +28,10 @@ export function describeSnapshot(number: number, { index, term, data }: StoredSn
 }
 
 export function encodeSnapshotFile(ref: SnapshotRef, data: Uint8Array, owner: StoreOwner): Uint8Array<ArrayBuffer> {
-  const header = encodeFileHeader(snapshotKind, ref.number, owner, (view, bytes) => {
-    view.setBigUint64(kindAreaAt, BigInt(ref.index))
-    view.setBigUint64(kindAreaAt + 8, BigInt(ref.term))
-    view.setBigUint64(kindAreaAt + 16, BigInt(ref.bytes))
+  const header = encodeFileHeader(snapshotKind, ref.number, owner, (bytes) => {
+    putUint64(bytes, kindAreaAt, ref.index)
+    putUint64(bytes, kindAreaAt + 8, ref.term)
+    putUint64(bytes, kindAreaAt + 16, ref.bytes)
     bytes.set(ref.digest, digestAt)
   })
   const file = new Uint8Array(header.byteLength + data.byteLength)
@@ -41,11 +42,11 @@ export function encodeSnapshotFile(ref: SnapshotRef, data: Uint8Array, owner: St
 
 /** The snapshot that `ref` describes, or StorageCorruptError or StorageForeignError. The data is a window on `file`. */
 export function readSnapshotFile(path: string, file: Uint8Array, ref: SnapshotRef, owner: StoreOwner): StoredSnapshot {
-  const { view, bytes } = readFileHeader(path, file, snapshotKind, ref.number, owner)
+  const bytes = readFileHeader(path, file, snapshotKind, ref.number, owner)
   const found = {
-    index: uint64(view, kindAreaAt),
-    term: uint64(view, kindAreaAt + 8),
-    bytes: uint64(view, kindAreaAt + 16),
+    index: uint64(bytes, kindAreaAt),
+    term: uint64(bytes, kindAreaAt + 8),
+    bytes: uint64(bytes, kindAreaAt + 16),
     digest: bytes.subarray(digestAt, digestAt + 32)
   }
   if (!isSame(ref, found)) throw new StorageForeignError(path, 'history', nameOf(ref), nameOf(found))
