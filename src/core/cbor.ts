@@ -79,8 +79,10 @@ class Writer {
     else if (typeof value === 'boolean') this.#head(SIMPLE, value ? 21 : 20)
     else if (value instanceof Map) this.#map(value as CborMap)
     else if (Array.isArray(value)) {
-      this.#head(ARRAY, value.length)
-      for (const item of value as readonly CborValue[]) this.value(item)
+      const items = value as readonly CborValue[]
+      this.#head(ARRAY, items.length)
+      // Of an iterator each item would be an object: nearly every message is a list of lists.
+      for (let i = 0; i < items.length; i++) this.value(items[i]!)
     } else throw new CborError(`no CBOR form for a value of type ${typeof value}`)
   }
 
@@ -205,6 +207,9 @@ function encodedKey(key: CborKey): Uint8Array {
   if (isName && knownKeys.size < KEYS_KNOWN_MAX) knownKeys.set(key, bytes)
   return bytes
 }
+
+/** Whoever sends thousands of empty strings of bytes gets one. Nobody can write to it: it holds nothing. */
+const NO_BYTES = new Uint8Array(0)
 
 /** The upper half of 2^53 - 1. */
 const HIGH_MAX = 2 ** 21 - 1
@@ -353,6 +358,7 @@ class Reader {
 
   #bytesOf(length: number): Uint8Array {
     this.#need(length)
+    if (length === 0) return NO_BYTES
     const copy = copyOf(this.#bytes, this.#at, length)
     this.#at += length
     return copy

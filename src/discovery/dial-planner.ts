@@ -90,13 +90,17 @@ class Planner implements DialPlanner {
     return { dials, deadline, alarms: this.#alarms }
   }
 
-  /** A mere hint to somebody who has company enough: among a thousand machines nearly all inputs are of this kind. */
+  /**
+   * Word of somebody who is connected or about to be, which is what every introduction among members says; and a mere hint to
+   * somebody who has company enough: among a thousand machines nearly all inputs are of this kind.
+   */
   #changesNothing(input: DialPlannerInput, now: number): boolean {
-    if (input.type !== 'hint' || !this.#isCrowded || now >= (this.#deadline ?? Infinity)) return false
+    if (input.type !== 'hint' || now >= (this.#deadline ?? Infinity)) return false
     const { source, peerId } = input.hint
     if (source === 'seed' || peerId === undefined) return false
     const target = this.#targets.get(peerId)
-    return target === undefined || (!target.wanted && !target.said.has('seed'))
+    if (target !== undefined && (target.connectedAt !== undefined || target.inFlight)) return true
+    return this.#isCrowded && (target === undefined || (!target.wanted && !target.said.has('seed')))
   }
 
   explain(now: number): readonly DialAttempts[] {

@@ -43,9 +43,16 @@ export interface VerifiedCertificate {
 
 /** The signatures and claims of one genesis and generation, as formation asks for them. Never throws. */
 export function formationCrypto(genesis: VerifiedGenesis, generation = genesis.genesis.generation): FormationCrypto {
+  // A leader of founding checks one acceptance after the other of one set, in one term.
+  let last: { readonly term: number; readonly set: FoundingSet; readonly payload: Uint8Array } | undefined
   return {
-    acceptancePayload: (term, set) =>
-      signatureStructure(KIND, undefined, certificateBody(genesis, generation, term, set)),
+    acceptancePayload(term, set) {
+      if (last?.term !== term || last.set !== set) {
+        const payload = signatureStructure(KIND, undefined, certificateBody(genesis, generation, term, set))
+        last = { term, set, payload }
+      }
+      return last.payload
+    },
     verifyAcceptance: (payload, acceptance) => {
       const publicKey = publicKeyFromPeerId(acceptance.claim.peerId)
       return (

@@ -158,7 +158,7 @@ export class BootWatch {
     const { peerId, incarnation, statement } = peer
     if (this.#memory.get(incarnation) === undefined) this.#otherDisks(statement, false)
     this.#note(statement, undefined, now)
-    this.#send(peerId, this.#storiesFor(peer))
+    this.#send([peer], this.#storiesFor(peer))
     this.#tell(statement.bytes, (other) => other.peerId !== peerId && this.#around.isVoter(other.incarnation))
   }
 
@@ -233,7 +233,7 @@ export class BootWatch {
     this.#keep(now)
     this.#alarm(alarm)
     const bar = this.bar(incarnation)!
-    if (bar.proved) for (const { peerId } of this.#around.sessions()) this.#send(peerId, bar.statements)
+    if (bar.proved) this.#send(this.#around.sessions(), bar.statements)
     this.#around.barred(incarnation, now)
   }
 
@@ -301,7 +301,7 @@ export class BootWatch {
     this.#newest = made
     // Whoever is told what we have seen must be able to check it.
     const documents = made.seen === undefined ? [made.bytes] : [...this.selfBar!.statements, made.bytes]
-    for (const { peerId } of this.#around.sessions()) this.#send(peerId, documents)
+    this.#send(this.#around.sessions(), documents)
   }
 
   /** What a newcomer is told: what it should know of itself, of us, and of the voters. */
@@ -322,12 +322,13 @@ export class BootWatch {
   }
 
   #tell(document: Uint8Array, whom: (peer: Admitted) => boolean): void {
-    for (const peer of this.#around.sessions()) if (whom(peer)) this.#send(peer.peerId, [document])
+    this.#send([...this.#around.sessions()].filter(whom), [document])
   }
 
-  #send(peerId: string, documents: readonly Uint8Array[]): void {
+  #send(peers: Iterable<Admitted>, documents: readonly Uint8Array[]): void {
     for (let i = 0; i < documents.length; i += STATEMENTS_MAX) {
-      this.#around.send(peerId, { kind: 'boots', statements: documents.slice(i, i + STATEMENTS_MAX) })
+      const frame = { kind: 'boots', statements: documents.slice(i, i + STATEMENTS_MAX) } as const
+      for (const { peerId } of peers) this.#around.send(peerId, frame)
     }
   }
 

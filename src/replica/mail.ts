@@ -37,7 +37,8 @@ export class Mail {
   #early: EarlyFrame[] = []
   /** When the first of them came, or when it was last asked who is overdue. */
   #earlySince = 0
-  #encoded: { readonly message: RaftMessage; readonly bytes: Uint8Array } | undefined
+  /** The last that became bytes: the same is often told to several, one after the other. */
+  #encoded: { readonly content: object; readonly scope: FrameScope; readonly bytes: Uint8Array } | undefined
 
   constructor(init: ReplicaInit, outbox: Outbox, sessions: Sessions) {
     this.#init = init
@@ -54,20 +55,26 @@ export class Mail {
 
   /** To whoever has a session. */
   send(peerId: string, frame: Frame, after = 0): void {
-    if (this.#sessions.get(peerId) !== undefined) this.#outbox.send(peerId, encodeFrame(frame, this.#scope()), after)
+    if (this.#sessions.get(peerId) !== undefined) this.#outbox.send(peerId, this.#encode(frame), after)
+  }
+
+  /** A message, or else a frame, that is one object becomes bytes once. */
+  #encode(frame: Frame): Uint8Array {
+    const scope = this.#scope()
+    const content = 'message' in frame ? frame.message : frame
+    if (this.#encoded?.content !== content || this.#encoded.scope !== scope) {
+      this.#encoded = { content, scope, bytes: encodeFrame(frame, scope) }
+    }
+    return this.#encoded.bytes
   }
 
   sendHeard(incarnation: string, frame: Frame, after: number): void {
     if (this.heard.has(incarnation)) this.send(peerIdOf(incarnation), frame, after)
   }
 
-  /** A leader tells the same to several: such a message is one object, and becomes bytes once. */
   sendRaft(incarnation: string, message: RaftMessage, after: number): void {
     if (!this.heard.has(incarnation)) return
-    if (this.#encoded?.message !== message) {
-      this.#encoded = { message, bytes: encodeFrame({ kind: 'raft', message }, this.#scope()) }
-    }
-    this.#outbox.send(peerIdOf(incarnation), this.#encoded.bytes, after, TELLS[message.type])
+    this.#outbox.send(peerIdOf(incarnation), this.#encode({ kind: 'raft', message }), after, TELLS[message.type])
   }
 
   sendBulk(incarnation: string, frame: Frame): void {

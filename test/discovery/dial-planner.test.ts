@@ -551,6 +551,21 @@ describe('properties', () => {
     )
   })
 
+  it('whatever is passed over without a plan would have dialled nobody: asking once more in the same moment does not either', () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), fc.integer(), (actions, seed) => {
+        const world = new PlannerWorld({ seed })
+        for (const step of actions) {
+          perform(world, step)
+          const { length } = world.dialled
+          world.input({ type: 'tick' })
+          expect(world.dialled.slice(length)).toEqual([])
+        }
+      }),
+      { numRuns: 300 }
+    )
+  })
+
   it('the same inputs give the same dials', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 40 }), fc.integer(), (actions, seed) => {
