@@ -55,9 +55,9 @@ describe('a header', () => {
   })
 
   test('is laid out as docs/protocol/storage.md says', () => {
-    const bytes = encodeFileHeader(snapshotKind, 0x0102_0304_0506, { ...owner, peerId: 'abc' }, (header) => {
-      header[24] = 0x77
-      header[kindAreaAt] = 0x78
+    const bytes = encodeFileHeader(snapshotKind, 0x0102_0304_0506, { ...owner, peerId: 'abc' }, (file) => {
+      file[24] = 0x77
+      file[kindAreaAt] = 0x78
     })
     expect(Buffer.from(bytes.subarray(0, 36)).toString('hex')).toBe(
       packed('895157414c0d0a1a 0001 0140 00000002 0000010203040506 770000000000000000000000')
