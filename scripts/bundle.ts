@@ -6,7 +6,8 @@
  * left out; commands are still loaded one by one. Nothing is renamed, so stack traces keep their names.
  *
  * Noise is always given our cryptography, so what it would fall back to is ours as well: its own is WebAssembly that compiles itself
- * when it is loaded, and a second elliptic curve in JavaScript.
+ * when it is loaded, and a second elliptic curve in JavaScript. Of libp2p's keys only Ed25519 is there: curves in JavaScript make their
+ * tables when they are loaded. Keys of other kinds are refused in the handshake then, instead of by admission.
  *
  * What is bundled is redistributed: the licences go with it.
  */
@@ -70,6 +71,21 @@ const ourCryptography: Plugin = {
       : undefined
 }
 
+/** Imported by libp2p's keys of every kind, and called for kinds that no member has; OpenSSL does what Ed25519 needs. */
+const noCurves: Plugin = {
+  name: 'no-curves',
+  resolveId: (source, importer) =>
+    source.startsWith('@noble/curves/') && importer?.replaceAll('\\', '/').includes('/@libp2p/crypto/') === true
+      ? { id: `\0${source}`, moduleSideEffects: false }
+      : undefined,
+  load(id) {
+    const [, name] = /^\0@noble\/curves\/(\w+)\.js$/.exec(id) ?? []
+    if (name === undefined) return undefined
+    const why = `the command has no ${name} in JavaScript: members have Ed25519 keys, and those are for OpenSSL`
+    return `export const ${name} = new Proxy({}, { get() { throw new Error(${JSON.stringify(why)}) } })`
+  }
+}
+
 /** Who imports whom, by what is loaded with it and what when it is asked for. */
 interface Imports {
   readonly importedIds: readonly string[]
@@ -126,7 +142,12 @@ function findSteps(): ReadonlyMap<string, string> {
 
 const bundle = await rolldown({
   input: { main: at('dist/cli/main.js') },
-  plugins: [ourCryptography, builtins, { name: 'graph', moduleParsed: (info) => void graph.set(info.id, info) }],
+  plugins: [
+    ourCryptography,
+    noCurves,
+    builtins,
+    { name: 'graph', moduleParsed: (info) => void graph.set(info.id, info) }
+  ],
   platform: 'node',
   preserveEntrySignatures: 'allow-extension',
   checks: { eval: false },
