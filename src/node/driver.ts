@@ -161,8 +161,8 @@ export class Driver {
     for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
     for (const request of effects.sign) this.#sign(request)
     const isUrgent = effects.events.some(isAboutLeading)
-    // Where nothing is written, frames need not wait for whoever called to take the rest of a connection down.
-    if (isUrgent && effects.writes.length === 0) this.#init.flush?.()
+    // The answer takes longer than our own write, and nobody waits for whoever called to take the rest of a connection down.
+    if (isUrgent) this.#init.flush?.()
     if (isUrgent || this.#reports.length > 0) this.#reports.push(effects)
     else this.#tell(effects)
     this.#arm(effects.deadline)
