@@ -21,13 +21,13 @@
  * Left out on purpose: timeouts of a dial (the driver's, it answers every dial), choice among connections (the
  * transport's), proof of identity (admission's). A forged hint can waste a bounded number of dials, and nothing else.
  */
-import { compareText } from '../core/bytes.ts'
 import type { Random } from '../core/random.ts'
+import { attemptsOf } from './dial-attempts.ts'
 import { backoffMs, defaultDialPolicy } from './dial-policy.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { createDialQueue } from './dial-queue.ts'
 import type { DialQueue } from './dial-queue.ts'
-import { cleanAddress, cleanAddresses, createTarget, dialAddresses, hasWord, heardAt, prove } from './dial-targets.ts'
+import { cleanAddress, cleanAddresses, createTarget, hasWord, heardAt, prove } from './dial-targets.ts'
 import type { Target } from './dial-targets.ts'
 import type {
   DialAttempts,
@@ -104,9 +104,7 @@ class Planner implements DialPlanner {
   }
 
   explain(now: number): readonly DialAttempts[] {
-    return [...this.#targets.values()]
-      .toSorted((a, b) => Number(b.wanted) - Number(a.wanted) || compareText(a.key, b.key))
-      .map((target) => this.#explainOne(target, now))
+    return attemptsOf(this.#targets.values(), this.#policy, now)
   }
 
   #apply(input: DialPlannerInput, now: number): void {
@@ -369,22 +367,6 @@ class Planner implements DialPlanner {
       target.nextAt = now + this.#random.next() * this.#policy.redialJitterMs
     }
   }
-
-  #explainOne(target: Target, now: number): DialAttempts {
-    const addresses = dialAddresses(target, this.#policy, now)
-    const state = stateOf(target, addresses.length)
-    return {
-      key: target.key,
-      peerId: target.peerId,
-      addresses,
-      sources: [...target.said.keys()].toSorted(compareText),
-      wanted: target.wanted,
-      state,
-      attempts: target.connectedAt === undefined ? target.attempts + target.refusals : 0,
-      lastError: target.lastError,
-      nextAt: state === 'waiting' || state === 'refused' ? target.nextAt : undefined
-    }
-  }
 }
 
 /** Anybody on the link writes mDNS; the cache was true once; members are authenticated; seeds come from the operator. */
@@ -397,11 +379,3 @@ const failuresOf = (target: Target): number => target.attempts + target.refusals
 
 const isProtected = (target: Target): boolean =>
   target.wanted || target.inFlight || target.connectedAt !== undefined || target.said.has('seed')
-
-function stateOf(target: Target, addressCount: number): DialAttempts['state'] {
-  if (target.connectedAt !== undefined) return 'connected'
-  if (target.inFlight) return 'dialing'
-  if (target.self) return 'self'
-  if (addressCount === 0) return 'no-address'
-  return target.refusals > 0 ? 'refused' : 'waiting'
-}

@@ -8,19 +8,20 @@
 import { invariant, unreachable } from '../core/invariant.ts'
 import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import { Candidate, PreCandidate } from './candidate.ts'
-import { Configurations } from './configuration.ts'
+import type { Configurations } from './configuration.ts'
 import { Durability } from './durability.ts'
 import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
 import { refsOf, tellLeader } from './leader-inputs.ts'
-import { Log, LOG_ORIGIN } from './log.ts'
+import type { Log } from './log.ts'
 import { decodeMembership } from './messages.ts'
 import type { RaftMessage } from './messages.ts'
 import { mayOpen } from './opening.ts'
 import { Outbox } from './outbox.ts'
 import { receive } from './receive.ts'
+import { recover } from './recovered.ts'
 import { Requests } from './requests.ts'
-import { checkRecovered, recoveredBase, resolveSettings } from './settings.ts'
+import { resolveSettings } from './settings.ts'
 import type { RaftSettings } from './settings.ts'
 import { install, snapshotted } from './snapshots.ts'
 import { Suspicion } from './suspicion.ts'
@@ -68,23 +69,11 @@ export class RaftNode {
     this.settings = resolveSettings(init)
     this.connections = new Map(init.connections)
     this.suspicion = new Suspicion(this.settings.timing)
-    checkRecovered(init)
+    const { log, configurations, snapshot } = recover(init)
     this.disk = new Durability(init.hardState)
-    const { snapshot } = init
-    const base = recoveredBase(init)
-    this.snapshot = snapshot ?? LOG_ORIGIN
-    this.log = new Log(
-      init.entries.filter(({ index }) => index > base.index),
-      base
-    )
-    this.log.commitTo(this.snapshot.index)
-    this.log.emitted = this.snapshot.index
-    this.configurations = new Configurations(snapshot?.membership ?? init.membership, snapshot?.membershipIndex)
-    for (const { index, type, data } of init.entries) {
-      if (type === 'membership' && index > this.snapshot.index) {
-        this.configurations.append(index, decodeMembership(data))
-      }
-    }
+    this.snapshot = snapshot
+    this.log = log
+    this.configurations = configurations
     this.#round = this.settings.random.int(0, 0xffff_ffff)
     this.role = new Follower(this)
   }

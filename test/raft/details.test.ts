@@ -84,6 +84,9 @@ describe('a candidate', () => {
       member.hear(from, { type: 'vote-reply', term: 1, granted: false })
       expect(member.status.answered).toBe(answered)
     }
+    const asking = new Member({ preVote: true })
+    asking.timeout()
+    expect(asking.status).toMatchObject({ role: 'pre-candidate', answered: 1 })
     const writing = new Member()
     writing.raft.step({ type: 'tick' }, writing.deadline!)
     expect(writing.status).toMatchObject({ role: 'candidate', answered: 1 })

@@ -15,6 +15,7 @@ import { AddressBook } from './address-book.ts'
 import type { AddressBookInit } from './address-book.ts'
 import { announcedOn, worthDialling } from './reachable.ts'
 import type { LinkInterface, MulticastLink } from './link.ts'
+import { MulticastAlarms } from './multicast-alarms.ts'
 import { decodePacket, encodeQuery, encodeResponse } from './packets.ts'
 import {
   ANNOUNCEMENT_TTL_S,
@@ -89,7 +90,7 @@ class MdnsDiscovery implements Mdns {
   #lookAt = Infinity
   #instance = ''
   #announced = ''
-  readonly #alarmed = new Set<string>()
+  readonly #alarms: MulticastAlarms
   #reopenMs = LOOK_MS
 
   constructor(init: MdnsInit) {
@@ -99,6 +100,7 @@ class MdnsDiscovery implements Mdns {
       createUdpLink({ interfaces: init.interfaces, ...(init.port === undefined ? {} : { port: init.port }) })
     this.#reader = createAnnouncementReader(init.serviceTag)
     this.#book = new AddressBook(init.book)
+    this.#alarms = new MulticastAlarms(init.interfaces, (alarm) => this.#events?.onAlarm(alarm))
   }
 
   /** Resolves when the link is open and the first packets are on their way. A port that cannot be had is an alarm, not an error: seeds may still do. */
@@ -131,7 +133,7 @@ class MdnsDiscovery implements Mdns {
     this.#open = false
     this.#lookAt = Infinity
     this.#announced = ''
-    this.#alarmed.clear()
+    this.#alarms.forgetAll()
     this.#reopenMs = LOOK_MS
   }
 
@@ -154,7 +156,7 @@ class MdnsDiscovery implements Mdns {
     try {
       await this.#link.open({ onPacket: (bytes, source) => this.#onPacket(bytes, source) })
     } catch (error) {
-      this.#blocked('*', `UDP port ${this.#init.port ?? MDNS_PORT} cannot be used: ${messageOf(error)}`)
+      this.#alarms.blocked(`UDP port ${this.#init.port ?? MDNS_PORT} cannot be used: ${messageOf(error)}`)
       this.#lookAt = now + this.#reopenMs
       this.#reopenMs = Math.min(REOPEN_MAX_MS, this.#reopenMs * 2)
       return
@@ -200,7 +202,7 @@ class MdnsDiscovery implements Mdns {
     for (const [name, { on }] of this.#outlets) {
       if (present.get(name)?.address === on.address) continue
       this.#outlets.delete(name)
-      this.#alarmed.delete(name)
+      this.#alarms.forget(name)
       this.#tell(this.#book.forgetInterface(name, now))
     }
     const added = new Set<Outlet>()
@@ -214,7 +216,7 @@ class MdnsDiscovery implements Mdns {
       this.#outlets.set(name, outlet)
       added.add(outlet)
     }
-    this.#checkInterfaces()
+    this.#alarms.checkInterfaces(this.#outlets.size)
     if (!this.#renewAnnouncement()) return
     for (const outlet of this.#outlets.values()) if (!added.has(outlet)) outlet.station.announce(now)
   }
@@ -263,7 +265,7 @@ class MdnsDiscovery implements Mdns {
           break
         case 'blocked':
           this.#link.interfaces(true)
-          this.#missed(outlet)
+          this.#alarms.missed(outlet.on, outlet.lastError, this.#outlets.size)
           break
       }
     }
@@ -359,43 +361,9 @@ class MdnsDiscovery implements Mdns {
     for (const hint of hints) this.#events?.onHint(hint)
   }
 
-  // Watchdog
-
   #echoed(outlet: Outlet): void {
-    if (!outlet.station.echoed()) return
-    if (!this.#alarmed.delete(outlet.on.name)) return
-    const { name, address } = outlet.on
-    this.#events?.onAlarm({ code: 'multicast-restored', detail: `multicast works again on ${name} (${address})` })
+    if (!outlet.station.echoed() || !this.#alarms.echoed(outlet.on)) return
     outlet.station.announce(this.#init.clock.now())
     outlet.station.search(this.#init.clock.now())
-  }
-
-  #missed(outlet: Outlet): void {
-    const { name, address, loopback } = outlet.on
-    // Loopback is a convenience for nodes on one machine; it is worth an alarm only when somebody counts on it.
-    if (loopback && this.#init.interfaces === undefined && this.#outlets.size > 1) return
-    const why = outlet.lastError === undefined ? '' : ` (${outlet.lastError})`
-    this.#blocked(name, `our own query did not come back within a second on ${name} (${address})${why}`)
-  }
-
-  #checkInterfaces(): void {
-    if (this.#outlets.size > 0) {
-      if (this.#alarmed.delete('*')) {
-        this.#events?.onAlarm({ code: 'multicast-restored', detail: 'there is an interface for multicast again' })
-      }
-      return
-    }
-    const named = this.#init.interfaces
-    this.#blocked(
-      '*',
-      named === undefined ? 'no interface has an IPv4 address' : `no interface is called ${named.join(' or ')}`
-    )
-  }
-
-  #blocked(what: string, why: string): void {
-    if (this.#alarmed.has(what)) return
-    this.#alarmed.add(what)
-    const advice = 'until it does, peers are found by seeds and by the addresses of earlier runs only'
-    this.#events?.onAlarm({ code: 'multicast-blocked', detail: `multicast does not work: ${why}; ${advice}` })
   }
 }
