@@ -9,6 +9,9 @@
  * when it is loaded, and a second elliptic curve in JavaScript. Of libp2p's keys only Ed25519 is there: curves in JavaScript make their
  * tables when they are loaded. Keys of other kinds are refused in the handshake then, instead of by admission.
  *
+ * One character beyond Latin-1 would double the memory of the file that it is in, for as long as the process lives: such characters
+ * are escaped.
+ *
  * What is bundled is redistributed: the licences go with it.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -172,6 +175,16 @@ if (
   output.some((chunk) => chunk.type === 'chunk' && chunk.moduleIds.some((id) => /\/as-chacha20poly1305\//.test(id)))
 ) {
   throw new Error('the bundle is not sound: Noise brings its own cryptography')
+}
+
+/** In strings, templates and patterns, which is where they are, an escape means the same. */
+const ascii = (code: string): string =>
+  code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+for (const chunk of output) {
+  // What tells escapes from characters is left alone; a node has none of it.
+  if (chunk.type !== 'chunk' || chunk.code.includes('String.raw')) continue
+  writeFileSync(at(`dist/command/${chunk.fileName}`), ascii(chunk.code))
 }
 
 const folders = new Set<string>()
