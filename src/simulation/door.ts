@@ -15,7 +15,8 @@ import {
 } from '../membership/admission.ts'
 import { GENESIS_AT_MS } from './cast.ts'
 import { FATE } from './fate.ts'
-import { type Machine, type Process, TIMING } from './machine.ts'
+import type { Machine } from './machine.ts'
+import { type Process, TIMING } from './process.ts'
 import { Session } from './session.ts'
 import type { World } from './world.ts'
 

@@ -5,7 +5,7 @@
  * dial planner, the bytes and the recovery of the write-ahead log, and real Ed25519 documents. What is replaced is the world
  * around them: virtual time (`heap.ts`, `world.ts`), the network (`network.ts`, `session.ts`), the disk under the log
  * (`disk.ts`), and the asynchronous shells of node, transport and storage, which are a few synchronous lines here
- * (`machine.ts`) and have tests of their own.
+ * (`process.ts`) and have tests of their own.
  *
  * Three ways in: `runCampaign` lets many seeds look for a violation, `shrink` makes a failing seed small, and
  * `createSimulation` is a cluster to drive by hand, also from a text file (`runScenario`). docs/SIMULATION.md has the list of

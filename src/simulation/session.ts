@@ -3,7 +3,8 @@
  * died without a word, or a path that swallows everything, leaves the other one half open (FAULTS N10).
  */
 import type { Admitted } from '../membership/admission.ts'
-import type { Machine, Process } from './machine.ts'
+import type { Machine } from './machine.ts'
+import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
 /** Until the transport gives up on a peer that acknowledges nothing. */

@@ -1,6 +1,7 @@
 /** What every kind of fault needs: the world, its machines by index, a clock that stops when the world is healed. */
 import { type Random, seededRandom } from '../../core/random.ts'
-import type { Machine, Process } from '../machine.ts'
+import type { Machine } from '../machine.ts'
+import type { Process } from '../process.ts'
 import type { World } from '../world.ts'
 import { type Fault, LEADER } from './kinds.ts'
 

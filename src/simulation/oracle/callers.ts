@@ -1,7 +1,7 @@
 /** Invariants 14, 16 and 27: config versions, and what callers are told. */
 import type { ClientOutcome } from '../../replica/types.ts'
 import { recordAt } from '../../replicated-config/index.ts'
-import type { Process } from '../machine.ts'
+import type { Process } from '../process.ts'
 import type { Cluster, Memory, View } from './memory.ts'
 import { type RegisterAnswer, type RegisterCommand, VersionedRegister } from './register.ts'
 

@@ -7,7 +7,7 @@ import { messageOf } from '../../core/errors.ts'
 import { clusterIdOf, readCertificate } from '../../identity/certificate.ts'
 import type { Membership } from '../../raft/types.ts'
 import { namedBy, peerIdOf } from '../../replica/incarnations.ts'
-import type { Process } from '../machine.ts'
+import type { Process } from '../process.ts'
 import type { Memory } from './memory.ts'
 import type { Invariant } from './names.ts'
 

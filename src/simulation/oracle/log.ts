@@ -2,7 +2,7 @@
 import type { ConsensusView } from '../../raft/types.ts'
 import type { ReplicaInput } from '../../replica/types.ts'
 import type { StoredEntry, StoredSnapshot } from '../../storage/port.ts'
-import { type Process, TIMING } from '../machine.ts'
+import { type Process, TIMING } from '../process.ts'
 import { raftTypeOf } from '../peek.ts'
 import { isQuorum } from './members.ts'
 import type { Cluster, Memory, Place, View } from './memory.ts'

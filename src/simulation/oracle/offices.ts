@@ -1,7 +1,7 @@
 /** Invariants 1, 4, 10, 12, 13 and 21: one cluster, one leader a term, elected by those who may, holding what was committed. */
 import { compareText } from '../../core/bytes.ts'
 import type { Membership } from '../../raft/types.ts'
-import type { Process } from '../machine.ts'
+import type { Process } from '../process.ts'
 import { emptyCluster, type Memory, type View } from './memory.ts'
 
 export class OfficeOracle {

@@ -1,7 +1,7 @@
 /** Snapshots: equal places give equal bytes, and nothing is cut from a log that no durable snapshot covers. */
 import { crc32 } from '../crc.ts'
 import type { DurableBatch } from '../../replica/types.ts'
-import type { Process } from '../machine.ts'
+import type { Process } from '../process.ts'
 import type { Memory, View } from './memory.ts'
 
 export class SnapshotOracle {

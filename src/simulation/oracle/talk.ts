@@ -3,7 +3,7 @@
  * every rejection. Two that ask and reject for ever lose nothing; without this they would be found by a lack of progress alone, after
  * minutes of a cluster's time.
  */
-import type { Process } from '../machine.ts'
+import type { Process } from '../process.ts'
 import { numberIn, raftTypeOf } from '../peek.ts'
 import type { Memory } from './memory.ts'
 

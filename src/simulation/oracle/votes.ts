@@ -3,7 +3,7 @@
  * voter's. Seen where it is given, and not by what becomes of it: such a candidate may lose, or win and hold everything all the same.
  */
 import type { ConsensusView, LogPosition } from '../../raft/types.ts'
-import type { Process } from '../machine.ts'
+import type { Process } from '../process.ts'
 import type { Memory, View } from './memory.ts'
 
 /** After its last step. */
