@@ -197,6 +197,9 @@ export class FramesLink implements Link {
   #end(reason: string): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
+    this.#init.onEnded(this)
+    // The rest can wait: a lost leader is a reason to act now.
+    this.#init.core.linkClosed(this, reason)
     this.#outbound.close()
     this.#bulk?.close()
     this.#init.connection.removeEventListener('close', this.#onConnectionClose)
@@ -204,8 +207,6 @@ export class FramesLink implements Link {
     for (const reader of this.#inbound.values()) reader.close()
     if (!this.#init.ownsConnection) for (const stream of this.#streams()) stream.abort(new Error(reason))
     this.#inbound.clear()
-    this.#init.onEnded(this)
-    this.#init.core.linkClosed(this, reason)
     this.#ended.resolve()
   }
 
