@@ -33,4 +33,5 @@ export type { FailedExpectation, ScenarioInit, ScenarioResult } from './scenario
 export { shrink } from './shrink.ts'
 export type { Shrunk, ShrinkInit } from './shrink.ts'
 export { createSimulation, Simulation } from './simulation.ts'
-export type { NodeView, SimulationInit, SimulationResults } from './simulation.ts'
+export type { SimulationInit } from './simulation.ts'
+export type { NodeView, SimulationResults } from './view.ts'

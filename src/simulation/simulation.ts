@@ -6,15 +6,14 @@ import { InvalidOptionError } from '../core/errors.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
 import { checkNames, checkWhole } from '../core/options.ts'
 import { encodeCommand } from '../replicated-config/index.ts'
-import { namedBy } from '../replica/incarnations.ts'
-import type { StandingType } from '../replica/standing.ts'
 import type { ClientOutcome } from '../replica/types.ts'
 import { castOf } from './cast.ts'
 import type { Machine } from './machine.ts'
-import type { Process } from './process.ts'
 import type { Violation } from './oracle.ts'
+import type { Process } from './process.ts'
 import { Recorder } from './recorder.ts'
 import { isolated } from './sandbox.ts'
+import { type NodeView, nodeView, type SimulationResults } from './view.ts'
 import { World } from './world.ts'
 
 export interface SimulationInit {
@@ -30,40 +29,6 @@ export interface SimulationInit {
   readonly seed?: number
   /** Keep frames and events for a picture. Default false. */
   readonly record?: boolean
-}
-
-export interface NodeView {
-  readonly name: string
-  readonly state: 'up' | 'down' | 'paused' | 'refused'
-  /** `forming` until the founding certificate is durable. */
-  readonly role: 'forming' | 'follower' | 'pre-candidate' | 'candidate' | 'leader' | undefined
-  readonly term: number
-  readonly commit: number
-  /** 0: none yet. */
-  readonly config: number
-  /** `newcomer` until the leader takes it in. */
-  readonly standing: StandingType | undefined
-  /** Members that it knows of, itself included; before founding 0. */
-  readonly members: number
-  readonly sessions: readonly string[]
-}
-
-/** Counts of a run so far, as data. */
-export interface SimulationResults {
-  readonly nowMs: number
-  readonly events: number
-  readonly frames: number
-  readonly frameBytes: number
-  readonly elections: number
-  readonly termMax: number
-  /** Entries that have committed. */
-  readonly commits: number
-  /** What admission refused, by code. */
-  readonly refusals: Readonly<Record<string, number>>
-  readonly violations: readonly Violation[]
-  readonly nodes: readonly NodeView[]
-  /** Equal for equal runs. */
-  readonly traceHash: string
 }
 
 /** As many as a leader takes in. */
@@ -348,34 +313,7 @@ export class Simulation {
   }
 
   node(name: string): NodeView {
-    const machine = this.#machine(name)
-    const { process } = machine
-    if (process === undefined) {
-      const state = machine.refusal === undefined ? 'down' : 'refused'
-      return {
-        name,
-        state,
-        role: undefined,
-        term: 0,
-        commit: 0,
-        config: 0,
-        standing: undefined,
-        members: 0,
-        sessions: []
-      }
-    }
-    const { raft, sessions, standing } = process.replica.status()
-    return {
-      name,
-      state: process.paused ? 'paused' : 'up',
-      role: raft?.role ?? 'forming',
-      term: raft?.term ?? 0,
-      commit: raft?.commitIndex ?? 0,
-      config: this.world.oracle.version(process),
-      standing: standing.type,
-      members: raft === undefined ? 0 : namedBy(raft.membership).length,
-      sessions: sessions.map(({ incarnation }) => this.world.nameOf(incarnation))
-    }
+    return nodeView(this.#machine(name), this.world)
   }
 
   nodes(): readonly NodeView[] {

@@ -17,11 +17,12 @@ import { Door } from './door.ts'
 import { createFate, FATE, type Fate } from './fate.ts'
 import { EventHeap } from './heap.ts'
 import { Machine } from './machine.ts'
-import { Process } from './process.ts'
 import { Network } from './network.ts'
 import { Oracle } from './oracle.ts'
-import { type Session, SILENCE_US } from './session.ts'
+import { Process } from './process.ts'
 import type { Recorder } from './recorder.ts'
+import { SeedAddresses } from './seed-addresses.ts'
+import { type Session, SILENCE_US } from './session.ts'
 
 export interface WorldInit {
   readonly cast: Cast
@@ -56,12 +57,10 @@ export class World {
   readonly machines: Machine[] = []
   readonly #byAddress = new Map<string, Machine>()
   readonly #heap = new EventHeap()
-  readonly #seedsKnown: number
-  readonly #joinerSeeds: number | undefined
+  readonly #seeds: SeedAddresses
   readonly drawsPriorities: boolean
   readonly snapshots: Partial<SnapshotPolicy>
   readonly #door: Door
-  #isCorrected = false
   /** How often each fault did something, by its id in docs/SIMULATION.md. */
   readonly faults: Record<string, number> = {}
   readonly refusals: Record<string, number> = {}
@@ -93,8 +92,7 @@ export class World {
     this.network = new Network(this.fate, Math.max(CAPACITY_MIN, actors.length + FURTHER_MAX))
     this.oracle = new Oracle(this)
     this.recorder = recorder
-    this.#seedsKnown = seedsKnown ?? cast.actors.length
-    this.#joinerSeeds = joinerSeeds
+    this.#seeds = new SeedAddresses(this, { seedsKnown, joinerSeeds })
     this.drawsPriorities = drawsPriorities ?? false
     this.snapshots =
       snapshotEvery === undefined ? {} : { entriesMax: snapshotEvery, trailingEntriesMax: Math.ceil(snapshotEvery / 4) }
@@ -195,7 +193,7 @@ export class World {
     if (machine.log.damaged) this.oracle.believedDamage(process, 'it starts from a disk with a flipped bit')
     this.recorder?.life(machine, 'up')
     try {
-      process.start(this.#seedsOf(machine))
+      process.start(this.#seeds.of(machine))
     } catch (error) {
       process.die('kill')
       this.#refusedToStart(machine, error)
@@ -209,33 +207,10 @@ export class World {
     if (code === undefined || !STORE_REFUSALS.has(code)) this.oracle.threw(undefined, undefined, error)
   }
 
-  #seedsOf(machine: Machine): readonly string[] {
-    const others = this.machines.filter(({ actor }) => actor !== machine.actor)
-    if (this.#isCorrected) return others.map(({ address }) => address)
-    const { actors } = this.cast
-    if (!actors.includes(machine.actor)) return this.#joinerSeedsOf(machine, others)
-    const seeds: string[] = []
-    for (let i = 1; i <= this.#seedsKnown; i++) {
-      const { actor } = this.founders[(machine.index + i) % actors.length]!
-      if (actor !== machine.actor) seeds.push(actor.address)
-    }
-    return seeds
-  }
-
-  #joinerSeedsOf(machine: Machine, others: readonly Machine[]): readonly string[] {
-    if (this.#joinerSeeds === undefined) return this.founders.map(({ actor }) => actor.address)
-    const random = this.random.fork(`seeds of ${machine.name}`)
-    const drawn = new Set<string>()
-    while (drawn.size < Math.min(this.#joinerSeeds, others.length)) {
-      drawn.add(others[random.int(0, others.length - 1)]!.address)
-    }
-    return [...drawn]
-  }
-
   /** Every machine is told of all others, where they are now: the end of FAULTS N14 and N15. */
   correctSeeds(): void {
-    this.#isCorrected = true
-    for (const machine of this.machines) machine.process?.seed(this.#seedsOf(machine))
+    this.#seeds.correct()
+    for (const machine of this.machines) machine.process?.seed(this.#seeds.of(machine))
   }
 
   /** `kill`: the process dies, what it wrote stays in the cache. `power`: what was not synced is torn. */
