@@ -83,6 +83,15 @@ const announcement = (peerId: string, ...addresses: string[]): Uint8Array =>
     )
   )
 
+/** Two nodes that have just started, one after the other. */
+async function couple() {
+  const { clock, segment } = world()
+  const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
+  await a.start()
+  await b.start()
+  return { clock, segment, a, b }
+}
+
 describe('finding each other', () => {
   it('three nodes that start together know each other after two packet times', async () => {
     const { clock, segment } = world()
@@ -152,10 +161,7 @@ describe('finding each other', () => {
 
 describe('leaving and coming back', () => {
   it('a goodbye is honoured at once, and only from where the announcement came', async () => {
-    const { clock, segment } = world()
-    const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
-    await a.start()
-    await b.start()
+    const { clock, segment, a, b } = await couple()
     await clock.runFor(10)
     segment.inject(response(writeGoodbye(TAG, 'no-such-instance')), '10.1.0.2')
     await clock.runFor(10)
@@ -167,10 +173,7 @@ describe('leaving and coming back', () => {
   })
 
   it('a node that vanished without a word is forgotten when its announcement ends', async () => {
-    const { clock, segment } = world()
-    const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
-    await a.start()
-    await b.start()
+    const { clock, a, b } = await couple()
     await clock.runFor(1_500)
     b.link.up = false
     await clock.runFor(118_000)
@@ -180,10 +183,7 @@ describe('leaving and coming back', () => {
   })
 
   it('a node that stays is never forgotten, and is hinted again from time to time', async () => {
-    const { clock, segment } = world()
-    const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
-    await a.start()
-    await b.start()
+    const { clock, a } = await couple()
     await clock.runFor(600_000)
     expect(a.hints.filter((hint) => hint.gone)).toEqual([])
     expect(a.hints.length).toBeGreaterThan(5)
@@ -191,10 +191,7 @@ describe('leaving and coming back', () => {
   })
 
   it('a new address replaces the old one within seconds, or at once when the node says so', async () => {
-    const { clock, segment } = world()
-    const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
-    await a.start()
-    await b.start()
+    const { clock, a, b } = await couple()
     await clock.runFor(10_000)
     b.addresses = [`/ip4/10.1.0.2/tcp/5005/p2p/${b.peerId}`]
     b.mdns.announce()
@@ -206,10 +203,7 @@ describe('leaving and coming back', () => {
   })
 
   it('a crash and a new start on the same address is news, although no goodbye came', async () => {
-    const { clock, segment } = world()
-    const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
-    await a.start()
-    await b.start()
+    const { clock, segment, a, b } = await couple()
     await clock.runFor(10_000)
     b.link.up = false
     const again = new TestNode(segment, 1)
@@ -304,10 +298,7 @@ describe('watchdog', () => {
   })
 
   it('an interface that goes and comes back is spoken on again, with its new address', async () => {
-    const { clock, segment } = world()
-    const [a, b] = [new TestNode(segment, 0), new TestNode(segment, 1)]
-    await a.start()
-    await b.start()
+    const { clock, a, b } = await couple()
     await clock.runFor(10_000)
     b.link.up = false
     await clock.runFor(5_000)

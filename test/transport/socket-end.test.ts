@@ -16,6 +16,10 @@ function made(): { socket: EventTarget; end: SocketEnd; clock: ManualClock; hear
   return { socket, end, clock, heard }
 }
 
+/** Of a link whose socket this is. */
+const endOf = (socket: Socket, clock = manualClock()): SocketEnd =>
+  new SocketEnd(Object.assign(new EventTarget(), { socket }) as unknown as MessageStream, clock)
+
 describe('the end of a socket', () => {
   test('is told to the link at once and to libp2p a moment later, once, with its reason', () => {
     const { socket, end, clock, heard } = made()
@@ -59,7 +63,7 @@ describe('the end of a socket of Node', () => {
     const { near, far, close } = await connected()
     const clock = manualClock()
     const heard: string[] = []
-    const end = new SocketEnd(Object.assign(new EventTarget(), { socket: near }) as unknown as MessageStream, clock)
+    const end = endOf(near, clock)
     near.on('data', (data: Buffer) => heard.push(data.toString()))
     near.on('end', () => heard.push('end'))
     const told = new Promise<void>((resolve) =>
@@ -82,10 +86,7 @@ describe('the end of a socket of Node', () => {
   test('is Node’s alone without a link', async () => {
     const { near, far, close } = await connected()
     const heard: string[] = []
-    const end = new SocketEnd(
-      Object.assign(new EventTarget(), { socket: near }) as unknown as MessageStream,
-      manualClock()
-    )
+    const end = endOf(near)
     end.listen(() => heard.push('link'))
     end.listen(undefined)
     near.on('data', () => heard.push('data'))
@@ -98,10 +99,7 @@ describe('the end of a socket of Node', () => {
   test('comes behind what was not handed up yet', async () => {
     const { near, far, close } = await connected()
     const heard: string[] = []
-    const end = new SocketEnd(
-      Object.assign(new EventTarget(), { socket: near }) as unknown as MessageStream,
-      manualClock()
-    )
+    const end = endOf(near)
     end.listen(() => heard.push('link'))
     const pushed = new Promise<void>((resolve) => {
       const push = near.push.bind(near)
@@ -123,7 +121,7 @@ describe('the end of a socket of Node', () => {
     const { near, far, close } = await connected()
     const clock = manualClock()
     const heard: string[] = []
-    const end = new SocketEnd(Object.assign(new EventTarget(), { socket: near }) as unknown as MessageStream, clock)
+    const end = endOf(near, clock)
     near.on('data', () => heard.push('data'))
     near.on('end', () => heard.push('end'))
     const told = new Promise<void>((resolve) => end.listen(() => resolve()))
