@@ -5,7 +5,7 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import {
-  type CallerLoad,
+  type Load,
   type Cast,
   castOfSeed,
   drawPlan,
@@ -45,7 +45,7 @@ export async function campaign(io: Io, options: SimulateOptions): Promise<void> 
     seconds,
     clock: io.clock,
     signal: io.interrupt,
-    callers: load(options),
+    load: load(options),
     ...(only === undefined ? {} : { only }),
     onRun(result) {
       if (result.violation !== undefined) first ??= result
@@ -84,7 +84,7 @@ function smallest(options: SimulateOptions, cast: Cast, failing: RunResult): Rep
     cast,
     failing,
     seconds: options.seconds,
-    callers: load(options)
+    load: load(options)
   })
   return { seed, only, result, keep, networkSeed, healAtSeconds }
 }
@@ -138,7 +138,7 @@ function record(
     seconds,
     ...(healAtSeconds === undefined ? {} : { healAtSeconds }),
     recorder,
-    callers: load(options),
+    load: load(options),
     plan: keep === undefined ? all : keep.flatMap((place) => all[place] ?? []),
     ...(networkSeed === undefined ? {} : { networkSeed })
   })
@@ -157,7 +157,7 @@ async function writeReport(path: string, options: SimulateOptions, cast: Cast, w
   await writeFile(path, reportPage(page))
 }
 
-const load = ({ light }: SimulateOptions): CallerLoad => (light === true ? 'light' : 'busy')
+const load = ({ light }: SimulateOptions): Load => (light === true ? 'light' : 'busy')
 
 function replayCommand(
   { nodes, seconds, faults, light }: SimulateOptions,

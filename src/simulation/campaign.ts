@@ -8,7 +8,7 @@ import { sha256 } from '../core/hash.ts'
 import { castOfSeed } from './cast.ts'
 import { type Gaps, gapsIn, notFired } from './coverage.ts'
 import type { FaultId } from './faults.ts'
-import { type CallerLoad, run, type RunResult } from './run.ts'
+import { type Load, run, type RunResult } from './run.ts'
 
 export interface CampaignInit {
   /** Founding size, 1 to 9. */
@@ -19,7 +19,7 @@ export interface CampaignInit {
   /** Draw only these kinds of faults. */
   readonly only?: readonly FaultId[]
   /** Default `busy`. */
-  readonly callers?: CallerLoad
+  readonly load?: Load
   /** Measures `wallSeconds`. Default: the machine's. */
   readonly clock?: Clock
   readonly signal?: AbortSignal
@@ -64,7 +64,7 @@ export interface CampaignReport {
 const RUNS_PER_TURN = 8
 
 export async function runCampaign(init: CampaignInit): Promise<CampaignReport> {
-  const { nodes, seeds, seconds, only, callers = 'busy', clock = systemClock, signal, onRun } = init
+  const { nodes, seeds, seconds, only, load = 'busy', clock = systemClock, signal, onRun } = init
   const tally = new Tally(nodes)
   const startedMs = clock.now()
   for (let seed = seeds.from; seed <= seeds.to; seed++) {
@@ -72,7 +72,7 @@ export async function runCampaign(init: CampaignInit): Promise<CampaignReport> {
       cast: await castOfSeed(nodes, seed),
       seed,
       seconds,
-      callers,
+      load,
       ...(only === undefined ? {} : { only })
     })
     tally.add(result)

@@ -35,7 +35,7 @@ export interface RunInit {
   readonly networkSeed?: number
   readonly recorder?: Recorder
   /** Default `busy`. */
-  readonly callers?: CallerLoad
+  readonly load?: Load
 }
 
 export interface RunResult {
@@ -80,10 +80,12 @@ const boundMs = (refusals: number): number =>
   (refusals > 0 ? REFUSED_MAX_MS + RETRY_MAX_MS : 0)
 
 /** How often somebody asks for something: from busy, so that cut-off leaders hold entries of their own, to idle. */
-const EVERY_MS = { busy: [40, 150, 500, 1_500], light: [500, 1_500, 4_000] } as const
+const ASKED_EVERY_MS = { busy: [40, 150, 500, 1_500], light: [1_000, 3_000, 8_000] } as const
+/** How far apart faults of one kind are at least, in the mean: a long run has quiet stretches, which a short and dense one has not. */
+const FAULTY_EVERY_MS = { busy: 8_000, light: 30_000 } as const
 
-/** How much callers ask for beside the faults: most of what a busy run costs is their work. */
-export type CallerLoad = keyof typeof EVERY_MS
+/** How much happens in a run: `light` has fewer requests and fewer faults of each kind, for long runs of many seeds. */
+export type Load = keyof typeof ASKED_EVERY_MS
 /** The share of callers that ask for much at once. */
 const HURRIED = 0.06
 const HURRIED_REQUESTS = 12
@@ -102,11 +104,11 @@ class Run {
   #isQuiet = false
 
   constructor(init: RunInit) {
-    const { cast, seed, seconds, only, recorder, networkSeed } = init
+    const { cast, seed, seconds, only, recorder, networkSeed, load = 'busy' } = init
     this.#init = init
-    this.#plan =
-      init.plan ??
-      drawPlan({ seed, size: cast.actors.length, spanMs: seconds * 1_000, ...(only === undefined ? {} : { only }) })
+    const everyMs = FAULTY_EVERY_MS[load]
+    const span = { seed, size: cast.actors.length, spanMs: seconds * 1_000, everyMs }
+    this.#plan = init.plan ?? drawPlan({ ...span, ...(only === undefined ? {} : { only }) })
     const few = this.#plan.find(({ id }) => id === 'N14')
     const early = this.#plan.find(({ id }) => id === 'D9')
     this.#world = new World({
@@ -136,7 +138,7 @@ class Run {
     for (const machine of world.machines.slice(world.founders.length)) {
       world.at(random.int(0, seconds * 500_000), () => world.start(machine))
     }
-    const every = EVERY_MS[this.#init.callers ?? 'busy']
+    const every = ASKED_EVERY_MS[this.#init.load ?? 'busy']
     this.#workload(every[random.fork('requests').int(0, every.length - 1)]!)
     let recoveryMs: number | undefined
     world.run((this.#init.healAtSeconds ?? seconds) * 1_000_000)

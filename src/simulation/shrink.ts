@@ -9,14 +9,14 @@
  */
 import type { Cast } from './cast.ts'
 import type { Fault } from './faults.ts'
-import { type CallerLoad, run, type RunResult } from './run.ts'
+import { type Load, run, type RunResult } from './run.ts'
 
 export interface ShrinkInit {
   readonly cast: Cast
   readonly failing: RunResult
   readonly seconds: number
   /** As in the failing run. Default `busy`. */
-  readonly callers?: CallerLoad
+  readonly load?: Load
   /** Network re-seeds of a candidate. Default 20. */
   readonly reseeds?: number
   /** Runs in all. Default 600. */
@@ -100,14 +100,14 @@ class Shrinker {
   }
 
   #fails(keep: readonly number[], reseeds: number): boolean {
-    const { cast, failing, seconds, callers = 'busy' } = this.#init
+    const { cast, failing, seconds, load = 'busy' } = this.#init
     const { seed } = failing
     const plan = keep.map((place) => failing.plan[place]!)
     for (let i = 0; i < Math.min(reseeds, this.#reseeds) && this.#runs < this.#runsMax; i++) {
       this.#runs++
       const networkSeed = i === 0 ? this.#best.networkSeed : seed + 1_000_003 * i
       const { healAtSeconds } = this.#best
-      const result = run({ cast, seed, seconds, healAtSeconds, plan, networkSeed, callers })
+      const result = run({ cast, seed, seconds, healAtSeconds, plan, networkSeed, load })
       if (result.violation?.invariant !== failing.violation?.invariant) continue
       this.#best = {
         keep,

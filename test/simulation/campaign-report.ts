@@ -74,7 +74,8 @@ function shareText(report: CampaignReport): string {
   ].join('; ')
 }
 
-export function campaignText(report: CommitReport): string {
+/** `seconds`: of each run, which whoever replays one must say. */
+export function campaignText(report: CommitReport, seconds: number): string {
   const { shares, beyond, faults, coverage, violations, failures, wallSeconds } = report
   const list = (all: Readonly<Record<string, number>>): string =>
     Object.entries(all)
@@ -90,7 +91,7 @@ export function campaignText(report: CommitReport): string {
         ]),
     `faults: ${list(faults)}`,
     `coverage: ${list(coverage)}`,
-    ...violations.map(({ nodes, seed }) => `  quorate simulate --light --nodes ${nodes} --seeds ${seed}`),
+    ...violations.map(({ nodes, seed }) => `  quorate simulate --light --nodes ${nodes} --seconds ${seconds} --seeds ${seed}`),
     `${whole(report.seeds)} seeds, ${whole(report.virtualSeconds)} s of cluster time in ${whole(wallSeconds)} s`,
     ...(failures.length === 0 ? ['passed'] : failures.map((failure) => `FAILED: ${failure}`))
   ].join('\n')

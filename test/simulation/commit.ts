@@ -4,8 +4,8 @@
  *
  *     node test/simulation/commit.ts [--seeds 10000] [--seconds 60] [--from 1] [--workers 2] [--beyond 200] [--out report.json]
  *
- * Each worker is one process that runs its part of every kind, so that all of them end together. Callers ask for less than in other
- * campaigns (`light`), so that there is time for more seeds. Fails when an invariant breaks, when a kind of fault never happened, and
+ * Each worker is one process that runs its part of every kind, so that all of them end together. Less happens in each run than in
+ * other campaigns (`light`): there is time for more seeds. Fails when an invariant breaks, when a kind of fault never happened, and
  * when a code or transition of the sources was never seen (src/simulation/coverage.ts): then the campaign says nothing about it. `--beyond` seeds more set disks back and copy them, which
  * is more than Raft promises to survive: what they break is counted, and only what they cover is asked of them.
  */
@@ -33,7 +33,7 @@ function runShare({ nodes, from, to, seconds, beyond }: Share): Promise<Campaign
     seeds: { from, to },
     seconds,
     clock: systemClock,
-    callers: 'light',
+    load: 'light',
     ...(beyond ? { only: ['P5', 'P6', 'P1', 'N5'] as const } : {})
   })
 }
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
   const promised = done.flatMap(({ reports }, worker) => reports.filter((_, place) => !isBeyond(worker, place)))
   const more = done.flatMap(({ reports }, worker) => reports.filter((_, place) => isBeyond(worker, place)))
   const report = mergeReports(promised, more, (performance.now() - startedMs) / 1_000)
-  say(campaignText(report))
+  say(campaignText(report, seconds))
   const processorSeconds = done.reduce((sum, one) => sum + one.processorSeconds, 0)
   const virtualSeconds = [...promised, ...more].reduce((sum, one) => sum + one.virtualSeconds, 0)
   const ratio = Math.round(virtualSeconds / processorSeconds)

@@ -49,8 +49,9 @@ describe('the report of a campaign', () => {
     const violation = { seed: 7, invariant: 'election-safety', atMs: 1, detail: 'two of them' }
     const broken: CampaignReport = { ...share, violations: [violation] }
     expect(mergeReports([broken], [], 1).failures[0]).toBe('election-safety in seed 7 of 3: two of them')
-    const text = campaignText(report)
-    for (const word of ['3 voters', 'elections', 'recovery', 'trace', 'faults:', 'coverage:', 'FAILED']) {
+    const text = campaignText({ ...report, violations: [{ nodes: 3, ...violation }] }, 4)
+    const again = 'quorate simulate --light --nodes 3 --seconds 4 --seeds 7'
+    for (const word of [again, '3 voters', 'elections', 'recovery', 'trace', 'faults:', 'coverage:', 'FAILED']) {
       expect(text).toContain(word)
     }
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)

@@ -55,7 +55,7 @@ describe('the simulation that is driven by hand', () => {
 })
 
 it('a campaign needs no clock of its own', async () => {
-  const report = await runCampaign({ nodes: 3, seeds: { from: 1, to: 1 }, seconds: 2, callers: 'light' })
+  const report = await runCampaign({ nodes: 3, seeds: { from: 1, to: 1 }, seconds: 2, load: 'light' })
   expect(report).toMatchObject({ seeds: 1, violations: [] })
   expect(report.wallSeconds).toBeGreaterThan(0)
 })

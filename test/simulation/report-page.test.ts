@@ -96,7 +96,7 @@ describe('the page of a scenario', () => {
 
   it('of a seed counts faults, each with its words', async () => {
     const recorder = new Recorder()
-    const { virtualMs } = run({ cast: await castOf(3), seed: 3, seconds: 8, recorder, callers: 'light' })
+    const { virtualMs } = run({ cast: await castOf(3), seed: 3, seconds: 8, recorder, load: 'light' })
     expect(recorder.faults.length).toBeGreaterThan(0)
     for (const { id, short, isVerb } of recorder.faults) {
       expect(isVerb).toBe(false)

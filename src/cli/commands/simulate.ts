@@ -38,7 +38,7 @@ export function define(command: Command, io: Io): void {
     .option('--heal <s>', 'heal the cluster of a single seed after so many of its seconds', wholeNumber(1))
     .option('--scenario <file>', 'play a scenario file instead, - for standard input')
     .option('--report <file>', 'write a page that shows the first failing run, or the first run')
-    .option('--light', 'callers ask for less: many seeds in little time')
+    .option('--light', 'fewer requests and fewer faults of each kind: many long runs in little time')
     .option('--no-shrink', 'do not look for fewer faults that fail as well')
     .addHelpText(
       'after',

@@ -63,7 +63,7 @@ export class HostileFaults {
    */
   #flood(fault: Fault, sample: Uint8Array): Uint8Array {
     const [id, generation] = decodeCbor(sample) as readonly CborValue[]
-    const count = this.#int(fault, 0, 7) === 0 ? this.#int(fault, 65_536, 70_000) : this.#int(fault, 4_097, 8_000)
+    const count = this.#int(fault, 0, 15) === 0 ? this.#int(fault, 65_536, 65_600) : this.#int(fault, 4_097, 4_200)
     const many = <T>(item: T): T[] => Array<T>(count).fill(item)
     const { genesis } = this.#scene.world.cast
     switch (this.#int(fault, 0, 3)) {

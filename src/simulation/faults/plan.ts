@@ -12,10 +12,15 @@ export interface PlanInit {
   readonly spanMs: number
   /** Kinds that may be drawn. Default: all that are within what is promised. */
   readonly only?: readonly FaultId[]
+  /** Of each kind there is one, and for each of these spans at most one more. Default 8,000. */
+  readonly everyMs?: number
 }
 
+/** Dense: what one fault leaves behind meets the next. */
+const EVERY_MS = 8_000
+
 /** The faults of a seed, by time. */
-export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault[] {
+export function drawPlan({ seed, size, spanMs, only, everyMs = EVERY_MS }: PlanInit): readonly Fault[] {
   const root = seededRandom(seed).fork('faults')
   const share = root.fork('share').next() * 0.6
   // Formation is short: in a third of the runs faults are there from the first moment, and dense.
@@ -27,7 +32,7 @@ export function drawPlan({ seed, size, spanMs, only }: PlanInit): readonly Fault
     const random = root.fork(kind.id)
     const wanted = only === undefined ? kind.beyond !== true && random.next() < share : only.includes(kind.id)
     if (!wanted) continue
-    const count = 1 + random.int(0, Math.ceil(spanMs / 8_000))
+    const count = 1 + random.int(0, Math.ceil(spanMs / everyMs))
     for (let i = 0; i < count; i++) {
       const own = random.fork(String(i))
       const place = own.next()
