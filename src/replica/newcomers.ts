@@ -24,7 +24,7 @@ import { planMembers, type MembersInForce } from './member-changes.ts'
 export const TAKE_IN_EVERY_MS = 200
 /** Learners that are taken in without being asked for: what one leader can serve (bench of a thousand: docs/SIMULATION.md). */
 export const LEARNERS_MAX = 1_000
-/** Machines taken in, or tokens redeemed, in one step. */
+/** Machines taken in, and tokens redeemed, in one step. */
 export const TAKE_IN_MAX = 128
 /** As many voters as a founding may have. Beyond it an operator promotes, or nobody. */
 export const VOTERS_BY_THEMSELVES_MAX = 9
@@ -48,7 +48,7 @@ export interface NewcomerSurroundings {
 }
 
 interface Step {
-  readonly input: RaftInput
+  readonly inputs: readonly RaftInput[]
   readonly refs: readonly number[]
 }
 
@@ -84,7 +84,7 @@ export class Newcomers {
     if (step === undefined) return
     this.#restUntil = now + TAKE_IN_EVERY_MS
     for (const ref of step.refs) this.#pending.add(ref)
-    this.#around.toRaft(step.input, now)
+    for (const input of step.inputs) this.#around.toRaft(input, now)
   }
 
   /** This learner is not promoted before that request is settled: it denies the vote. */
@@ -111,26 +111,29 @@ export class Newcomers {
       const replaces = learning.has(peerId)
       if (named.has(incarnation) || (room <= 0 && !replaces)) continue
       const welcome = this.#around.welcome(peer)
-      if (welcome.type === 'no') continue
-      if (welcome.type === 'redeem') redeems.push(welcome.redeem)
-      else comers.set(peerId, incarnation)
+      if (welcome.type === 'take-in' && comers.size < TAKE_IN_MAX) comers.set(peerId, incarnation)
+      else if (welcome.type === 'redeem' && redeems.length < TAKE_IN_MAX) redeems.push(welcome.redeem)
+      else continue
       if (!replaces) room--
-      if (comers.size + redeems.length === TAKE_IN_MAX) break
     }
-    // Who has redeemed goes first: otherwise a stream of new tokens would keep everybody out.
-    if (comers.size > 0)
-      return this.#change(voters, [...learners.filter((id) => !comers.has(peerIdOf(id))), ...comers.values()])
-    return redeems.length > 0 ? this.#redeem(redeems) : undefined
+    // Both at once: whoever redeems now is taken in by the next step, beside those who redeem then.
+    const kept = learners.filter((id) => !comers.has(peerIdOf(id)))
+    const steps = [
+      ...(comers.size > 0 ? [this.#change(voters, [...kept, ...comers.values()])] : []),
+      ...(redeems.length > 0 ? [this.#redeem(redeems)] : [])
+    ]
+    if (steps.length === 0) return undefined
+    return { inputs: steps.flatMap(({ inputs }) => inputs), refs: steps.flatMap(({ refs }) => refs) }
   }
 
   #redeem(redeems: readonly Redeem[]): Step {
     const proposals = redeems.map((redeem) => ({ ref: this.#around.nextRef(), data: encodeRedeem(redeem) }))
-    return { input: { type: 'propose-batch', proposals }, refs: proposals.map(({ ref }) => ref) }
+    return { inputs: [{ type: 'propose-batch', proposals }], refs: proposals.map(({ ref }) => ref) }
   }
 
   #change(voters: readonly string[], learners: readonly string[]): Step {
     const ref = this.#around.nextRef()
-    return { input: { type: 'change-membership', ref, change: { voters, learners } }, refs: [ref] }
+    return { inputs: [{ type: 'change-membership', ref, change: { voters, learners } }], refs: [ref] }
   }
 
   #promote(status: RaftStatus): Step | undefined {

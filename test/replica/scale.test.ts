@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeCbor } from '../../src/core/cbor.ts'
 import { fromUtf8, utf8 } from '../../src/core/bytes.ts'
 import type { Admitted } from '../../src/membership/admission.ts'
-import { VOTERS_BY_THEMSELVES_MAX } from '../../src/replica/newcomers.ts'
+import { TAKE_IN_EVERY_MS, TAKE_IN_MAX, VOTERS_BY_THEMSELVES_MAX } from '../../src/replica/newcomers.ts'
 import { Sessions } from '../../src/replica/sessions.ts'
 import { VirtualCluster, type VirtualToken } from './virtual-cluster.ts'
 
@@ -50,6 +50,21 @@ describe('many newcomers at once', () => {
     // An entry for each redemption, as the promise about tokens asks for.
     const redeems = entries.filter((data) => isRedeem(data))
     expect(redeems).toHaveLength(names.length)
+  })
+
+  it('of whom there are more than one step takes redeem while others are taken in', () => {
+    const cluster = form()
+    const leader = leaderOf(cluster)
+    const names = machines(200)
+    arrive(cluster, names, tokenFor('observer', names.length))
+    const learners = (): number => status(cluster, leader).raft!.membership.learners.length
+    cluster.runUntil(() => learners() > 0, 2_500)
+    const first = cluster.now
+    // Whoever came first redeemed alone, while the others were still saying hello.
+    expect(learners()).toBe(1)
+    cluster.runUntil(() => learners() === 1 + TAKE_IN_MAX, 2_500)
+    cluster.runUntil(() => learners() === names.length, 2_500)
+    expect(cluster.now - first).toBeLessThan(2.5 * TAKE_IN_EVERY_MS)
   })
 
   it('with a token that is good for three of ten: three are in, and seven are shown the door', () => {

@@ -91,7 +91,9 @@ export function campaignText(report: CommitReport, seconds: number): string {
         ]),
     `faults: ${list(faults)}`,
     `coverage: ${list(coverage)}`,
-    ...violations.map(({ nodes, seed }) => `  quorate simulate --light --nodes ${nodes} --seconds ${seconds} --seeds ${seed}`),
+    ...violations.map(
+      ({ nodes, seed }) => `  quorate simulate --light --nodes ${nodes} --seconds ${seconds} --seeds ${seed}`
+    ),
     `${whole(report.seeds)} seeds, ${whole(report.virtualSeconds)} s of cluster time in ${whole(wallSeconds)} s`,
     ...(failures.length === 0 ? ['passed'] : failures.map((failure) => `FAILED: ${failure}`))
   ].join('\n')
