@@ -80,7 +80,7 @@ const boundMs = (refusals: number): number =>
   (refusals > 0 ? REFUSED_MAX_MS + RETRY_MAX_MS : 0)
 
 /** How often somebody asks for something: from busy, so that cut-off leaders hold entries of their own, to idle. */
-const ASKED_EVERY_MS = { busy: [40, 150, 500, 1_500], light: [1_000, 3_000, 8_000] } as const
+const ASKED_EVERY_MS = { busy: [40, 150, 500, 1_500], light: [500, 1_500, 4_000] } as const
 /** How far apart faults of one kind are at least, in the mean: a long run has quiet stretches, which a short and dense one has not. */
 const FAULTY_EVERY_MS = { busy: 8_000, light: 30_000 } as const
 
