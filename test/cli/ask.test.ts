@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect, createServer, type Socket } from 'node:net'
+import { pipeline } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { JsonValue } from '../../src/core/json.ts'
 import { createGenesis, generateLocalKey } from '../../src/identity/index.ts'
@@ -19,7 +21,7 @@ beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'qa-'))
   node = new FakeNode()
   server = await serveControl(node, join(data, CONTROL_SOCKET))
-  await placeGenesis()
+  await placeGenesis({})
 })
 afterEach(async () => {
   await server.close()
@@ -27,9 +29,10 @@ afterEach(async () => {
 })
 
 /** As a node keeps it beside its socket. */
-async function placeGenesis(schema: object = {}): Promise<void> {
+async function placeGenesis(schema: object | undefined): Promise<void> {
+  const rules = schema === undefined ? {} : { schema: schema as JsonValue }
   const genesis = await createGenesis(
-    { name: 'p', foundingSize: 1, mode: 'seats', timing: 'lan', createdAtMs: 0, schema: schema as JsonValue },
+    { name: 'p', foundingSize: 1, mode: 'seats', timing: 'lan', createdAtMs: 0, ...rules },
     [issuer.signer]
   )
   writeFileSync(join(data, 'genesis.cose'), genesis.bytes)
@@ -92,8 +95,8 @@ describe('status', () => {
     await eventually(() => running.out()).toContain('"term":4')
     await node.stop()
     await server.close()
-    const { code, json } = await running.done
-    expect([code, json().map(({ term }) => term)]).toEqual([0, [3, 4]])
+    const { code, err, json } = await running.done
+    expect([code, err, json().map(({ term }) => term)]).toEqual([0, '', [3, 4]])
   })
 
   it('with --watch tells a node that stopped from one that failed, and from one that is gone without a word', async () => {
@@ -111,6 +114,25 @@ describe('status', () => {
     const gone = await watched(() => server.close())
     expect(gone).toEqual([8, expect.stringContaining('its process ended without stopping in order')])
     expect(gone[1]).toContain(`next: Start it: quorate up --data ${data}`)
+  })
+
+  it('with --watch tells a connection that was cut from a node that is gone', async () => {
+    // Between the command and the node, and cut there.
+    const place = mkdtempSync(join(tmpdir(), 'qw-'))
+    const links: Socket[] = []
+    const between = createServer((near) => {
+      const far = connect(join(data, CONTROL_SOCKET))
+      links.push(near, far)
+      pipeline(near, far, near, () => {})
+    })
+    await new Promise<void>((resolve) => between.listen(join(place, CONTROL_SOCKET), resolve))
+    const running = start(['status', '--data', place, '--watch'])
+    await eventually(() => running.out()).toContain('ready')
+    for (const link of links.splice(0)) link.destroy()
+    const { code, err } = await running.done
+    expect([code, err]).toEqual([4, expect.stringContaining('GET /v1/events')])
+    await new Promise((resolve) => between.close(resolve))
+    rmSync(place, { recursive: true })
   })
 
   it('with --watch on a terminal redraws, and ends with 130 when interrupted', async () => {
@@ -309,6 +331,13 @@ describe('config', () => {
       expect.stringContaining('/password is [redacted], which only stands for')
     ])
     expect(node.asked).toHaveLength(asked)
+  })
+
+  it('hides nothing where no schema says what is secret', async () => {
+    node.commit({ password: 'hunter2' }, '')
+    await placeGenesis(undefined)
+    expect((await ask('config', 'get')).out).toContain('hunter2')
+    expect((await ask('config', 'set', '{"password":"[redacted]"}')).code).toBe(0)
   })
 
   it('watch begins with what is there and prints each version once, until there are enough', async () => {

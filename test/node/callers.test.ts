@@ -1,4 +1,5 @@
 /** Each request gets one end: its outcome, its deadline, its signal, or the end of the node. */
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { Callers, REQUEST_DEADLINE_MS } from '../../src/node/callers.ts'
 import { NodeStoppedError, NoQuorumError, OutcomeUnknownError } from '../../src/node/errors.ts'
@@ -77,6 +78,30 @@ describe('the deadline of requests', () => {
     expect(told.map(({ type }) => type)).toEqual(['request', 'cancel'])
   })
 
+  it('is no concern of a signal that aborts for another reason: that is the end, in its own words', async () => {
+    const { told, callers, clock } = setUp()
+    const controller = new AbortController()
+    const asked = callers.request({ type: 'read', requestId: 'a' }, controller.signal)
+    // It has its own deadline, and needs no timer of ours.
+    expect(clock.pending).toBe(0)
+    const reason = new Error('changed my mind')
+    controller.abort(reason)
+    await expect(asked).rejects.toBe(reason)
+    expect(told.map(({ type }) => type)).toEqual(['request', 'cancel'])
+    await expect(callers.request({ type: 'read', requestId: 'b' }, controller.signal)).rejects.toBe(reason)
+    expect(told).toHaveLength(2)
+  })
+
+  it('leaves nothing on a signal that lives longer than its requests', async () => {
+    const { callers, ask } = setUp()
+    const { signal } = new AbortController()
+    const asked = ask('a', signal)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    callers.settle(done('a'))
+    await asked
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
   it('is not waited for when the node ends', async () => {
     const { clock, callers, ends, ask } = setUp()
     const asked = ask('a')
@@ -86,6 +111,16 @@ describe('the deadline of requests', () => {
     expect(ends).toEqual(['a NodeStoppedError at 0', 'b NodeStoppedError at 0'])
     expect(clock.pending).toBe(0)
   })
+})
+
+it('whoever asked before there was a replica is heard as soon as there is one', async () => {
+  const early = new Callers(manualClock(), () => [])
+  const asked = early.request({ type: 'read', requestId: 'a' }, undefined)
+  const told: ReplicaInput[] = []
+  early.connect((input) => told.push(input))
+  expect(told).toEqual([{ type: 'request', request: { type: 'read', requestId: 'a' } }])
+  early.settle(done('a'))
+  expect(await asked).toEqual(done('a'))
 })
 
 describe('the end of the node', () => {
