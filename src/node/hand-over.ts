@@ -3,7 +3,7 @@
  * for its first entry, and on a small machine the processor that taking this node down would keep busy. Bounded: who waits for
  * nobody, because the others stop as well or do not answer, goes; they elect a leader when our connections close.
  */
-import type { Clock } from '../core/clock.ts'
+import { type Clock, delay } from '../core/clock.ts'
 import { startDeadline } from '../core/deadline.ts'
 import { messageOf } from '../core/errors.ts'
 import { RequestRefusedError } from './errors.ts'
@@ -11,6 +11,8 @@ import type { Logger } from './types.ts'
 
 /** A graceful stop waits this long; longer where elections take longer. */
 const HAND_OVER_MS = 1_000
+/** Longer than a first entry takes among near peers. Whoever asks the heir sooner keeps it from deciding. */
+const LEFT_ALONE_MS = 10
 
 export interface HandOverInit {
   readonly clock: Clock
@@ -40,6 +42,7 @@ export class HandOver {
     const deadline = startDeadline(clock, limitMs, { parent: this.#heirless.signal })
     try {
       await transfer(deadline.signal)
+      await delay(clock, LEFT_ALONE_MS, deadline.signal)
       await decided(deadline.signal)
     } catch (error) {
       logger.info({ reason: messageOf(error) }, 'stopping before somebody else leads')

@@ -60,11 +60,21 @@ test.each([
 
 test('it goes at once when the last voter is lost, and not before', async () => {
   const { clock, seen, done, closed } = leaving({ decided: never })
-  await clock.runFor(1)
+  await clock.runFor(10)
   closed(1)
   await clock.runFor(1)
   expect(seen).toEqual(['transfer', 'decided'])
   closed(0)
   await done
-  expect(clock.now()).toBe(2)
+  expect(clock.now()).toBe(11)
+})
+
+test('it does not ask an heir that has hardly begun, and asks nobody when the last voter is lost meanwhile', async () => {
+  const { clock, seen, done, closed } = leaving({ decided: never })
+  await clock.runFor(9)
+  expect(seen).toEqual(['transfer'])
+  closed(0)
+  await done
+  expect(seen).toEqual(['transfer', 'stopping before somebody else leads', 'gone'])
+  expect(clock.pending).toBe(0)
 })
