@@ -29,6 +29,7 @@ import { Departures } from './departures.ts'
 import { Driver } from './driver.ts'
 import { NodeStoppedError, NotAdmittedError, SeatConflictError } from './errors.ts'
 import { type Inside, NodeFace } from './face.ts'
+import { Facts } from './facts.ts'
 import { createGate, memberIncarnations } from './gate.ts'
 import { HandOver } from './hand-over.ts'
 import type { NodeParts } from './node-parts.ts'
@@ -39,9 +40,7 @@ import { Rehearsals } from './rehearsals.ts'
 import { errorReport, Reporter } from './reporter.ts'
 import { Seeker } from './seeker.ts'
 import { settle } from './settle.ts'
-import type { StatusFacts } from './status.ts'
 import type { CallOptions } from './types.ts'
-import { waitingFor } from './waiting.ts'
 
 /** What no waiting changes. A date may be a clock's fault, a missing genesis may come. */
 const FINAL_REFUSALS: ReadonlySet<RefusalCode> = new Set(['token-already-used', 'revoked'])
@@ -50,6 +49,7 @@ export class Node extends NodeFace {
   protected readonly inside: Inside
   readonly #parts: NodeParts
   readonly #reporter: Reporter
+  readonly #facts: Facts
   readonly #callers: Callers
   readonly #client: Client
   readonly #incarnation: string
@@ -91,9 +91,9 @@ export class Node extends NodeFace {
       events,
       foundingSize: () => this.#genesis?.genesis.foundingSize,
       electionTimeoutMs: () => this.#timing.raft.electionTimeoutMs,
-      waitingFor: () => this.#waitingFor()
+      waitingFor: () => this.#facts.waitingFor()
     })
-    this.#callers = new Callers(clock, () => this.#waitingFor())
+    this.#callers = new Callers(clock, () => this.#facts.waitingFor())
     this.#client = new Client({
       peerId,
       clock,
@@ -116,6 +116,17 @@ export class Node extends NodeFace {
       reporter: this.#reporter,
       voters: () => this.#replica?.wanted()
     })
+    this.#facts = new Facts({
+      peerId,
+      incarnation: this.#incarnation,
+      domainId: toHex(home.domainId),
+      reporter: this.#reporter,
+      seeker: this.#seeker,
+      genesis: () => this.#genesis,
+      replica: () => this.#replica,
+      leader: () => this.leader,
+      transport: () => this.#transport
+    })
     this.#readiness = new Readiness({ client: this.#client, reporter: this.#reporter, ending: this.#ending.signal })
     this.inside = {
       parts,
@@ -123,8 +134,8 @@ export class Node extends NodeFace {
       client: this.#client,
       ready: this.#readiness.promise,
       stopped: this.#stopped.promise,
-      facts: () => this.#facts(),
-      waitingFor: () => this.#waitingFor()
+      facts: () => this.#facts.status(),
+      waitingFor: () => this.#facts.waitingFor()
     }
     // Whoever does not ask must not be killed by an unhandled rejection.
     this.#stopped.promise.catch(() => {})
@@ -144,36 +155,6 @@ export class Node extends NodeFace {
   #isWaitingToFound(): boolean {
     const { clusterId, joins = true } = this.#replica?.status() ?? {}
     return clusterId === undefined && !joins && this.#genesis!.genesis.foundingSize > 1
-  }
-
-  #facts(): StatusFacts {
-    return {
-      peerId: this.peerId,
-      incarnation: this.#incarnation,
-      domainId: this.domainId,
-      genesis: this.#genesis?.genesis,
-      replica: this.#replica?.status(),
-      leader: this.leader,
-      stage: this.#reporter.stage,
-      waitingFor: this.#waitingFor(),
-      addresses: this.#transport?.addresses() ?? [],
-      uptimeMs: this.#reporter.elapsedMs,
-      attempts: this.#seeker.explain(),
-      refusals: this.#reporter.refusals
-    }
-  }
-
-  #waitingFor(): readonly string[] {
-    const { multicastBlocked, refusals } = this.#reporter
-    return waitingFor({
-      foundingSize: this.#genesis?.genesis.foundingSize ?? 0,
-      replica: this.#replica?.status(),
-      selfIncarnation: this.#incarnation,
-      leader: this.leader?.peerId,
-      attempts: this.#seeker.explain(),
-      multicastBlocked,
-      refusals
-    })
   }
 
   // ── Starting ────────────────────────────────────────────────────────────────────────────────────────────────────────
