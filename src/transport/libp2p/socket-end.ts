@@ -67,8 +67,11 @@ export class SocketEnd {
   #tell(error: Error | undefined, tellOthers: () => void): boolean {
     if (this.#listener === undefined || this.#told) return false
     this.#told = true
-    this.#clock.setTimer(TEARDOWN_AFTER_MS, tellOthers)
-    this.#listener(error)
+    try {
+      this.#listener(error)
+    } finally {
+      this.#clock.setTimer(TEARDOWN_AFTER_MS, tellOthers)
+    }
     return true
   }
 }
