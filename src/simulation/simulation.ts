@@ -12,7 +12,7 @@ import type { Machine } from './machine.ts'
 import type { Violation } from './oracle.ts'
 import type { Process } from './process.ts'
 import { Recorder } from './recorder.ts'
-import { isolated } from './sandbox.ts'
+import { isolatedBriefly } from './sandbox.ts'
 import { type NodeView, nodeView, type SimulationResults } from './view.ts'
 import { World } from './world.ts'
 
@@ -94,7 +94,7 @@ export class Simulation {
   /** Lets so many virtual milliseconds pass. */
   run(ms: number): void {
     checkSpan('the time to run, in ms,', ms)
-    isolated(() => this.world.run(this.world.nowUs + Math.round(ms * 1_000)))
+    isolatedBriefly(() => this.world.run(this.world.nowUs + Math.round(ms * 1_000)))
   }
 
   /**
@@ -103,14 +103,14 @@ export class Simulation {
    */
   runUntil(done: (simulation: Simulation) => boolean, limitMs = 60_000): boolean {
     checkSpan('limitMs', limitMs)
-    return isolated(() => this.world.run(this.world.nowUs + limitMs * 1_000, () => done(this)))
+    return isolatedBriefly(() => this.world.run(this.world.nowUs + limitMs * 1_000, () => done(this)))
   }
 
   /** The next `count` events. */
   step(count = 1): void {
     checkWhole('the number of events', count, 1)
     let left = count
-    isolated(() => this.world.run(Infinity, () => --left <= 0))
+    isolatedBriefly(() => this.world.run(Infinity, () => --left <= 0))
   }
 
   // ── Machines ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -170,7 +170,7 @@ export class Simulation {
     const process = this.#process(name)
     this.#tell('resume', [name])
     this.world.recorder?.paused(process.machine, false)
-    isolated(() => process.resume())
+    isolatedBriefly(() => process.resume())
   }
 
   // ── Network ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,7 +254,7 @@ export class Simulation {
       text: canonicalJson(value),
       ...(ifVersion === undefined ? {} : { ifVersion })
     })
-    isolated(() => this.world.request(process, { type: 'command', requestId, data }))
+    isolatedBriefly(() => this.world.request(process, { type: 'command', requestId, data }))
     return requestId
   }
 
@@ -262,7 +262,7 @@ export class Simulation {
     const requestId = (++this.#requests).toString(16).padStart(32, '0')
     this.#tell('transfer', to === undefined ? [name] : [name, to])
     const target = to === undefined ? undefined : this.#machine(to).actor.peerId
-    isolated(() => this.world.request(this.#process(name), { type: 'transfer', requestId, to: target }))
+    isolatedBriefly(() => this.world.request(this.#process(name), { type: 'transfer', requestId, to: target }))
     return requestId
   }
 

@@ -1,4 +1,5 @@
 /** The simulator itself: it is deterministic, it finds nothing in the shipped code, and it finds what is broken on purpose. */
+import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import {
@@ -12,7 +13,7 @@ import {
   runCampaign,
   shrink
 } from '../../src/simulation/index.ts'
-import { isolated } from '../../src/simulation/sandbox.ts'
+import { isolated, isolatedBriefly } from '../../src/simulation/sandbox.ts'
 
 let three: Cast
 let five: Cast
@@ -176,7 +177,16 @@ describe('isolation', () => {
       () => Promise.resolve(),
       () => queueMicrotask(() => undefined)
     ]
-    for (const ask of asks) expect(() => isolated(ask)).toThrow(/ambient|resolve is not a function/)
-    for (const ask of asks) expect(ask).not.toThrow()
+    for (const sandbox of [isolated, isolatedBriefly]) {
+      for (const ask of asks) expect(() => sandbox(ask)).toThrow(/ambient|resolve is not a function/)
+      for (const ask of asks) expect(ask).not.toThrow()
+    }
+  })
+
+  it('also takes away, in a run, what a module has imported from Node.js by name', () => {
+    const before = randomUUID
+    expect(() => isolated(() => randomUUID())).toThrow(/randomUUID was used inside a simulation/)
+    expect(randomUUID).toBe(before)
+    expect(isolatedBriefly(() => randomUUID())).toHaveLength(36)
   })
 })
