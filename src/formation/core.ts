@@ -76,6 +76,8 @@ export interface Core {
   readonly durableWrite: number
   /** Connected founders without ourselves, by incarnation. */
   readonly founders: readonly Claim[]
+  /** Of these, who voted for us in the first term before we asked, by incarnation. */
+  readonly offers: readonly Claim[]
   /** Once it is our own seat, for good. */
   readonly conflict: Conflict | undefined
   readonly role: Role
@@ -98,6 +100,7 @@ export function initialCore(init: FormationInit, quorum: number): Core {
     lastWrite: 0,
     durableWrite: 0,
     founders: [],
+    offers: [],
     conflict: undefined,
     role: state.certificate === undefined ? { type: 'idle' } : { type: 'latched', write: 0, announced: false },
     own: { write: 0, asked: false, signature: undefined },

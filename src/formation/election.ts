@@ -1,13 +1,22 @@
-/** Step 2: electing a founding leader. N votes of one term, each durable at its voter. */
+/**
+ * Step 2: electing a founding leader. N votes of one term, each durable at its voter.
+ *
+ * Who asks first is no secret: the lowest seat, as soon as it sees all founders. So whoever sees them before it is asked votes at once,
+ * without waiting to be: its write and its vote are under way while the candidate is still greeting the last of them. It is the vote that
+ * the request would have got. Only in the first term, by those who have never taken part in another: there such a request
+ * can say one thing only, that nothing was accepted before.
+ */
 import { compareText } from '../core/bytes.ts'
 import { propose } from './agreement.ts'
 import { acceptedTermOf, type Core, isComplete, present, type Role, type Step } from './core.ts'
 import { TERM_MAX } from './fields.ts'
 import { freshSet } from './founding-set.ts'
 import type { FormationMessage } from './messages.ts'
-import { allowTime, becomeIdle, isFutile, learnAcceptedTerm, schedule } from './pacing.ts'
+import { allowTime, becomeIdle, firstToAsk, isFutile, learnAcceptedTerm, schedule } from './pacing.ts'
 import { adoptTerm, refuse } from './terms.ts'
 import type { Claim, FoundingSet, IncarnationId } from './types.ts'
+
+const FIRST_TERM = 1
 
 type Message<T extends FormationMessage['type']> = Extract<FormationMessage, { type: T }>
 type Candidate = Extract<Role, { type: 'candidate' }>
@@ -20,13 +29,24 @@ export function campaign(step: Step): void {
     step.set({ role: { type: 'idle' } })
     return step.setPace({ campaignAt: undefined, resendAt: undefined })
   }
+  const votes = term === FIRST_TERM ? core.offers : []
   step.save({ term, votedFor: core.settings.self.incarnation })
-  step.set({ role: { type: 'candidate', voteWrite: step.core.lastWrite, votes: [], refusals: [] } })
+  step.set({ role: { type: 'candidate', voteWrite: step.core.lastWrite, votes, refusals: [] }, offers: [] })
   step.setPace({ campaigns: core.pace.campaigns + 1 })
   step.emit({ type: 'campaign', term })
   allowTime(step)
-  for (const founder of core.founders) requestVote(step, founder.incarnation)
+  for (const founder of core.founders) if (!votes.includes(founder)) requestVote(step, founder.incarnation)
   takeLead(step)
+}
+
+/** Idle, with all founders here: votes for whoever is to ask first, unless that is ourselves. */
+export function offerVote(step: Step): void {
+  const { state, role } = step.core
+  if (state.term >= FIRST_TERM || role.type !== 'idle' || !isComplete(step.core)) return
+  const first = firstToAsk(step.core)
+  if (first === undefined) return
+  step.save({ term: FIRST_TERM, votedFor: first.incarnation })
+  step.sendAfterSaved(first.incarnation, { type: 'vote', term: FIRST_TERM })
 }
 
 /**
@@ -61,12 +81,18 @@ export function onRequestVote(step: Step, from: IncarnationId, { term, acceptedT
 }
 
 export function onVote(step: Step, from: Claim, { term }: Message<'vote'>): void {
-  const { role, state } = step.core
+  const { role, state, offers } = step.core
+  if (role.type === 'idle' && state.term < FIRST_TERM && term === FIRST_TERM)
+    return step.set({ offers: added(offers, from) })
   if (role.type !== 'candidate' || term !== state.term) return
   if (role.votes.some((voter) => voter.incarnation === from.incarnation)) return
-  const votes = [...role.votes, from].toSorted((a, b) => compareText(a.incarnation, b.incarnation))
-  step.set({ role: { ...role, votes } })
+  step.set({ role: { ...role, votes: added(role.votes, from) } })
   takeLead(step)
+}
+
+function added(voters: readonly Claim[], voter: Claim): readonly Claim[] {
+  const others = voters.filter(({ incarnation }) => incarnation !== voter.incarnation)
+  return [...others, voter].toSorted((a, b) => compareText(a.incarnation, b.incarnation))
 }
 
 /** Leads as soon as our own vote is durable, N have voted, and there is a set to propose. */

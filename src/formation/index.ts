@@ -5,7 +5,7 @@
  *    silence is never absence, so no timeout lowers N. Whoever already holds a certificate hands it over, and that is the end.
  * 2. *Elect.* A candidate asks for votes in a term of its own. Term and vote are one durable record, one vote a term. A voter
  *    refuses a candidate whose accepted set is older than its own. N votes make a founding leader. The lowest rank campaigns
- *    at once, the others a step apart.
+ *    at once, the others a step apart. In the first term it need not even ask: whoever sees everybody votes for it.
  * 3. *Agree.* The leader proposes the set that it had accepted before, now under its own term; without one, the claims of its
  *    voters. An acceptor makes (term, set) durable, then signs it, then answers. N signatures of one term and one set are
  *    the founding certificate.

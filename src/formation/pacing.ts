@@ -20,6 +20,10 @@ export function rankOf(core: Core): number {
   ).length
 }
 
+/** Rank 0, when that is somebody else. */
+export const firstToAsk = (core: Core): Claim | undefined =>
+  rankOf(core) === 0 ? undefined : core.founders.toSorted(compareClaims)[0]
+
 /**
  * Too few of those who are here would vote for us, because the others hold a newer accepted set than ours. They know, and one
  * of them will campaign; we would only get into its way. When they go, so does what we know about them.

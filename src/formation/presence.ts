@@ -5,6 +5,7 @@
  * cloned disk, and which one is not for a protocol to guess. When the contest is about our own seat we stop for good.
  */
 import { compareText } from '../core/bytes.ts'
+import { offerVote } from './election.ts'
 import { becomeIdle, schedule } from './pacing.ts'
 import { compareClaims } from './founding-set.ts'
 import { type Conflict, type Core, isComplete, type Step, UNPACED } from './core.ts'
@@ -31,7 +32,8 @@ export function connect(step: Step, claim: Claim): void {
 export function disconnect(step: Step, incarnation: IncarnationId): void {
   const { founders, pace, role } = step.core
   if (!founders.some((founder) => founder.incarnation === incarnation)) return
-  step.set({ founders: founders.filter((founder) => founder.incarnation !== incarnation) })
+  const stays = (claim: Claim): boolean => claim.incarnation !== incarnation
+  step.set({ founders: founders.filter(stays), offers: step.core.offers.filter(stays) })
   step.setPace({ acceptedTerms: new Map([...pace.acceptedTerms].filter(([known]) => known !== incarnation)) })
   // A closed connection is a failure signal: do not wait for a campaign that has lost its candidate.
   if (role.type === 'following' && role.leader === incarnation) becomeIdle(step)
@@ -49,8 +51,10 @@ function judgeSeats(step: Step): void {
   }
   step.set({ conflict: undefined })
   if (step.core.role.type !== 'idle') return
-  if (isComplete(step.core)) schedule(step)
-  else step.setPace({ campaignAt: undefined, campaigns: 0 })
+  if (isComplete(step.core)) {
+    schedule(step)
+    offerVote(step)
+  } else step.setPace({ campaignAt: undefined, campaigns: 0 })
 }
 
 /** Contests about our own seat first, then the lowest seat. */

@@ -113,7 +113,8 @@ describe('a campaign', () => {
   it('comes later the more of them there were, and the later the higher the seat', () => {
     for (const [claim, others, gaps] of [
       [A, [B, C], [100, 210, 430]],
-      [C, [A, B], [20 + 100, 70 + 200, 170 + 400]]
+      // Its first term is the one in which it votes for seat 1, unasked.
+      [C, [A, B], [20, 20 + 100, 70 + 200]]
     ] as const) {
       const founder = new Founder(claim, 3)
       let deadline = founder.connect(...others).deadline
@@ -285,6 +286,61 @@ describe('a voter', () => {
   })
 })
 
+describe('a vote that was not asked for', () => {
+  it('goes to the lowest seat when the last founder is here, once, and is not asked for any more', () => {
+    const c = new Founder(C, 3)
+    expect(c.connect(B).write).toBeUndefined()
+    const offer = c.connect(A)
+    expect(offer.write?.state).toMatchObject({ term: 1, votedFor: 'a#1', accepted: undefined })
+    expect([offer.send, said(offer), offer.sendAfterWrite]).toEqual([[], ['a#1 vote'], 1])
+    expect(c.status.stage).toBe('electing')
+    c.disconnect(B)
+    expect(c.connect(B).write).toBeUndefined()
+
+    const a = new Founder(A, 3)
+    a.connect(C)
+    expect(said(a.hear(C, { type: 'vote', term: 1 }))).toEqual([])
+    a.hear(C, { type: 'vote', term: 1 })
+    expect(said(a.connect(B))).toEqual(['b#1 request-vote'])
+    a.persisted(1)
+    expect(elected(a.hear(B, { type: 'vote', term: 1 }))).toEqual({ type: 'elected', term: 1, votes: 3 })
+  })
+
+  it('elects at once whose own vote is durable', () => {
+    const a = new Founder(A, 3)
+    a.connect(B)
+    a.hear(B, { type: 'vote', term: 1 })
+    const campaign = a.connect(C)
+    expect(said(campaign)).toEqual(['c#1 request-vote'])
+    a.hear(C, { type: 'vote', term: 1 })
+    expect(said(a.persisted(1))).toEqual(['b#1 propose', 'c#1 propose'])
+  })
+
+  it('is forgotten when its voter goes, and counts in no other term', () => {
+    const a = new Founder(A, 3)
+    a.connect(B)
+    a.hear(B, { type: 'vote', term: 1 })
+    a.disconnect(B)
+    a.connect(B)
+    a.hear(B, { type: 'vote', term: 2 })
+    expect(said(a.connect(C))).toEqual(['b#1 request-vote', 'c#1 request-vote'])
+    const later = new Founder(A, 2, { term: 1, votedFor: 'b#1' })
+    expect(said(later.hear(B, { type: 'vote', term: 1 }))).toEqual([])
+    expect(said(later.connect(B))).toEqual(['b#1 request-vote'])
+    later.persisted(1)
+    expect(elected(later.hear(B, { type: 'vote', term: 1 }))).toBeUndefined()
+  })
+
+  it('is not given by the lowest seat, nor by who has taken part in a term', () => {
+    expect(new Founder(A, 2).connect(B).write?.state.votedFor).toBe('a#1')
+    expect(new Founder(B, 2, { term: 1 }).connect(A).write).toBeUndefined()
+    const c = new Founder(C, 3)
+    c.connect(B)
+    c.hear(B, refusal(1))
+    expect(c.connect(A).write).toBeUndefined()
+  })
+})
+
 describe('an acceptance', () => {
   it('makes all of the set known, and gives the leader its time', () => {
     const c = new Founder(C, 3)
@@ -332,7 +388,7 @@ describe('an acceptance', () => {
     expect(said(b.signed(1, payload))).toEqual([])
     b.hear(A, { type: 'propose', term: 1, set: TWO })
     expect(said(b.signed(1, payload))).toEqual([])
-    expect(b.persisted(1).sign).toEqual({ term: 1, payload })
+    expect(b.persisted(2).sign).toEqual({ term: 1, payload })
     expect(said(b.signed(2, payload))).toEqual([])
     expect(said(b.signed(1, fakeCrypto.acceptancePayload(2, TWO)))).toEqual([])
     expect(said(b.signed(2, fakeCrypto.acceptancePayload(2, TWO)))).toEqual([])
@@ -344,7 +400,7 @@ describe('an acceptance', () => {
     const b = new Founder(B, 3)
     b.connect(A, C)
     b.hear(A, { type: 'propose', term: 1, set: { claims: [A, B, C] } })
-    const { sign } = b.persisted(1)
+    const { sign } = b.persisted(2)
     b.disconnect(A)
     expect(said(b.signed(1, sign!.payload))).toEqual([])
   })
@@ -353,7 +409,7 @@ describe('an acceptance', () => {
     const b = new Founder(B, 2)
     b.connect(A)
     b.hear(A, { type: 'propose', term: 1, set: TWO })
-    b.signed(1, b.persisted(1).sign!.payload)
+    b.signed(1, b.persisted(2).sign!.payload)
     expect(said(b.hear(A, { type: 'propose', term: 1, set: TWO }))).toEqual(['a#1 accept'])
     b.hear(A, ask(2, 1))
     // The set of term 2 is accepted, and not yet signed.

@@ -42,11 +42,11 @@ describe('a founding without faults', () => {
     }
   })
 
-  it('takes five delays and three writes after the last founder connects, the leader two less', () => {
+  it('takes four delays and three writes after the last founder connects, the leader one less', () => {
     const world = founders(3, { delayMs: [10, 10], writeMs: [5, 5], rankStepMs: 50 })
     startAll(world)
     const connected = 10
-    world.run(connected + 4 * 10 + 3 * 5 - 1)
+    world.run(connected + 3 * 10 + 3 * 5 - 1)
     expect(formed(world)).toEqual([])
     world.run(1)
     expect(formed(world)).toEqual(['a'])

@@ -65,8 +65,7 @@ describe('who is heard', () => {
 
   it('a vote waits for its write', () => {
     const b = formation(B)
-    connect(b, A)
-    const effects = hear(b, A, { type: 'request-vote', term: 1, acceptedTerm: 0 })
+    const effects = connect(b, A)
     expect(effects.write).toMatchObject({ id: 1, state: { term: 1, votedFor: A.incarnation } })
     expect(effects.send).toEqual([])
     expect(effects.sendAfter).toEqual([{ to: A.incarnation, message: { type: 'vote', term: 1 } }])
@@ -169,7 +168,8 @@ describe('an acceptance', () => {
     connect(b, A)
     const proposed = hear(b, A, { type: 'propose', term: 1, set: SET })
     expect(proposed.sign).toBeUndefined()
-    const { sign } = b.step({ type: 'persisted', write: 1 }, 1)
+    expect(b.step({ type: 'persisted', write: 1 }, 1).sign).toBeUndefined()
+    const { sign } = b.step({ type: 'persisted', write: 2 }, 1)
     expect(sign).toEqual({ term: 1, payload: fakeCrypto.acceptancePayload(1, SET) })
     const signature = fakeSign(B, sign!.payload)
     expect(sent(b.step({ type: 'signed', ...sign!, signature }, 2))).toEqual([`${A.incarnation} accept`])

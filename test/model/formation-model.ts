@@ -97,6 +97,9 @@ export class FormationModel implements System<Local, FormationMessage> {
     if (core.state.certificate === undefined && this.#mayCampaign(node, core.state.term + 1)) {
       actions.push(...this.#views[node]!.map((_, view) => `campaigns ${view}`))
     }
+    if (core.state.term === 0 && (this.#init.schedule === undefined || this.#mayCampaign(node, 1))) {
+      actions.push(...this.#views[node]!.map((_, view) => `gathers ${view}`))
+    }
     if (unwritten.length > 0) actions.push('persists')
     const crashMatters = this.stateKey(local) !== this.stateKey(this.#boot(node, disk).state)
     if (this.#init.crashes !== false && crashMatters) actions.push('crashes')
@@ -108,8 +111,10 @@ export class FormationModel implements System<Local, FormationMessage> {
     const run = new Run(local, this.#init)
     if (action === 'persists') run.persist()
     else {
-      run.connectTo(this.#views[node]![Number(action.split(' ')[1])]!)
-      run.input({ type: 'tick' }, LATE)
+      const view = this.#views[node]![Number(action.split(' ')[1])]!
+      if (action.startsWith('gathers')) run.leave(view[0]!)
+      run.connectTo(view)
+      if (action.startsWith('campaigns')) run.input({ type: 'tick' }, LATE)
     }
     return this.#result(run)
   }
@@ -151,9 +156,9 @@ export class FormationModel implements System<Local, FormationMessage> {
     }
     const quorum = this.#init.plant?.quorum ?? foundingQuorum(this.#init.foundingSize)
     const { core } = begin(initialCore(settings, quorum), 0)
-    const run = new Run({ core, disk, unwritten: [], held: [] }, this.#init)
-    run.connectTo(this.#views[node]![0]!)
-    return this.#result(run)
+    // All are here, and nobody has noticed: whoever does may offer its vote, to one or the other (`gathers`).
+    const founders = this.#views[node]![0]!.toSorted((a, b) => compareText(a.incarnation, b.incarnation))
+    return this.#result(new Run({ core: { ...core, founders }, disk, unwritten: [], held: [] }, this.#init))
   }
 
   #result(run: Run): LocalResult<Local, FormationMessage> {
@@ -209,6 +214,10 @@ class Run {
       }
       this.input({ type: 'founder-connected', claim }, 0)
     }
+  }
+
+  leave(claim: Claim | undefined): void {
+    if (claim !== undefined) this.input({ type: 'founder-disconnected', incarnation: claim.incarnation }, 0)
   }
 
   input(input: FormationInput, now: number): void {
