@@ -78,11 +78,6 @@ const BIG: readonly Space[] = [
     init: { foundingSize: 2, claims: seats(1, 2, 1), termMax: 1, lost: ['refuse'] }
   },
   {
-    name: 'N=2, M=3, 1 term, with refusals',
-    init: { foundingSize: 2, claims: seats(1, 2, 1), termMax: 1, lost: ['certificate'] },
-    statesMax: 20_000_000
-  },
-  {
     name: 'N=2, M=2, 3 terms',
     init: { foundingSize: 2, claims: seats(1, 2), termMax: 3, lost: ANSWERS },
     messagesMax: 64
@@ -96,12 +91,6 @@ const BIG: readonly Space[] = [
     name: 'N=3, M=4, 2 terms, synchronous disk',
     init: { foundingSize: 3, claims: seats(1, 2, 3, 1), termMax: 2, disk: 'synchronous', lost: ANSWERS },
     statesMax: 20_000_000
-  },
-  {
-    name: 'N=3, M=4, 1 term',
-    init: { foundingSize: 3, claims: seats(1, 2, 3, 1), termMax: 1, lost: ANSWERS },
-    statesMax: 20_000_000,
-    messagesMax: 64
   }
 ]
 
