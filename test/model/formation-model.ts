@@ -112,7 +112,7 @@ export class FormationModel implements System<Local, FormationMessage> {
     if (action === 'persists') run.persist()
     else {
       const view = this.#views[node]![Number(action.split(' ')[1])]!
-      if (action.startsWith('gathers')) run.leave(view[0]!)
+      if (action.startsWith('gathers')) run.leave(view[0])
       run.connectTo(view)
       if (action.startsWith('campaigns')) run.input({ type: 'tick' }, LATE)
     }
