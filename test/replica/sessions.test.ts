@@ -1,7 +1,8 @@
-/** What members tell of where others are: heard when it is news, and verified no more often than its bringer may make us. */
+/** One session for each peer; and what members tell of where others are, verified no more often than its bringer may make us. */
 import { describe, expect, it } from 'vitest'
 import { fromUtf8, utf8 } from '../../src/core/bytes.ts'
 import { RECORD_CHECKS_AT_ONCE, RECORD_CHECKS_PER_SECOND, Sessions } from '../../src/replica/sessions.ts'
+import { VirtualCluster } from './virtual-cluster.ts'
 
 function bench() {
   let verified = 0
@@ -50,4 +51,20 @@ describe('records of addresses', () => {
     expect(hear('a', 0, 'p0 2', 'one-more 1')).toEqual(['p0', 'one-more'])
     expect(hear('a', 0, 'p0 2', 'p2 1', 'p1 1')).toEqual(['p1'])
   })
+})
+
+it('a session that opens beside another of the same peer ends it: its incarnation is connected no more', () => {
+  const cluster = VirtualCluster.formed({ size: 3, seed: 1 })
+  const isLeader = (name: string): boolean => cluster.life(name).replica.consensus()?.writable === true
+  cluster.runUntil(() => cluster.names.some(isLeader))
+  const leader = cluster.names.find(isLeader)!
+  const { replica } = cluster.life(leader)
+  const [old] = replica.sessions
+  const active = (): readonly boolean[] =>
+    replica.status().raft!.progress.flatMap(({ id, active: isActive }) => (id === old!.incarnation ? [isActive] : []))
+  expect(active()).toEqual([true])
+  const reborn = { ...old!, incarnation: `${old!.peerId}#2`, storeId: '2', claim: undefined }
+  cluster.input(leader, { type: 'session-open', peer: reborn })
+  expect(replica.sessions.filter(({ peerId }) => peerId === old!.peerId)).toEqual([reborn])
+  expect(active()).toEqual([false])
 })
