@@ -35,6 +35,10 @@ test('everything is told before what has to come after it, once', () => {
   clock.advance(1_000)
   departures.settle()
   expect(heard).toEqual(['leader'])
+  lose('leader', true)
+  departures.settle()
+  heard.length = 1
+  clock.advance(20)
   lose('again', true)
   clock.advance(24)
   expect(heard).toEqual(['leader'])

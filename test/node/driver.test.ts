@@ -455,6 +455,19 @@ describe('an election', () => {
     expect(said()).toEqual(['event leader', 'event member', 'outcome r', 'event member', 'event writable'])
   })
 
+  it('what its report leads to is told behind all of it', async () => {
+    const { driver, said } = makeDriver({
+      start: { events: [leaderless], outcomes: [{ type: 'refused', requestId: 'r', code: 'c', detail: '' }] },
+      step: () => ({ events: [{ type: 'member', peerId: 'b', role: 'voter' }] }),
+      onEvent: ({ type }, running) => {
+        if (type === 'leader') running.input({ type: 'tick' })
+      }
+    })
+    driver.start()
+    await settled()
+    expect(said()).toEqual(['event leader', 'outcome r', 'event member'])
+  })
+
   it('is not reported once the driver has stopped', async () => {
     const { driver, said } = makeDriver({ start: { events: [leaderless] } })
     driver.start()

@@ -71,6 +71,42 @@ describe('a cluster of memory nodes', LIMIT, () => {
     }
   })
 
+  it('tells of a lost leader when that happened, before it comes back and before the node ends', async () => {
+    nodes = await MemoryNodes.of(3)
+    const transports: Transport[] = []
+    const wrap = (transport: Transport): Transport => {
+      transports.push(transport)
+      return transport
+    }
+    const started: MemoryNode[] = []
+    for (const place of nodes.places) started.push(await nodes.start(place, { wrap }))
+    await Promise.all(started.map(({ node }) => node.ready()))
+    const leader = started[0]!.node.leader!.peerId
+    const at = started.findIndex(({ node }) => node.peerId !== leader)
+    const follower = started[at]!
+    const told = (status: string, from: number): number =>
+      follower.events.findIndex(
+        (event, i) => i >= from && event.event === 'peer' && event.peer === leader && event.status === status
+      )
+    const from = follower.events.length
+    await transports[at]!.disconnect(leader, 'test')
+    await eventually(() => told('authenticated', from)).toBeGreaterThan(0)
+    const [lost, back] = [told('disconnected', from), told('authenticated', from)]
+    expect(lost).toBeGreaterThan(0)
+    expect(lost).toBeLessThan(back)
+    const leaderless = follower.events.find(
+      (event, i) => i >= from && event.event === 'leader' && event.leader === null
+    )!
+    expect(follower.events[lost]!.at).toBeLessThanOrEqual(leaderless.at)
+    expect(follower.events[lost]!.at).toBeGreaterThanOrEqual(follower.events[from - 1]!.at)
+    await eventually(() => follower.node.leader).toBeDefined()
+    const end = follower.events.length
+    await follower.node.stop()
+    expect(told('disconnected', end)).toBeGreaterThan(0)
+    expect(follower.events.at(-1)!.event).toBe('stopped')
+    expect(follower.clock.timers.size).toBe(0)
+  })
+
   it('leaves no timer behind when it stops', async () => {
     const started = await formed(3)
     await nodes!.stopAll()

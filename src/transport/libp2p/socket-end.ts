@@ -24,7 +24,6 @@ export type EndListener = (error: Error | undefined) => void
 /** As `net.Socket` has them. */
 interface ReadableSocket {
   readonly readableLength: number
-  readonly destroyed: boolean
   push(chunk: unknown, encoding?: BufferEncoding): boolean
 }
 
@@ -53,9 +52,8 @@ export class SocketEnd {
 
   #holdEndOf(socket: ReadableSocket): void {
     const push = socket.push.bind(socket)
-    const end = (): void => {
-      if (!socket.destroyed) push(null)
-    }
+    // To a socket that is gone by then it says nothing.
+    const end = (): void => void push(null)
     socket.push = (chunk, encoding) => {
       // What has come and was not handed up yet, because somebody paused, comes before the end.
       if (chunk !== null || socket.readableLength > 0 || !this.#tell(undefined, end)) return push(chunk, encoding)
@@ -77,6 +75,4 @@ export class SocketEnd {
 }
 
 const isReadable = (socket: Partial<ReadableSocket> | undefined): socket is ReadableSocket =>
-  typeof socket?.push === 'function' &&
-  typeof socket.readableLength === 'number' &&
-  typeof socket.destroyed === 'boolean'
+  typeof socket?.push === 'function' && typeof socket.readableLength === 'number'
