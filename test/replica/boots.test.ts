@@ -162,3 +162,27 @@ describe('an intact disk', () => {
     }
   })
 })
+
+it('a node that knows that its disk was set back hears nobody about votes, nor whom it meets afterwards', () => {
+  const cluster = form()
+  const { leader, victim, other } = cast(cluster)
+  const setBack = cluster.snapshot(victim)
+  // What the other one does not hear of: two lives with one boot counter.
+  cluster.disconnect(other, leader)
+  for (const isSetBack of [false, true]) {
+    cluster.crash(victim)
+    if (isSetBack) setBack()
+    cluster.start(victim)
+    cluster.connect(victim, leader)
+    cluster.run(300)
+  }
+  expect(statusOf(cluster, victim).standing).toMatchObject({ type: 'barred', fenced: { by: victim } })
+  const { durable, commitIndex } = statusOf(cluster, victim).raft!
+  cluster.disconnect(victim, leader)
+  // It lacks one vote, and its peer would take this one's.
+  expect(barredBy(cluster, other)).toEqual([])
+  cluster.connect(victim, other)
+  cluster.run(3_000)
+  expect(statusOf(cluster, other).raft).toMatchObject({ leader: undefined, writable: false })
+  expect(statusOf(cluster, victim).raft).toMatchObject({ durable, commitIndex })
+})
