@@ -101,6 +101,15 @@ describe('early frames', () => {
     expect(unwelcome(lucky)).toBe(0)
   })
 
+  it('end no session while the certificate is being written, however slow the disk', () => {
+    const cluster = new VirtualCluster({ size: 3, seed: 1, slowDisks: { p3: 3_000 } })
+    for (const name of cluster.names) cluster.start(name)
+    cluster.connectAll()
+    cluster.runUntil(() => cluster.life('p3').replica.status().config !== undefined, 60_000)
+    expect(cluster.now).toBeGreaterThan(6_000)
+    expect(cluster.life('p3').events.filter(({ type }) => type === 'unwelcome')).toEqual([])
+  })
+
   it('are bounded in number and in bytes', () => {
     const { scope } = foundedWithout()
     const large: Frame = { ...question, operation: { op: 'command', data: new Uint8Array(400 * 1024) } }

@@ -397,6 +397,18 @@ describe('an operator', () => {
     expect(statusOf(cluster, victim).raft!.role).toBe('follower')
   })
 
+  it('tells a removed member so in each of its sessions, however soon one follows the other', () => {
+    const cluster = form(3)
+    const { leader, victim } = cast(cluster)
+    cluster.crash(victim)
+    expect(ask(cluster, leader, { op: 'remove', member: victim })).toMatchObject({ type: 'done' })
+    for (let life = 0; life < 3; life++) {
+      start(cluster, victim)
+      cluster.runUntil(() => statusOf(cluster, victim).standing.type === 'removed', 100)
+      cluster.crash(victim)
+    }
+  })
+
   it('removes the leader, which hands over: hardly a moment without one (20 seeds)', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const cluster = form(3, seed)
