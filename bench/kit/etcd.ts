@@ -123,9 +123,13 @@ export class Etcd implements Peer {
   }
 
   /** From SIGKILL of the leader until a write was accepted by anyone, ms. The member is back when this resolves. */
-  async killLeader(): Promise<number> {
+  async killLeader(writesBefore: number): Promise<number> {
     const leader = await this.#leader()
     const rest = this.#members.filter((member) => member !== leader)
+    const request = putRequest(new Uint8Array(16))
+    for (const member of rest) {
+      for (let i = 0; i < writesBefore; i++) await member.call('/etcdserverpb.KV/Put', request)
+    }
     const at = wallNow()
     leader.child.kill('SIGKILL')
     const took = (await this.#firstWrite(rest)) - at

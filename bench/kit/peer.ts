@@ -2,8 +2,11 @@
 export interface Peer {
   /** Starts all members on empty disks: from the start of the first process until a write was accepted by anyone, ms. */
   startAll(): Promise<number>
-  /** From SIGKILL of the leader until a write was accepted by anyone, ms. All members are back when this resolves. */
-  killLeader(): Promise<number>
+  /**
+   * From SIGKILL of the leader until a write was accepted by anyone, ms. All members are back when this resolves. Where it has
+   * clients that stay, each survivor's has written `writesBefore` times when the leader falls.
+   */
+  killLeader(writesBefore: number): Promise<number>
   close(): Promise<void>
 }
 

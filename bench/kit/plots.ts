@@ -93,7 +93,11 @@ const PLOTS: Readonly<Record<string, (results: Results) => Content>> = {
         ({ system }) => String(system),
         ({ system }) => ({
           colour: isOurs(system) ? 0 : 1 + peers.indexOf(String(system)),
-          stroke: !isOurs(system) ? 'dashed' : what === 'crash' && system === 'quorate, writable' ? 'dotted' : 'solid'
+          stroke: !isOurs(system)
+            ? 'dashed'
+            : what === 'crash' && system === 'quorate, first commit'
+              ? 'dotted'
+              : 'solid'
         })
       )
     return {
