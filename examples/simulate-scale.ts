@@ -11,7 +11,7 @@ const { report } = await runJoin({
   founders: 5,
   joiners: machines - 5,
   onSample: ({ atMs, members, configured, connections }) => {
-    if (atMs % 500 === 0)
+    if (atMs % 200 === 0)
       console.log(`${atMs / 1_000} s: ${members} members, ${configured} hold the config, ${connections} connections`)
   }
 })
