@@ -51,6 +51,10 @@ const number =
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`
 const times = (ratio: number): string => `${figure(ratio)} times`
 
+/** `to`: the series of ours, as bench/compare.ts names it. */
+const besideEtcd = (to: string) =>
+  number({ what: 'ratio', of: 'crash', to, system: 'etcd 30/150' }, ({ ratio }) => ratio, { least: 20 }, times)
+
 /** No change in a shorter time is no proof. */
 const STEADY_MINUTES = 10
 
@@ -73,23 +77,13 @@ const TARGETS: readonly Target[] = [
     what: 'the same, beside etcd 30/150 in the same run',
     aim: 'at least 20 times faster',
     part: 'compare',
-    judge: number(
-      { what: 'ratio', of: 'crash', to: 'quorate, first commit', system: 'etcd 30/150' },
-      ({ ratio }) => ratio,
-      { least: 20 },
-      times
-    )
+    judge: besideEtcd('quorate, first commit')
   },
   {
     what: 'a client’s write accepted after it, beside etcd 30/150',
     aim: 'at least 20 times faster',
     part: 'compare',
-    judge: number(
-      { what: 'ratio', of: 'crash', to: 'quorate, accepted write', system: 'etcd 30/150' },
-      ({ ratio }) => ratio,
-      { least: 20 },
-      times
-    )
+    judge: besideEtcd('quorate, accepted write')
   },
   {
     what: 'SIGKILL of the leader, n=5',

@@ -38,7 +38,7 @@ export class Mail {
   /** When the first of them came, or when it was last asked who is overdue. */
   #earlySince = 0
   /** The last that became bytes: the same is often told to several, one after the other. */
-  #encoded: { readonly content: object; readonly scope: FrameScope; readonly bytes: Uint8Array } | undefined
+  #encoded: { readonly content: object; readonly bytes: Uint8Array } | undefined
 
   constructor(init: ReplicaInit, outbox: Outbox, sessions: Sessions) {
     this.#init = init
@@ -60,11 +60,8 @@ export class Mail {
 
   /** A message, or else a frame, that is one object becomes bytes once. */
   #encode(frame: Frame): Uint8Array {
-    const scope = this.#scope()
     const content = 'message' in frame ? frame.message : frame
-    if (this.#encoded?.content !== content || this.#encoded.scope !== scope) {
-      this.#encoded = { content, scope, bytes: encodeFrame(frame, scope) }
-    }
+    if (this.#encoded?.content !== content) this.#encoded = { content, bytes: encodeFrame(frame, this.#scope()) }
     return this.#encoded.bytes
   }
 

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { FoundingCertificate } from '../../src/formation/types.ts'
 import { equalBytes, fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
 import { addressSequence, makeAddressRecord, readAddressRecord } from '../../src/identity/address-record.ts'
-import { encodeCertificate, readCertificate } from '../../src/identity/certificate.ts'
+import { encodeCertificate, formationCrypto, readCertificate } from '../../src/identity/certificate.ts'
 import { readClaim } from '../../src/identity/claim.ts'
 import { addSignature, readSign, readSign1, sign1, signMany, verifyCose } from '../../src/identity/cose.ts'
 import { decodeCbor, encodeCbor, type CborValue } from '../../src/core/cbor.ts'
@@ -184,6 +184,16 @@ describe('names that are hashes', () => {
 })
 
 describe('the founding certificate', () => {
+  it('is signed for its term and its set, also right after another one was asked for', async () => {
+    const { set } = await found(seats)
+    const other = { claims: set.claims.slice(1) }
+    const asked = [[1, set], [1, set], [2, set], [2, other], [1, other], [1, set]] as const // prettier-ignore
+    const crypto = formationCrypto(seats)
+    const payloads = asked.map(([term, of]) => toHex(crypto.acceptancePayload(term, of)))
+    expect(payloads).toEqual(asked.map(([term, of]) => toHex(formationCrypto(seats).acceptancePayload(term, of))))
+    expect(new Set(payloads).size).toBe(4)
+  })
+
   it('names the same cluster whichever N signed the set, in whichever term, and another one for another set', async () => {
     const clusterId = async (certificate: FoundingCertificate): Promise<string> =>
       toHex(readCertificate(encodeCertificate(certificate), seats).clusterId)

@@ -134,6 +134,16 @@ describe('a plan', () => {
     const fewer = drawPlan({ seed: 5, size: 3, spanMs: 20_000, only: ['P1', 'D1'] })
     expect(all.filter(({ id }) => id !== 'N1')).toEqual(fewer)
   })
+
+  it('of a light run has at most three faults of a kind in a minute, and a busy one up to nine', () => {
+    const mostOfAKind = (load: 'light' | 'busy'): number[] =>
+      [1, 2, 3, 4].map((seed) => {
+        const { plan } = run({ cast: three, seed, seconds: 60, healAtSeconds: 1, load })
+        return Math.max(...FAULT_KINDS.map(({ id }) => plan.filter((fault) => fault.id === id).length))
+      })
+    expect(Math.max(...mostOfAKind('light'))).toBe(3)
+    expect(Math.max(...mostOfAKind('busy'))).toBe(9)
+  })
 })
 
 describe('beyond what is promised', () => {
