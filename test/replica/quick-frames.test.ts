@@ -6,9 +6,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { equalBytes } from '../../src/core/bytes.ts'
 import { CborCursor } from '../../src/core/cbor-cursor.ts'
+import { CborPen } from '../../src/core/cbor-pen.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/core/cbor.ts'
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../../src/raft/messages.ts'
-import { readQuickly } from '../../src/raft/quick-messages.ts'
+import { readQuickly, writeQuickly } from '../../src/raft/quick-messages.ts'
 import type { Entry } from '../../src/raft/types.ts'
 import { decodeFrame, encodeFrame, type Frame, FrameError, type FrameScope } from '../../src/replica/frames.ts'
 
@@ -104,6 +105,31 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   documents.map((statements): Frame => ({ kind: 'boots', statements })),
   documents.map((records): Frame => ({ kind: 'peers', records }))
 )
+
+test('every message is written as it is in general', () => {
+  const isOne = (one: RaftMessage): void => {
+    const general = encodeCbor([scope.clusterId!, scope.generation, 1, encodeRaftMessage(one)])
+    expect(encodeFrame({ kind: 'raft', message: one }, scope)).toEqual(general)
+  }
+  fc.assert(fc.property(message, isOne), { numRuns: 500 })
+})
+
+test('what is nothing but numbers is written quickly', () => {
+  const pen = new CborPen()
+  const daily: readonly RaftMessage[] = [
+    { type: 'heartbeat', term: 3, commit: 700, seq: 70_000, waitMs: 1 },
+    { type: 'heartbeat-reply', term: 3, seq: 70_000, match: 255 },
+    { type: 'append-accepted', term: 3, match: 8 },
+    { type: 'commit', term: 3, commit: 8 }
+  ]
+  for (const one of daily) {
+    pen.begin()
+    expect([writeQuickly(pen, one), pen.finish()]).toEqual([true, encodeCbor(encodeRaftMessage(one))])
+  }
+  pen.begin()
+  expect(writeQuickly(pen, { type: 'vote-reply', term: 3, granted: true })).toBe(false)
+  expect(pen.finish()).toEqual(new Uint8Array(0))
+})
 
 test('every frame is read as it is in general', () => {
   fc.assert(
