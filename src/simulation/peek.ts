@@ -5,6 +5,7 @@
  */
 import { encodeFrame, type FrameScope } from '../replica/frames.ts'
 import type { RaftMessage } from '../raft/messages.ts'
+import { loosenShapes } from './shapes.ts'
 
 const ID = new Uint8Array(32)
 const scope = (generation: number): FrameScope => ({
@@ -46,23 +47,23 @@ export const isRefusal = (frame: Uint8Array): boolean =>
 
 const codeOf = (message: RaftMessage): number => sample(message)[TYPE_AT]!
 
-const CODES = new Map<number, RaftMessage['type']>(
-  (
-    [
-      { type: 'pre-vote', nextTerm: 1, round: 0, lastIndex: 0, lastTerm: 0 },
-      { type: 'pre-vote-reply', term: 1, round: 0, granted: false },
-      { type: 'vote', term: 1, lastIndex: 0, lastTerm: 0, transfer: false },
-      { type: 'vote-reply', term: 1, granted: false },
-      { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] },
-      { type: 'append-accepted', term: 1, match: 0 },
-      { type: 'append-rejected', term: 1, prevIndex: 1, hintIndex: 0, hintTerm: 0 },
-      { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0 },
-      { type: 'heartbeat-reply', term: 1, seq: 0, match: 0 },
-      { type: 'commit', term: 1, commit: 0 },
-      { type: 'transfer', term: 1, lastIndex: 0, lastTerm: 0 }
-    ] as const
-  ).map((message) => [codeOf(message), message.type])
-)
+/** One of every kind. */
+const samples = (): readonly RaftMessage[] => [
+  { type: 'pre-vote', nextTerm: 1, round: 0, lastIndex: 0, lastTerm: 0 },
+  { type: 'pre-vote-reply', term: 1, round: 0, granted: false },
+  { type: 'vote', term: 1, lastIndex: 0, lastTerm: 0, transfer: false },
+  { type: 'vote-reply', term: 1, granted: false },
+  { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] },
+  { type: 'append-accepted', term: 1, match: 0 },
+  { type: 'append-rejected', term: 1, prevIndex: 1, hintIndex: 0, hintTerm: 0 },
+  { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0 },
+  { type: 'heartbeat-reply', term: 1, seq: 0, match: 0 },
+  { type: 'commit', term: 1, commit: 0 },
+  { type: 'transfer', term: 1, lastIndex: 0, lastTerm: 0 }
+]
+
+const CODES = new Map(samples().map((message) => [codeOf(message), message.type]))
+loosenShapes(samples())
 
 const TRUE = 0xf5
 
