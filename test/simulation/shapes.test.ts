@@ -6,6 +6,8 @@ import { loosenShapes } from '../../src/simulation/shapes.ts'
 
 setFlagsFromString('--allow-natives-syntax')
 const haveOneShape = runInThisContext('(a, b) => %HaveSameMap(a, b)') as (a: object, b: object) => boolean
+// Functions are compiled at their first call, and that needs the flag as well.
+haveOneShape({}, {})
 setFlagsFromString('--no-allow-natives-syntax')
 
 const strict = (number: number) => ({ kind: 'strict', number })
