@@ -362,8 +362,7 @@ export class BootWatch {
   // ── What is kept ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #isNeeded(incarnation: string): boolean {
-    const peerId = incarnation.slice(0, incarnation.indexOf('#'))
-    return this.#around.isVoter(incarnation) || this.#around.session(peerId)?.incarnation === incarnation
+    return this.#around.isVoter(incarnation) || this.#around.session(peerIdOf(incarnation))?.incarnation === incarnation
   }
 
   #keep(at: number): void {

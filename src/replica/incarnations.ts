@@ -1,12 +1,15 @@
 /** An incarnation is one life of one disk: `<peerId>#<storeId>`. Consensus knows members only by these names. */
-import { compareText } from '../core/bytes.ts'
+import { compareText, fromUtf8, utf8 } from '../core/bytes.ts'
 import type { Membership, NodeId } from '../raft/types.ts'
 
-/** The PeerId in it. Remembered, because it is asked for several times a message, and a fresh text has to be hashed at every look-up. */
+/**
+ * The PeerId in it. Remembered, because it is asked for several times a message, and a fresh text has to be hashed at every look-up.
+ * A text of its own: to V8 a slice is a window on the whole, and comparing that with anything is a call of its runtime.
+ */
 export function peerIdOf(incarnation: string): string {
   const known = peerIds.get(incarnation)
   if (known !== undefined) return known
-  const peerId = incarnation.slice(0, incarnation.indexOf('#'))
+  const peerId = fromUtf8(utf8(incarnation.slice(0, incarnation.indexOf('#'))))
   if (peerIds.size >= PEER_IDS_MAX) peerIds.clear()
   peerIds.set(incarnation, peerId)
   return peerId
