@@ -59,10 +59,9 @@ export class SessionChanges {
   }
 
   closed(peerId: string, now: number): void {
-    const { sessions, consensus, mail, boots, fences } = this.#around
+    const { sessions, consensus, mail, fences } = this.#around
     const peer = sessions.get(peerId)
     if (peer === undefined) return
-    boots.settle()
     sessions.close(peer)
     mail.sessionClosed(peerId)
     fences.forget(peerId)

@@ -8,6 +8,7 @@ import {
   type SnapshotPolicy
 } from '../../src/replica/index.ts'
 import { RequestDesk } from '../../src/replica/requests.ts'
+import { ASK_AGAIN_MS } from '../../src/replica/snapshot-sender.ts'
 import { encodeCommand } from '../../src/replicated-config/index.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
@@ -139,6 +140,26 @@ describe('a cluster whose logs are cut', () => {
     expect(breaks).toBeGreaterThan(2)
     cluster.runUntil(() => settled(cluster))
     expect(stateOf(cluster, away)).toEqual(stateOf(cluster, leader))
+  })
+
+  it('asks at once in the next session what the last one left open, and does not wait for an answer to the question before', () => {
+    // In order, as bytes of one connection come.
+    const cluster = form({ jitterMs: 0 })
+    const away = cluster.names.find((name) => name !== leaderOf(cluster))!
+    cluster.crash(away)
+    write(cluster, 40, 'x'.repeat(40_000))
+    const leader = leaderOf(cluster)
+    cluster.start(away)
+    // The first session is gone as soon as the leader has asked how much of it is there.
+    const before = cluster.bulkBytes
+    cluster.connect(leader, away)
+    cluster.runUntil(() => cluster.bulkBytes > before)
+    cluster.disconnect(leader, away)
+    cluster.run(10)
+    const connectedAt = cluster.now
+    cluster.connectAll()
+    cluster.runUntil(() => actions(cluster, away).includes('restored'))
+    expect(cluster.now - connectedAt).toBeLessThan(ASK_AGAIN_MS / 2)
   })
 
   it('takes in a newcomer by a snapshot, and gives it the vote that it came for', () => {
