@@ -1,9 +1,10 @@
 /** The quick reader of messages against the general one, over messages that are right, and all that differ from one in one place. */
 import { describe, expect, it, test } from 'vitest'
 import { CborCursor } from '../../src/core/cbor-cursor.ts'
+import { CborPen } from '../../src/core/cbor-pen.ts'
 import { CborError, type CborValue, decodeCbor, encodeCbor } from '../../src/core/cbor.ts'
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage, RaftMessageError } from '../../src/raft/messages.ts'
-import { readQuickly } from '../../src/raft/quick-messages.ts'
+import { readQuickly, writeQuickly } from '../../src/raft/quick-messages.ts'
 
 const data = Uint8Array.of(7, 8)
 const everyDay: readonly RaftMessage[] = [
@@ -113,6 +114,14 @@ describe.each(everyDay)('$type of term $term', (message) => {
     expect([...oneByteOff(bytes)].filter(same).length).toBeGreaterThan(0)
   })
 
+  it('is written as in general, or not at all when it carries entries', () => {
+    const pen = new CborPen()
+    pen.begin()
+    const isWritten = message.type !== 'append'
+    expect(writeQuickly(pen, message)).toBe(isWritten)
+    expect(pen.finish()).toEqual(isWritten ? bytes : new Uint8Array(0))
+  })
+
   it('with something behind it is left', () => {
     expect(quickly(Uint8Array.of(...bytes, 0))).toBeUndefined()
   })
@@ -136,4 +145,20 @@ test('what is not said every day is left: other messages, memberships, more entr
     )
   expect(quickly(many(256))).toEqual(generally(many(256)))
   expect(quickly(many(257))).toBeUndefined()
+})
+
+const others: readonly RaftMessage[] = [
+  { type: 'append-rejected', term: 3, prevIndex: 2, hintIndex: 1, hintTerm: 1 },
+  { type: 'pre-vote', nextTerm: 3, round: 1, lastIndex: 2, lastTerm: 1 },
+  { type: 'pre-vote-reply', term: 3, round: 1, granted: true },
+  { type: 'vote', term: 3, lastIndex: 2, lastTerm: 1, transfer: false },
+  { type: 'vote-reply', term: 3, granted: true },
+  { type: 'transfer', term: 3, lastIndex: 2, lastTerm: 1 }
+]
+
+test.each(others)('$type is left to the general encoder', (message) => {
+  const pen = new CborPen()
+  pen.begin()
+  expect(writeQuickly(pen, message)).toBe(false)
+  expect(pen.finish()).toEqual(new Uint8Array(0))
 })
