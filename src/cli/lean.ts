@@ -9,6 +9,11 @@
  * The kernel frees the memory of a killed process before it closes its sockets, so the size of a leader is part of every
  * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow for programs that make many: to 32 MiB in Node.js 22, to
  * 128 MiB in 24. Here it stays as small as it begins: the start is no slower for it, and a node that has nothing to do makes few.
+ *
+ * A founding is some thousand functions that run a few times each, in a few tens of milliseconds, on processors that the other founders
+ * may share. V8 begins to compile them for speed, on the main thread and beside it, when the founding is nearly over: a sixth of the
+ * processor time of all founders in it. So its compilers rest while a cluster comes into being (`compilers.ts` says when). What was compiled
+ * before keeps its speed, and what is asked for meanwhile is asked for again.
  */
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
@@ -46,4 +51,20 @@ export function settleIn(): void {
   setFlagsFromString('--no-flush-bytecode')
   // Otherwise only a process that ends in order would leave compiled code to the next one. Writes once for each version.
   flushCompileCache()
+}
+
+/** Which functions a compiler of V8 may take. Unlike what switches one off, that can be taken back without knowing what it was. */
+const FILTERS = ['--sparkplug-filter', '--maglev-filter', '--turbo-filter']
+const ALL = '*'
+/** No function is called that. */
+const NONE = '~'
+
+/** From now on what runs is interpreted, unless it is compiled already. */
+export function restCompilers(): void {
+  for (const filter of FILTERS) setFlagsFromString(`${filter}=${NONE}`)
+}
+
+/** Idempotent. */
+export function wakeCompilers(): void {
+  for (const filter of FILTERS) setFlagsFromString(`${filter}=${ALL}`)
 }

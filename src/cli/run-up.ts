@@ -11,6 +11,7 @@ import type { NodeInit, QuorateNode, StageName, StampedNodeEvent } from '../node
 import { NotReadyError } from '../node/errors.ts'
 import { ExitWith, Interrupted } from './cli-errors.ts'
 import type { UpOptions } from './commands/up.ts'
+import { Compilers } from './compilers.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { listenOn, unknownInterfaces } from './interfaces.ts'
@@ -46,12 +47,14 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const listen = options.listen ?? (options.interface === undefined ? undefined : listenOn(options.interface))
   const cluster = options.new === true ? await newCluster(io, options) : undefined
   const output = upOutput(io, options.json === true, () => run.node?.status().name || (cluster?.name ?? ''))
-  const run: Run = { io, options, listen, cluster, output, end: new AbortController(), stage: 'preflight' }
+  const compilers = new Compilers(io.clock)
+  const run: Run = { io, options, listen, cluster, output, compilers, end: new AbortController(), stage: 'preflight' }
   const timer = connectEndings(run)
   try {
     const node = await started(run)
     if (node === undefined) return
     settleIn()
+    compilers.rest()
     // Only a node that is late to be ready is ended by the deadline.
     node.ready().then(
       () => timer?.cancel(),
@@ -60,6 +63,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
     await untilEnd(run, node)
   } finally {
     timer?.cancel()
+    compilers.end()
     output.close()
   }
 }
@@ -71,6 +75,7 @@ interface Run {
   readonly listen: readonly string[] | undefined
   readonly cluster: NewCluster | undefined
   readonly output: UpOutput
+  readonly compilers: Compilers
   /** Aborts with what ends this run from outside of the node: Interrupted, ParentGone, NotReadyError. */
   readonly end: AbortController
   starting?: Promise<QuorateNode>
@@ -170,6 +175,7 @@ function eventsOf(run: Run): EventTarget {
     run.attempt = detail.attempt
     if (detail.event === 'stage') run.stage = detail.stage
     if (detail.event === 'ready') run.isReady = true
+    run.compilers.hear(detail)
     run.output.event(pasteable(detail, run.options.data))
   })
   return events

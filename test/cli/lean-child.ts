@@ -1,12 +1,12 @@
 /**
- * Calls what its arguments name (`begin`, `settle`) in their order, and prints what V8 does afterwards. Started by lean.test.ts,
+ * Calls what its arguments name (`begin`, `settle`, `rest`, `wake`) in their order, and prints what V8 does afterwards. Started by lean.test.ts,
  * because flags are of a whole process and stay.
  */
 import { readdirSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { getHeapCodeStatistics, getHeapSpaceStatistics } from 'node:v8'
 import { runInThisContext, Script } from 'node:vm'
-import { beginLean, settleIn } from '../../src/cli/lean.ts'
+import { beginLean, restCompilers, settleIn, wakeCompilers } from '../../src/cli/lean.ts'
 
 export interface Habits {
   /** Bytes of compiled code in a script of many functions that nobody has called. */
@@ -18,6 +18,8 @@ export interface Habits {
   readonly keptBytes: number
   /** Files that the next start can read. */
   readonly cached: number
+  /** A function that runs often is still interpreted. */
+  readonly interprets: boolean
 }
 
 const times = (count: number, text: (i: number) => string): string =>
@@ -56,16 +58,25 @@ function flushed(): Pick<Habits, 'ranBytes' | 'keptBytes'> {
   return { ranBytes, keptBytes }
 }
 
-for (const word of process.argv.slice(2)) {
-  if (word === 'begin') beginLean()
-  else settleIn()
+/** Needs --allow-natives-syntax. Compiled code is made by another thread and taken up by a later call. */
+function interprets(): boolean {
+  const { hot, isInterpreted } = runInThisContext(`({
+    hot: (x) => { let sum = 0; for (let i = 0; i < 50; i++) sum += (x ^ i) % 7; return sum },
+    isInterpreted: (fn) => %ActiveTierIsIgnition(fn)
+  })`) as { hot: (x: number) => number; isInterpreted: (fn: unknown) => boolean }
+  for (let i = 1; i < 20_000 && (i % 100 > 0 || isInterpreted(hot)); i++) hot(i)
+  return isInterpreted(hot)
 }
+
+const WORDS = { begin: beginLean, settle: settleIn, rest: restCompilers, wake: wakeCompilers }
+for (const word of process.argv.slice(2)) WORDS[word as keyof typeof WORDS]()
 // Before anything that is measured is compiled.
 const cached = readdirSync(getCompileCacheDir()!, { recursive: true, withFileTypes: true }).filter((entry) =>
   entry.isFile()
 )
 const habits: Habits = {
   cached: cached.length,
+  interprets: interprets(),
   uncalledBytes: uncalledBytes(),
   newSpaceBytes: newSpaceBytes(),
   ...flushed()

@@ -13,7 +13,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Habits } from './lean-child.ts'
 
 const CHILD = fileURLToPath(new URL('lean-child.ts', import.meta.url))
-const FLAGS = ['--expose-gc', '--stress-flush-code', '--experimental-strip-types', '--no-warnings']
+const FLAGS = [
+  '--expose-gc',
+  '--allow-natives-syntax',
+  '--stress-flush-code',
+  '--experimental-strip-types',
+  '--no-warnings'
+]
 
 let directory: string
 
@@ -25,7 +31,7 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-async function after(...words: readonly ('begin' | 'settle')[]): Promise<Habits> {
+async function after(...words: readonly ('begin' | 'settle' | 'rest' | 'wake')[]): Promise<Habits> {
   const cache = join(directory, words.join('-') || 'nothing')
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [...FLAGS, CHILD, ...words], {
     env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: '' }
@@ -62,5 +68,14 @@ describe('a process that runs for months', () => {
         keptBytes: expect.toSatisfy((bytes: number) => bytes > once.ranBytes * 0.9) as unknown
       })
     }
+  })
+
+  it('interprets what runs while its compilers rest, and not when they are awake again', async () => {
+    const [usual, resting, awake] = await Promise.all([
+      after('begin', 'settle'),
+      after('begin', 'settle', 'rest', 'rest'),
+      after('begin', 'settle', 'rest', 'wake')
+    ])
+    expect([usual, resting, awake].map(({ interprets }) => interprets)).toEqual([false, true, false])
   })
 })

@@ -1,8 +1,8 @@
 /** What is saved on the way of a frame, and that objects of another shape are left alone. */
-import type { MessageStream, Stream } from '@libp2p/interface'
+import type { MessageStream, PeerId, PeerStore, Stream } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
 import { TypedEventEmitter } from 'main-event'
-import { gatherWrites, spareEvents, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
+import { gatherWrites, spareEvents, spareRecords, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
 
 describe('gatherWrites', () => {
   it('hands on one piece for whatever was sent in one call', () => {
@@ -35,6 +35,29 @@ describe('spareEvents', () => {
     stream.safeDispatchEvent('idle', { detail: 'late' })
     expect(heard).toEqual(['now'])
     expect(dispatched).toEqual(['idle'])
+  })
+})
+
+describe('spareRecords', () => {
+  it('keeps tags, and nothing of what libp2p writes down about a connection', async () => {
+    const merged: unknown[] = []
+    const store = {
+      merge(id: PeerId, data: unknown, options: unknown) {
+        merged.push([this === store, id, data, options])
+        return Promise.resolve({ id, protocols: ['kept'] })
+      }
+    }
+    const peerStore = store as unknown as PeerStore
+    spareRecords(peerStore)
+    const id = { name: 'a peer' } as unknown as PeerId
+    const nothing = { id, addresses: [], protocols: [], metadata: new Map(), tags: new Map() }
+    await expect(peerStore.merge(id, { protocols: ['/quorate/frames/1.0.0'] })).resolves.toEqual(nothing)
+    await expect(peerStore.merge(id, { multiaddrs: [], metadata: {} })).resolves.toEqual(nothing)
+    expect(merged).toEqual([])
+    const tags = { tags: { kept: undefined } }
+    const options = { signal: AbortSignal.abort() }
+    await expect(peerStore.merge(id, tags, options)).resolves.toEqual({ id, protocols: ['kept'] })
+    expect(merged).toEqual([[true, id, tags, options]])
   })
 })
 

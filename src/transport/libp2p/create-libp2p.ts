@@ -27,6 +27,7 @@ import { Admissions } from './admissions.ts'
 import { InboundBudget } from './inbound-budget.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 import { withShortWay } from './short-way.ts'
+import { spareRecords } from './thrift.ts'
 import type { QuorateLibp2p, QuorateLibp2pInit, TransportComponents } from './types.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0']
@@ -122,6 +123,7 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
       }
     }
   })
+  spareRecords(libp2p.peerStore)
   return { libp2p, transport: transport! }
 }
 

@@ -9,10 +9,13 @@
  *   them before the window is used up; `thriftyWindow` sends one when half of it is gone.
  * - Each of three layers tells for each frame that it has nothing more to send, and nobody listens: `spareEvents`.
  *
+ * And on each new connection libp2p writes down in its peer store where the peer was reached and which protocols were spoken, and lets
+ * the streams wait for that. Nothing of ours reads it: `spareRecords`.
+ *
  * libp2p has no settings for these, so a method of the one object concerned is shadowed, as in `inbound-budget.ts`. Where the
  * object does not look as expected (another muxer, a later version), it is left alone and costs what it always did.
  */
-import type { MessageStream, Stream } from '@libp2p/interface'
+import type { MessageStream, Peer, PeerStore, Stream } from '@libp2p/interface'
 
 /** Below Noise: what is sent in one call leaves as one piece. */
 export function gatherWrites(connection: MessageStream): void {
@@ -25,6 +28,24 @@ export function spareEvents(stream: MessageStream): void {
   const dispatch = stream.safeDispatchEvent.bind(stream)
   stream.safeDispatchEvent = (type, detail) => stream.listenerCount(type) === 0 || dispatch(type, detail)
 }
+
+/**
+ * On the peer store of a libp2p node that is ours alone: only tags are kept, which its connection pruner reads. A record that would
+ * be read, encoded and written for each stream costs about 1 ms of a young process, three times for each founder that is met.
+ */
+export function spareRecords(peerStore: Pick<PeerStore, 'merge'>): void {
+  const merge = peerStore.merge.bind(peerStore)
+  peerStore.merge = (id, data, options) =>
+    data.tags === undefined ? Promise.resolve(nothingKnown(id)) : merge(id, data, options)
+}
+
+const nothingKnown = (id: Peer['id']): Peer => ({
+  id,
+  addresses: [],
+  protocols: [],
+  metadata: new Map(),
+  tags: new Map()
+})
 
 /** As yamux has them. `recvWindow` is what the sender may send in all before it hears of us again, `recvWindowCapacity` what is left of it. */
 interface YamuxWindow {
