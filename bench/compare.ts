@@ -1,6 +1,7 @@
 /**
  * The same rounds for us and for peers, in turns, so that whatever else the machine does meets all of them:
- * `node bench/compare.ts [--rounds 30] [--sizes 3] [--only etcd,liferaft,zmq-raft]`.
+ * `node bench/compare.ts [--rounds 30] [--sizes 3] [--only etcd,liferaft,zmq-raft]`. One cluster runs at a time: five rounds of one
+ * system, five of the next, and so on, each time with new data directories.
  *
  * - crash: SIGKILL of the leader until a survivor accepted a client's write; ours through the control socket, etcd's by gRPC,
  *   zmq-raft's by its own client; liferaft has none, its new leader writes by itself. Clients of ours and of etcd have written
@@ -11,13 +12,14 @@
  *
  * etcd is skipped where `etcd` is not in the PATH (Debian: etcd-server), the packages where npm cannot install them.
  */
+import { setTimeout as passed } from 'node:timers/promises'
 import { controlClient } from '../src/admin/index.ts'
 import { seededRandom } from '../src/core/random.ts'
 import { Etcd, etcdVersion } from './kit/etcd.ts'
 import { liferaftSystems } from './kit/liferaft.ts'
 import type { PeerSystem } from './kit/peer.ts'
 import { chosenOf, options, Report } from './kit/report.ts'
-import { leaderOf, loseLeader } from './kit/rounds.ts'
+import { AFTER_START_MS, leaderOf, loseLeader } from './kit/rounds.ts'
 import { figure, QUANTILES, quantileCells, ratioOfMedians } from './kit/stats.ts'
 import { wallNow, Yard } from './kit/yard.ts'
 import { zmqRaftSystems } from './kit/zmq-raft.ts'
@@ -31,6 +33,8 @@ const ETCD_SETTINGS = [
 
 const OURS = 'quorate, accepted write'
 const OURS_COMMIT = 'quorate, first commit'
+/** Rounds that a cluster has before it makes room for the next one. */
+const ROUNDS_A_TURN = 5
 /** What a client has written through each survivor before the leader falls. */
 const WRITES_BEFORE = 20
 
@@ -63,20 +67,47 @@ async function crash(yard: Yard, found: Found): Promise<void> {
   note(found, OURS, (await accepted!) - round.at)
 }
 
+/** A cluster for one turn: it is alone on the machine, as clusters are, and what the machine does meanwhile meets all of them. */
+interface Contestant {
+  start(): Promise<unknown>
+  round(found: Found): Promise<void>
+  close(): Promise<void>
+}
+
+function us(size: number): Contestant {
+  const yard = new Yard({ size, discovery: 'seeds' })
+  return {
+    start: async () => {
+      await yard.prepare()
+      await yard.startAll()
+      await passed(AFTER_START_MS)
+    },
+    round: (found) => crash(yard, found),
+    close: () => yard.close()
+  }
+}
+
+function them({ name, create }: PeerSystem, size: number): Contestant {
+  const peer = create(size)
+  return {
+    start: () => peer.startAll(),
+    round: async (found) => note(found, name, await peer.killLeader(WRITES_BEFORE)),
+    close: () => peer.close()
+  }
+}
+
 async function crashes(size: number, rounds: number, systems: readonly PeerSystem[]): Promise<Found> {
   const found: Found = new Map()
-  const yard = new Yard({ size, discovery: 'seeds' })
-  const peers = systems.map(({ name, create }) => [name, create(size)] as const)
-  try {
-    await yard.prepare()
-    await yard.startAll()
-    for (const [, peer] of peers) await peer.startAll()
-    for (let i = 0; i < rounds; i++) {
-      await crash(yard, found)
-      for (const [name, peer] of peers) note(found, name, await peer.killLeader(WRITES_BEFORE))
+  for (let done = 0; done < rounds; done += ROUNDS_A_TURN) {
+    for (const enter of [() => us(size), ...systems.map((system) => () => them(system, size))]) {
+      const contestant = enter()
+      try {
+        await contestant.start()
+        for (let i = done; i < Math.min(rounds, done + ROUNDS_A_TURN); i++) await contestant.round(found)
+      } finally {
+        await contestant.close()
+      }
     }
-  } finally {
-    await Promise.all([yard.close(), ...peers.map(([, peer]) => peer.close())])
   }
   return found
 }

@@ -110,7 +110,7 @@ async function strike(old: Life, loss: Loss, cut: () => number): Promise<Strike>
 const SPEAKS_TRIES_MAX = 20
 
 /** From `ready` of a node that was started again to the next blow. */
-const AFTER_START_MS = 500
+export const AFTER_START_MS = 500
 
 /**
  * What it sent while its packets were lost is repeated by TCP at growing intervals, for longer than they were lost: a node that
