@@ -50,6 +50,11 @@ export interface DriverInit {
 const LATE_MS = 5
 /** Shorter than the pause between two heartbeats of most presets: an idle follower's timer never fires. */
 const TIMER_EARLY_MS = 50
+/**
+ * Node counts in whole milliseconds and may fire up to one too early, which costs a second timer and another wake-up. Who waits for
+ * as long as a heartbeat's pause asks for one more.
+ */
+const ROUNDING_MS = 1
 
 export class Driver {
   readonly #init: DriverInit
@@ -255,7 +260,8 @@ export class Driver {
     const { clock } = this.#init
     this.#timer?.cancel()
     this.#timerAt = this.#deadline
-    this.#timer = clock.setTimer(this.#deadline - clock.now(), () => this.#wake())
+    const delayMs = this.#deadline - clock.now()
+    this.#timer = clock.setTimer(delayMs < TIMER_EARLY_MS ? delayMs : delayMs + ROUNDING_MS, () => this.#wake())
   }
 
   #wake(): void {

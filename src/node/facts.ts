@@ -6,7 +6,7 @@ import type { Reporter } from './reporter.ts'
 import type { Seeker } from './seeker.ts'
 import type { StatusFacts } from './status.ts'
 import type { LeaderInfo } from './types.ts'
-import { waitingFor } from './waiting.ts'
+import { lacksNothing, waitingFor } from './waiting.ts'
 
 interface FactsInit {
   readonly peerId: string
@@ -49,10 +49,12 @@ export class Facts {
 
   /** A sentence for each thing that is missing. */
   waitingFor(): readonly string[] {
-    const { incarnation, reporter, seeker, genesis, replica, leader } = this.#init
+    const { incarnation, reporter, seeker, genesis, leader } = this.#init
+    const replica = this.#init.replica()
+    if (replica !== undefined && lacksNothing(replica, leader()?.peerId)) return []
     return waitingFor({
       foundingSize: genesis()?.genesis.foundingSize ?? 0,
-      replica: replica()?.status(),
+      replica: replica?.status(),
       selfIncarnation: incarnation,
       leader: leader()?.peerId,
       attempts: seeker.explain(),

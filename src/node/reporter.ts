@@ -38,6 +38,8 @@ const HEARD_OF_MAX = 1_024
 const LEADERLESS_TIMEOUTS = 10
 /** How often it looks whether what is missing has changed. */
 const WAITING_EVERY_MS = 1_000
+/** The same while nothing is missing, and nothing has happened that may change it: each look wakes a process that idles. */
+const WAITING_SELDOM_MS = 10_000
 
 export class Reporter {
   readonly #init: ReporterInit
@@ -54,6 +56,7 @@ export class Reporter {
   #hasMet = false
   #lastWaiting = ''
   #waitingTimer: Timer | undefined
+  #looksSeldom = false
 
   constructor(init: ReporterInit) {
     const { clock, home } = init
@@ -107,7 +110,7 @@ export class Reporter {
       this.#stages.finish('discovery', { peers: 0 })
       this.#stages.finish('authentication', { peers: 0 })
     }
-    this.#watchWaiting()
+    this.#watchWaiting(WAITING_EVERY_MS)
   }
 
   discovered(peerId: string, source: string): void {
@@ -151,6 +154,7 @@ export class Reporter {
   }
 
   alarm(code: string, detail: string, statements: readonly Uint8Array[] = []): void {
+    this.#lookSoon()
     const texts = statements.map(toBase64Url)
     this.#emit({ event: 'alarm', code, detail, ...(texts.length === 0 ? {} : { statements: texts }) })
   }
@@ -187,6 +191,7 @@ export class Reporter {
       }
       case 'member':
         this.#emit({ event: 'member', peer: event.peerId, role: event.role })
+        this.#lookSoon()
         return
       case 'no-quorum':
         this.#onNoQuorum(event)
@@ -249,6 +254,7 @@ export class Reporter {
   #onLeader(leader: string | undefined, term: number): void {
     if (leader === undefined && this.#leader !== undefined) this.#leaderlessSince = this.#init.clock.now()
     if (leader !== undefined) this.#noQuorumAlarmed = false
+    else this.#lookSoon()
     this.#leader = leader === undefined ? undefined : { peerId: leader, term }
     this.#emit({ event: 'leader', term, leader: leader ?? null })
     if (leader !== undefined) this.#stages.finish('election', { leader, term })
@@ -267,15 +273,21 @@ export class Reporter {
   }
 
   /** Says once what is missing, and again whenever that changes. */
-  #watchWaiting(): void {
-    const look = (): void => {
+  #watchWaiting(afterMs: number): void {
+    this.#waitingTimer?.cancel()
+    this.#looksSeldom = afterMs === WAITING_SELDOM_MS
+    this.#waitingTimer = this.#init.clock.setTimer(afterMs, () => {
       const waiting = this.#init.waitingFor()
       const text = waiting.join('\n')
       if (text !== this.#lastWaiting && waiting.length > 0) this.#emit({ event: 'waiting', waitingFor: waiting })
       this.#lastWaiting = text
-      this.#waitingTimer = this.#init.clock.setTimer(WAITING_EVERY_MS, look)
-    }
-    this.#waitingTimer = this.#init.clock.setTimer(WAITING_EVERY_MS, look)
+      this.#watchWaiting(this.isReady && waiting.length === 0 ? WAITING_SELDOM_MS : WAITING_EVERY_MS)
+    })
+  }
+
+  /** A leader is lost, a member has come or gone, something is wrong. */
+  #lookSoon(): void {
+    if (this.#looksSeldom && this.#waitingTimer !== undefined) this.#watchWaiting(WAITING_EVERY_MS)
   }
 
   #emit(event: NodeEvent, at = this.#init.clock.wallNow()): void {

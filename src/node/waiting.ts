@@ -17,6 +17,19 @@ export interface WaitingFacts {
 /** At most this many targets are named; a status is read by people. */
 const TRIED_MAX = 6
 
+/**
+ * Whether `waitingFor` has nothing to say, from what is at hand: a node asks it of itself for ever, and the whole status is a lot to
+ * make for that.
+ */
+export function lacksNothing(
+  replica: Pick<ReplicaStatus, 'config' | 'standing'> & { readonly clusterId: unknown },
+  leader: string | undefined
+): boolean {
+  const { type } = replica.standing
+  const isIn = replica.clusterId !== undefined && (type === 'voter' || type === 'learner')
+  return isIn && leader !== undefined && replica.config !== undefined
+}
+
 export function waitingFor(facts: WaitingFacts): readonly string[] {
   const { replica } = facts
   if (replica === undefined) {

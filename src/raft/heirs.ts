@@ -58,7 +58,9 @@ export class Heirs {
   /** Puts everybody in a place, with what is known. */
   make(peers: readonly Progress[], now: number): void {
     const { configurations } = this.#node
-    this.order = peers.filter(({ id }) => configurations.isVoter(id)).toSorted((a, b) => this.#compare(a, b, now))
+    if (!this.#isInOrder(now)) {
+      this.order = peers.filter(({ id }) => configurations.isVoter(id)).toSorted((a, b) => this.#compare(a, b, now))
+    }
     let waitMs = 0
     for (let rank = 0; rank < this.order.length; rank++) {
       const peer = this.order[rank]!
@@ -72,6 +74,14 @@ export class Heirs {
       peer.rank = this.order.length
       peer.waitMs = waitMs
     }
+  }
+
+  /** As it nearly always is, at every heartbeat. Who votes has not changed since it was made. */
+  #isInOrder(now: number): boolean {
+    for (let rank = 1; rank < this.order.length; rank++) {
+      if (this.#compare(this.order[rank - 1]!, this.order[rank]!, now) > 0) return false
+    }
+    return this.order.length > 0
   }
 
   #compare(a: Progress, b: Progress, now: number): number {

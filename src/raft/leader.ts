@@ -105,17 +105,28 @@ export class Leader {
   #heartbeat(now: number): void {
     this.#replication.heartbeat(now)
     this.#heartbeatAt = this.#alone ? Infinity : now + this.#node.settings.timing.heartbeatMs
+    // Otherwise CheckQuorum would wake the process between two heartbeats, to find that a quorum has answered since.
+    if (this.#quorumAt < this.#heartbeatAt) {
+      this.#quorumAt = Math.max(this.#quorumAt, this.#inTouchAt(now) + this.#timeoutMs)
+    }
   }
 
-  /** Resigns when the newest moment at which a quorum was in touch is an election timeout ago. */
+  get #timeoutMs(): number {
+    return this.#node.settings.timing.electionTimeoutMs
+  }
+
+  /** The newest moment at which a quorum was in touch. */
+  #inTouchAt(now: number): number {
+    const { membership, self } = this.#node
+    return jointValue(membership, (id) => (id === self ? now : (this.#replication.get(id)?.heardAt ?? -Infinity)))
+  }
+
+  /** Resigns when a quorum was in touch an election timeout ago, and not since. */
   checkQuorum(now: number): void {
     if (now < this.#quorumAt) return
     const node = this.#node
-    const timeoutMs = node.settings.timing.electionTimeoutMs
-    const inTouchAt = jointValue(node.membership, (id) =>
-      id === node.self ? now : (this.#replication.get(id)?.heardAt ?? -Infinity)
-    )
-    this.#quorumAt = inTouchAt + timeoutMs
+    const timeoutMs = this.#timeoutMs
+    this.#quorumAt = this.#inTouchAt(now) + timeoutMs
     if (now < this.#quorumAt) return
     const heardFrom = this.#replication.peers.filter((peer) => now - peer.heardAt < timeoutMs).map((peer) => peer.id)
     node.outbox.event({ type: 'no-quorum', term: node.term, heardFrom })

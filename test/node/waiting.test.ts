@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { STANDINGS } from '../../src/replica/standing.ts'
 import type { StandingType } from '../../src/replica/index.ts'
-import { type WaitingFacts, waitingFor } from '../../src/node/waiting.ts'
+import { lacksNothing, type WaitingFacts, waitingFor } from '../../src/node/waiting.ts'
 
 const SELF = 'self#01'
 
@@ -95,4 +96,25 @@ describe('a voter without a leader', () => {
       'a leader: 5 of 5 voters have a connection here, and none of them leads term 4'
     )
   })
+})
+
+it('has nothing to say where nothing is lacking', () => {
+  let silent = 0
+  for (const type of STANDINGS) {
+    for (const clusterId of [undefined, 'c']) {
+      for (const config of [undefined, {}]) {
+        for (const leader of [undefined, 'a']) {
+          const around = facts(type, { voters: ['a#02', SELF] })
+          const formation = { conflict: undefined, missingSeats: [], term: 0 }
+          const replica = { ...around.replica, clusterId, config, contested: [], formation } as unknown as NonNullable<
+            WaitingFacts['replica']
+          >
+          if (!lacksNothing(replica, leader)) continue
+          silent++
+          expect(waitingFor({ ...around, replica, leader })).toEqual([])
+        }
+      }
+    }
+  }
+  expect(silent).toBe(2)
 })

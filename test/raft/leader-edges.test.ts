@@ -137,6 +137,28 @@ describe('time', () => {
     expect([alone.status.role, alone.deadline]).toEqual(['leader', undefined])
   })
 
+  test('brings nothing but heartbeats while a quorum answers them, and CheckQuorum at its own moment when none does', () => {
+    const member = leader({ checkQuorum: true })
+    const wakes: number[] = []
+    for (let beat = 0; beat < 50; beat++) {
+      const sent = member.timeout()
+      wakes.push(member.now)
+      expect(sent.map(({ message }) => message.type)).toEqual(['heartbeat', 'heartbeat'])
+      const { message } = sent[0]!
+      member.now += 3
+      member.hear('n2', {
+        type: 'heartbeat-reply',
+        term: 1,
+        seq: message.type === 'heartbeat' ? message.seq : 0,
+        match: 1
+      })
+    }
+    for (let i = 1; i < wakes.length; i++) expect(wakes[i]! - wakes[i - 1]!).toBe(TIMING.heartbeatMs)
+    const heardAt = member.now
+    while (member.status.role === 'leader') member.timeout()
+    expect(member.now).toBe(heardAt + TIMING.electionTimeoutMs)
+  })
+
   test('brings the first heartbeat to whoever joins a leader that was alone, and puts none off', () => {
     const alone = new Member({ size: 1 })
     alone.elect()

@@ -6,7 +6,8 @@
  * - no reconnect queue, no identify, no ping: the dial planner and our own streams do that work;
  * - inbound limits of 5 connections a second and 10 pending make a dozen nodes behind one address refuse each other: raised, and
  *   bounded by the budget for strangers instead;
- * - a connection attempt has one second, not six.
+ * - a connection attempt has one second, not six;
+ * - no timeout of the socket itself: whoever is not admitted has a deadline, and who is silent later is asked (session-table.ts).
  *
  * It brings libp2p along, so `createNode` loads it when a node is made: a program that only prints its help does not pay for it.
  */
@@ -75,7 +76,7 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
     privateKey: privateKeyFromRaw(rawKey(init.seed)) as Ed25519PrivateKey,
     nodeInfo: { name: 'quorate', version: '1' },
     addresses: { listen, ...(init.announce === undefined ? {} : { announce: [...init.announce] }) },
-    transports: [...(init.transports ?? [tcp({ dialOpts: socket, listenOpts: socket })])],
+    transports: [...(init.transports ?? [tcp({ dialOpts: socket, listenOpts: socket, ...noInactivity })])],
     connectionEncrypters: [encrypter],
     streamMuxers: [
       withShortWay(
@@ -136,5 +137,8 @@ function rawKey(seed: Uint8Array): Uint8Array {
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
   return new Uint8Array([...seed, ...spki.subarray(-32)])
 }
+
+/** Two timers put back at every read and write, for what the handshake's deadline and our own look at silent links do. */
+const noInactivity = { inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 }
 
 const socket = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }

@@ -19,6 +19,7 @@
  */
 import type { MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { withLength } from './noise-crypto.ts'
+import { readAtOnce } from './socket-reads.ts'
 
 /** To be left free before the bytes that are sent: for the header of Yamux. */
 export const HEADROOM_BYTES = 12
@@ -145,9 +146,15 @@ export class ShortWay {
     const socket = this.#socket
     const onData = socket.onData.bind(socket)
     socket.onData = (data) => {
-      if (socket.readStatus === 'readable' && socket.readBuffer.byteLength === 0) this.#take(data.subarray())
+      if (isClear(socket)) this.#take(data.subarray())
       else onData(data)
     }
+    if (socket.socket === undefined) return
+    readAtOnce(
+      socket.socket,
+      () => isClear(socket),
+      (bytes) => this.#take(bytes)
+    )
   }
 
   muxed(muxer: YamuxMuxer): void {
@@ -263,8 +270,7 @@ export class ShortWay {
     try {
       let at = this.#deliver(plain, 0)
       while (at < plain.byteLength) {
-        const isClear = this.#noise.readStatus === 'readable' && this.#noise.readBuffer.byteLength === 0
-        if (!isClear) return this.#noise.onData(plain.subarray(at))
+        if (!isClear(this.#noise)) return this.#noise.onData(plain.subarray(at))
         // A frame that has begun on the long way ends on it.
         if (muxer.decoder.buffer.byteLength > 0 || !this.#begin(plain, at)) return muxer.onData(plain.subarray(at))
         at = this.#deliver(plain, at + HEADROOM_BYTES)
@@ -305,12 +311,15 @@ export class ShortWay {
     this.#left -= bytes.byteLength
     if (this.#left === 0) this.#receiver = undefined
     // Closed, it drops them; paused, it keeps them.
-    if (stream.readStatus === 'readable' && stream.readBuffer.byteLength === 0) take(bytes)
+    if (isClear(stream)) take(bytes)
     else stream.onData(bytes)
     if (this.#left === 0 && stream.state === ESTABLISHED) stream.sendWindowUpdate()
     return at + bytes.byteLength
   }
 }
+
+/** What comes may be handed on at once. */
+const isClear = (layer: Layer): boolean => layer.readStatus === 'readable' && layer.readBuffer.byteLength === 0
 
 const isIdle = (layer: Layer): boolean =>
   layer.writeStatus === 'writable' &&
