@@ -115,7 +115,7 @@ describe('what is missing', () => {
       const { clock, looks, reporter } = ready()
       const at = clock.now()
       for (let i = 0; i < 5; i++) {
-        reporter.replica(news as Parameters<typeof reporter.replica>[0])
+        reporter.replica(news)
         clock.advance(300)
       }
       expect(looks).toEqual([at + 1_000])
