@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The door of the command. It runs on any Node.js that can read it, so that an old one gets a sentence instead of a stack
-// trace: no static imports, no syntax younger than dynamic import. Everything else is in src/cli/main.ts, bundled.
+// The door of the command. It runs on any Node.js, so that an old one gets a sentence instead of a stack trace: no syntax and no
+// module that is younger than the oldest. Everything else is in src/cli, bundled; src/cli/compiled.ts loads it.
+'use strict'
 
 function tooOld(version) {
   const parts = version.split('.').map(Number)
@@ -17,19 +18,17 @@ function fail(message, exitCode) {
 }
 
 function notBuilt(error) {
-  return error && error.code === 'ERR_MODULE_NOT_FOUND' && /dist.command.main\.js/.test(error.message)
+  return error && error.code === 'MODULE_NOT_FOUND' && /dist.command.loader\.js/.test(error.message)
 }
 
 if (tooOld(process.versions.node)) {
   fail('quorate needs Node.js 22.12 or newer; this is ' + process.version, PREFLIGHT)
 } else {
-  import('node:module')
-    .then(function (module) {
-      module.enableCompileCache()
-      return import('../dist/command/main.js')
-    })
-    .catch(function (error) {
-      if (notBuilt(error)) fail('quorate: dist is missing; run `npm run build` first', PREFLIGHT)
-      else fail((error && error.stack) || String(error), BUG)
-    })
+  try {
+    const loader = require('../dist/command/loader.js')
+    loader.load('main.js', require('node:path').join(__dirname, '../dist/command'), loader)
+  } catch (error) {
+    if (notBuilt(error)) fail('quorate: dist is missing; run `npm run build` first', PREFLIGHT)
+    else fail((error && error.stack) || String(error), BUG)
+  }
 }

@@ -18,10 +18,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
 import { type Plugin, rolldown } from 'rolldown'
+import { wrapped } from '../src/cli/compiled.ts'
+import { asCommonJs } from './commonjs.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
+const LOADER = at('dist/cli/compiled.js')
 const PROGRAM = at('dist/cli/program.js')
 const UP = at('dist/cli/commands/up.js')
 const RUN_UP = at('dist/cli/run-up.js')
@@ -113,7 +117,7 @@ const asksFor = (id: string): readonly string[] => graph.get(id)?.dynamicallyImp
 
 /** The steps of `up`, in their order: what is loaded together is one file. What only other commands load is left to rolldown. */
 const steps: Readonly<Record<string, () => ReadonlySet<string>>> = {
-  // Not the entry itself: it ends when the command does, and what its command imports would wait for it.
+  loader: () => closure(LOADER),
   program: () => closure(PROGRAM, at('dist/cli/io.js')),
   up: () => closure(UP),
   documents: () => inBoth(closure(RUN_UP), ofOtherCommands()),
@@ -144,7 +148,7 @@ function findSteps(): ReadonlyMap<string, string> {
 }
 
 const bundle = await rolldown({
-  input: { main: at('dist/cli/main.js') },
+  input: { main: at('dist/cli/main.js'), loader: LOADER },
   plugins: [
     ourCryptography,
     noCurves,
@@ -182,10 +186,15 @@ const ascii = (code: string): string =>
   code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 for (const chunk of output) {
+  if (chunk.type !== 'chunk') continue
+  const code = asCommonJs(chunk.code, chunk.fileName)
   // What tells escapes from characters is left alone; a node has none of it.
-  if (chunk.type !== 'chunk' || chunk.code.includes('String.raw')) continue
-  writeFileSync(at(`dist/command/${chunk.fileName}`), ascii(chunk.code))
+  const text = code.includes('String.raw') ? code : ascii(code)
+  // Throws where it could not be loaded.
+  void new Script(wrapped(text), { filename: chunk.fileName })
+  writeFileSync(at(`dist/command/${chunk.fileName}`), text)
 }
+writeFileSync(at('dist/command/package.json'), '{ "type": "commonjs" }\n')
 
 const folders = new Set<string>()
 for (const chunk of output) {

@@ -1,56 +1,63 @@
 /**
- * What a process that runs for months does when it starts, for the sake of its peers, of its next start, and of the hour in
- * which it is needed.
- *
- * V8 compiles a function when it is first called, and Node.js keeps for the next start only what was compiled before anything ran.
- * So each start compiled some 2,600 functions one by one, most of them in the middle of forming a cluster. What a node consists
- * of is therefore compiled whole, which happens once for each version and Node.js; later starts read it from the cache.
+ * What a process that runs for months does when it has started, for the sake of its peers and of the hour in which it is needed.
  *
  * The kernel frees the memory of a killed process before it closes its sockets, so the size of a leader is part of every
  * failover (docs/PERFORMANCE.md). V8 lets the space for new objects grow for programs that make many: to 32 MiB in Node.js 22, to
- * 128 MiB in 24. Here it stays as small as it begins: the start is no slower for it, and a node that has nothing to do makes few.
+ * 128 MiB in 24. Here it stays as it is when the node listens: a node that has nothing to do makes few.
+ *
+ * A start leaves garbage: a third of the heap, and as it is spread over all pages, it is no smaller when V8 has collected it. V8
+ * does that when there is need, which is never in a node that has nothing to do. So once in its life, when the node has been
+ * ready for a while, everything that it holds is moved together, and the rest goes back to the kernel. Nothing else runs
+ * meanwhile, for some 40 ms: less than any doubt in a leader takes while a process is so young.
  *
  * A founding is some thousand functions that run a few times each, in a few tens of milliseconds, on processors that the other founders
  * may share. V8 begins to compile them for speed, on the main thread and beside it, when the founding is nearly over: a sixth of the
  * processor time of all founders in it. So its compilers rest while a cluster comes into being (`compilers.ts` says when). What was compiled
  * before keeps its speed, and what is asked for meanwhile is asked for again.
  */
-import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Clock, delay } from '../core/clock.ts'
+import { keepCompiled, keepLater } from './compiled.ts'
 
-/**
- * Modules of Node.js that a node needs and nothing has asked for yet. Node.js has them compiled, for the flags that it was built with:
- * under any others it compiles them again.
- */
-const BUILTINS = [
-  'assert',
-  'cluster',
-  'crypto',
-  'dgram',
-  'dns',
-  'perf_hooks',
-  'readline',
-  'tty',
-  'worker_threads',
-  'zlib'
-]
+/** Whoever has just become ready has more urgent things to do, and a rehearsal (src/node/rehearsal.ts) before it. */
+const AFTER_READY_MS = 600
+/** The group is heard in between. */
+const PAUSE_MS = 5
 
-/** Before what `up` consists of is loaded; `settleIn` ends it. */
-export function beginLean(): void {
-  for (const name of BUILTINS) process.getBuiltinModule(name)
-  // Loaded when they are first read.
-  void [globalThis.crypto, globalThis.navigator]
-  setFlagsFromString('--semi-space-growth-factor=1')
-  setFlagsFromString('--no-lazy')
+/** What a node asks of V8, and the usual. A collector that drops what has not run for a while would drop what a failover needs. */
+const FLAGS = [
+  ['--semi-space-growth-factor=1', '--semi-space-growth-factor=2'],
+  ['--no-flush-bytecode', '--flush-bytecode']
+] as const
+
+/** When the node listens: whatever a start needs is loaded. */
+export function settleIn(): void {
+  keepLater()
+  for (const [ours] of FLAGS) setFlagsFromString(ours)
 }
 
-/** When the node listens: whatever a start needs is compiled, and nobody waits for an answer yet. */
-export function settleIn(): void {
-  setFlagsFromString('--lazy')
-  // A collector that drops what has not run for a while would drop what a failover needs: it runs once in months.
-  setFlagsFromString('--no-flush-bytecode')
-  // Otherwise only a process that ends in order would leave compiled code to the next one. Writes once for each version.
-  flushCompileCache()
+/** When the node is ready. Rejects with the reason of `signal`. */
+export async function becomeLean(clock: Clock, signal: AbortSignal): Promise<void> {
+  await delay(clock, AFTER_READY_MS, signal)
+  const parts = keepCompiled(underUsualFlags)
+  while (parts.next().done !== true) await delay(clock, PAUSE_MS, signal)
+  collect()
+}
+
+/** V8 reads compiled code only under the flags that it was written under. */
+function underUsualFlags<T>(make: () => T): T {
+  for (const [, usual] of FLAGS) setFlagsFromString(usual)
+  const made = make()
+  settleIn()
+  return made
+}
+
+function collect(): void {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as (options: Readonly<Record<string, string>>) => void
+  setFlagsFromString('--no-expose-gc')
+  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
 /** Which functions a compiler of V8 may take. Unlike what switches one off, that can be taken back without knowing what it was. */

@@ -2,7 +2,13 @@
 import { processIo } from './io.ts'
 import { run } from './program.ts'
 
-const code = await run(process.argv.slice(2), processIo())
-// Exits even when something (a socket in its last state, a timer) would keep the loop alive; what was written goes out first.
-await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))))
-process.exit(code)
+async function main(): Promise<never> {
+  const code = await run(process.argv.slice(2), processIo())
+  // Exits even when something (a socket in its last state, a timer) would keep the loop alive; what was written goes out first.
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)))
+  )
+  process.exit(code)
+}
+
+void main()

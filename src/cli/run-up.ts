@@ -15,7 +15,7 @@ import { Compilers } from './compilers.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { listenOn, unknownInterfaces } from './interfaces.ts'
-import { settleIn } from './lean.ts'
+import { becomeLean, settleIn } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { forgetTokens, invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { withDataDir } from './shell-words.ts'
@@ -55,9 +55,13 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
     if (node === undefined) return
     settleIn()
     compilers.rest()
-    // Only a node that is late to be ready is ended by the deadline.
     node.ready().then(
-      () => timer?.cancel(),
+      () => {
+        // Only a node that is late to be ready is ended by the deadline.
+        timer?.cancel()
+        // Ended by the end of this run.
+        becomeLean(io.clock, run.end.signal).catch(() => {})
+      },
       () => {}
     )
     await untilEnd(run, node)

@@ -6,7 +6,7 @@ import { createRequire, syncBuiltinESMExports } from 'node:module'
 
 type Holder = Record<string, unknown>
 
-const require = createRequire(import.meta.url)
+const load = createRequire(import.meta.url)
 
 /** What is taken away, by the object that holds it. */
 type Forbidden = readonly (readonly [holder: Holder, names: readonly string[]])[]
@@ -23,7 +23,7 @@ function globals(): Forbidden {
 }
 
 const imports = (): Forbidden => [
-  [require('node:crypto') as Holder, ['randomBytes', 'randomFillSync', 'randomFill', 'randomUUID', 'randomInt']]
+  [load('node:crypto') as Holder, ['randomBytes', 'randomFillSync', 'randomFill', 'randomUUID', 'randomInt']]
 ]
 
 /** Runs `body` without ambient time, chance and promises, and gives them back afterwards, whatever happens. */

@@ -1,34 +1,26 @@
 /**
- * Calls what its arguments name (`begin`, `settle`, `rest`, `wake`) in their order, and prints what V8 does afterwards. Started by lean.test.ts,
+ * Calls what its arguments name (`settle`, `lean`, `rest`, `wake`) in their order, and prints what V8 does afterwards. Started by lean.test.ts,
  * because flags are of a whole process and stay.
  */
-import { readdirSync } from 'node:fs'
-import { getCompileCacheDir } from 'node:module'
-import { getHeapCodeStatistics, getHeapSpaceStatistics } from 'node:v8'
-import { runInThisContext, Script } from 'node:vm'
-import { beginLean, restCompilers, settleIn, wakeCompilers } from '../../src/cli/lean.ts'
+import { getHeapCodeStatistics, getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
+import { runInThisContext } from 'node:vm'
+import { becomeLean, restCompilers, settleIn, wakeCompilers } from '../../src/cli/lean.ts'
+import { systemClock } from '../../src/core/clock.ts'
 
 export interface Habits {
-  /** Bytes of compiled code in a script of many functions that nobody has called. */
-  readonly uncalledBytes: number
   /** The most that the space for new objects took of the kernel while 300,000 of them were made and few stayed. */
   readonly newSpaceBytes: number
   /** Bytes of functions that ran once, and how many of them are left after a few collections. */
   readonly ranBytes: number
   readonly keptBytes: number
-  /** Files that the next start can read. */
-  readonly cached: number
+  /** What the heap took of the kernel after garbage was made, and after the words. */
+  readonly heapBytes: readonly [before: number, after: number]
   /** A function that runs often is still interpreted. */
   readonly interprets: boolean
 }
 
 const times = (count: number, text: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => text(i)).join('')
-
-const uncalledBytes = (): number =>
-  new Script(
-    times(200, (i) => `function f${i}(a, b) { return [a, b, ${i}].map((x) => x + 1).length }`)
-  ).createCachedData().length
 
 function newSpaceBytes(): number {
   const kept: object[] = []
@@ -68,17 +60,28 @@ function interprets(): boolean {
   return isInterpreted(hot)
 }
 
-const WORDS = { begin: beginLean, settle: settleIn, rest: restCompilers, wake: wakeCompilers }
-for (const word of process.argv.slice(2)) WORDS[word as keyof typeof WORDS]()
-// Before anything that is measured is compiled.
-const cached = readdirSync(getCompileCacheDir()!, { recursive: true, withFileTypes: true }).filter((entry) =>
-  entry.isFile()
-)
+/** Old garbage, spread over all pages: of ten texts one stays. */
+const spread: string[] = []
+for (let i = 0; i < 200_000; i++) spread.push(`text ${i} `.repeat(4))
+const staying = spread.filter((_, i) => i % 10 === 0)
+spread.length = 0
+const heap = (): number => getHeapStatistics().total_physical_size
+const before = heap()
+
+const words = process.argv.slice(2)
+const WORDS = {
+  settle: settleIn,
+  lean: () => becomeLean(systemClock, new AbortController().signal),
+  rest: restCompilers,
+  wake: wakeCompilers
+}
+for (const word of words) await WORDS[word as keyof typeof WORDS]()
+const after = heap()
+if (staying.length === 0) throw new Error('nothing stayed')
 const habits: Habits = {
-  cached: cached.length,
   interprets: interprets(),
-  uncalledBytes: uncalledBytes(),
   newSpaceBytes: newSpaceBytes(),
-  ...flushed()
+  ...flushed(),
+  heapBytes: [before, after]
 }
 process.stdout.write(JSON.stringify(habits))

@@ -5,7 +5,6 @@ import { PRIORITY_MAX } from '../../core/priority.ts'
 import { UsageError } from '../cli-errors.ts'
 import type { Io } from '../io.ts'
 import { listenOption, seedOption } from '../addresses.ts'
-import { beginLean } from '../lean.ts'
 import type { LogLevel } from '../log.ts'
 import { DATA_OPTION, type Duration, durationOption, example, wholeNumber } from './shared.ts'
 
@@ -96,7 +95,6 @@ export function define(command: Command, io: Io): void {
     .addHelpText('after', NOTES + EXAMPLE)
     .action(async (options: UpOptions) => {
       checkTogether(options)
-      beginLean()
       const { up } = await import('../run-up.ts')
       await up(io, options)
     })
