@@ -32,7 +32,8 @@ import {
 } from '../membership/boots.ts'
 import type { RaftMessage } from '../raft/messages.ts'
 import { Allowances } from './allowance.ts'
-import { type Frame, STATEMENTS_MAX } from './frames.ts'
+import { STATEMENTS_MAX } from './frame-kinds.ts'
+import type { Frame } from './frames.ts'
 import { peerIdOf } from './incarnations.ts'
 import type { ReplicaEvent } from './types.ts'
 

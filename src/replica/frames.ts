@@ -8,23 +8,16 @@
  */
 import { equalBytes } from '../core/bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../core/cbor.ts'
-import { CborCursor } from '../core/cbor-cursor.ts'
 import { CborFields } from '../core/cbor-fields.ts'
-import { CborPen } from '../core/cbor-pen.ts'
 import { QuorateError } from '../core/errors.ts'
 import type { Claim } from '../formation/types.ts'
 import { decodeFormationMessage, encodeFormationMessage, type FormationMessage } from '../formation/messages.ts'
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../raft/messages.ts'
-import { readQuickly, writeQuickly } from '../raft/quick-messages.ts'
 import type { LogPosition } from '../raft/types.ts'
+import { KINDS, PEER_RECORDS_MAX, RECORD_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX } from './frame-kinds.ts'
 import type { MemberOperation } from './member-changes.ts'
+import { readFrameQuickly, writeFrameQuickly } from './quick-frames.ts'
 
-/** Signed address records in one peer-exchange frame. */
-export const PEER_RECORDS_MAX = 32
-const RECORD_BYTES_MAX = 2_048
-/** Boot statements in one frame. */
-export const STATEMENTS_MAX = 32
-const STATEMENT_BYTES_MAX = 1_024
 const REQUEST_ID_BYTES = 16
 const COMMAND_BYTES_MAX = 512 * 1_024
 const TEXT_MAX = 512
@@ -119,24 +112,9 @@ export interface FrameScope {
   readonly readClaim: (bytes: Uint8Array) => Claim | undefined
 }
 
-const KINDS = [
-  'formation',
-  'raft',
-  'peers',
-  'forward',
-  'answer',
-  'fenced',
-  'snapshot',
-  'snapshot-progress',
-  'boots'
-] as const
 const STATUSES = ['done', 'retry', 'refused'] as const
 const SNAPSHOT_STATES = ['more', 'whole', 'unusable'] as const
 export type SnapshotState = (typeof SNAPSHOT_STATES)[number]
-
-const RAFT = KINDS.indexOf('raft')
-const PEERS = KINDS.indexOf('peers')
-const BOOTS = KINDS.indexOf('boots')
 
 const isOfTheDomain = (kind: Frame['kind']): boolean =>
   kind === 'formation' || kind === 'peers' || kind === 'fenced' || kind === 'boots'
@@ -148,22 +126,10 @@ export function encodeFrame(frame: Frame, scope: FrameScope): Uint8Array {
   const id = scopeOf(frame.kind, scope)
   if (id === undefined) throw new FrameError(`a ${frame.kind} frame before the cluster is founded`)
   if (frame.kind === 'raft') {
-    const bytes = quicklyEncoded(id, scope.generation, frame.message)
+    const bytes = writeFrameQuickly(id, scope.generation, frame.message)
     if (bytes !== undefined) return bytes
   }
   return encodeCbor([id, scope.generation, KINDS.indexOf(frame.kind), encodeBody(frame)])
-}
-
-const pen = new CborPen()
-
-/** What members say all day; undefined for anything else. */
-function quicklyEncoded(id: Uint8Array, generation: number, message: RaftMessage): Uint8Array | undefined {
-  pen.begin()
-  pen.array(4)
-  pen.byteString(id)
-  pen.uint(generation)
-  pen.uint(RAFT)
-  return writeQuickly(pen, message) ? pen.finish() : undefined
 }
 
 function encodeBody(frame: Frame): CborValue {
@@ -235,52 +201,12 @@ function argumentOf(operation: ForwardedOperation): CborValue {
 /** Throws FrameError and nothing else. */
 export function decodeFrame(bytes: Uint8Array, scope: FrameScope): Frame {
   try {
-    return quickly(bytes, scope) ?? decode(bytes, scope)
+    return readFrameQuickly(bytes, scope) ?? decode(bytes, scope)
   } catch (error) {
     if (error instanceof FrameError) throw error
     if (error instanceof QuorateError) throw new FrameError(`frame refused: ${error.message}`, error)
     throw error
   }
-}
-
-/** What members say all day, and what they pass on; anything else, and anything wrong, is for `decode`. */
-function quickly(bytes: Uint8Array, { clusterId, domainId, generation }: FrameScope): Frame | undefined {
-  const cursor = new CborCursor(bytes)
-  if (cursor.array() !== 4) return undefined
-  const { at } = cursor
-  if (clusterId !== undefined && cursor.isNext(clusterId)) {
-    if (cursor.uint() !== generation || cursor.uint() !== RAFT) return undefined
-    const message = readQuickly(cursor)
-    return message === undefined ? undefined : { kind: 'raft', message }
-  }
-  cursor.at = at
-  if (!cursor.isNext(domainId) || cursor.uint() !== generation) return undefined
-  const kind = cursor.uint()
-  if (kind === BOOTS) {
-    const statements = windowsOn(cursor, STATEMENTS_MAX, STATEMENT_BYTES_MAX)
-    return statements === undefined ? undefined : { kind: 'boots', statements }
-  }
-  if (kind !== PEERS) return undefined
-  const records = windowsOn(cursor, PEER_RECORDS_MAX, RECORD_BYTES_MAX)
-  return records === undefined ? undefined : { kind: 'peers', records }
-}
-
-/**
- * Documents that are passed on are known to most who hear them, so they are not copied: these are windows on the frame, for the step that
- * hears it. Who keeps one keeps a copy. Not by `subarray`: of a Buffer that is a Buffer, whose own `slice` would be a window again.
- */
-function windowsOn(cursor: CborCursor, countMax: number, bytesMax: number): readonly Uint8Array[] | undefined {
-  const count = cursor.array()
-  if (count < 0 || count > countMax) return undefined
-  const { buffer, byteOffset } = cursor.bytes
-  const windows: Uint8Array[] = []
-  for (let i = 0; i < count; i++) {
-    const length = cursor.byteString()
-    if (length < 0 || length > bytesMax) return undefined
-    windows.push(new Uint8Array(buffer, byteOffset + cursor.at, length))
-    cursor.at += length
-  }
-  return cursor.isAtEnd ? windows : undefined
 }
 
 function decode(bytes: Uint8Array, scope: FrameScope): Frame {

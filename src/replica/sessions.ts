@@ -9,7 +9,7 @@ import { compareText } from '../core/bytes.ts'
 import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { Allowances } from './allowance.ts'
-import { PEER_RECORDS_MAX } from './frames.ts'
+import { PEER_RECORDS_MAX } from './frame-kinds.ts'
 import { peerIdOf } from './incarnations.ts'
 
 export interface AddressHint {

@@ -12,7 +12,7 @@ import {
   PROGRESS_STATED_EVERY_MS,
   VOTE_STATED_AFTER_MS
 } from '../../src/replica/boot-watch.ts'
-import { STATEMENTS_MAX } from '../../src/replica/frames.ts'
+import { STATEMENTS_MAX } from '../../src/replica/frame-kinds.ts'
 import type { ReplicaEvent } from '../../src/replica/types.ts'
 import { fakeStatements, forgeStatement, makeStatement } from './fake-statements.ts'
 

@@ -79,7 +79,7 @@ export const TRUST: readonly PlantedBug[] = [
   bug(
     'a frame may hold any number of address records',
     'replica',
-    'replica/frames.ts',
+    'replica/frame-kinds.ts',
     'PEER_RECORDS_MAX = 32',
     'PEER_RECORDS_MAX = 1_000_000',
     { only: ['B3'] }
