@@ -148,8 +148,13 @@ export class Driver {
 
   /** Frames and requests that stand one behind the other, or one other input. */
   #nextRun(): readonly ReplicaInput[] {
-    const end = this.#inputs.findIndex((input) => !comesInHeaps(input))
-    return this.#inputs.splice(0, end === -1 ? this.#inputs.length : Math.max(1, end))
+    const inputs = this.#inputs
+    if (inputs.length === 1) {
+      this.#inputs = []
+      return inputs
+    }
+    const end = inputs.findIndex((input) => !comesInHeaps(input))
+    return inputs.splice(0, end === -1 ? inputs.length : Math.max(1, end))
   }
 
   /** What was decided before the session came or went was meant for the one before. */
@@ -160,17 +165,23 @@ export class Driver {
     this.#notices.delete(peerId)
   }
 
+  /** Nearly all steps of a node that idles ask for a frame or for nothing, and a loop over nothing leaves an iterator to be collected. */
   #carryOut(effects: ReplicaEffects): void {
-    for (const { id, batch } of effects.writes) this.#persist(id, batch)
-    for (const send of effects.sends) this.#send(send)
-    for (const { to, frame } of effects.bulk) this.#init.sendBulk(to, frame)
-    for (const request of effects.sign) this.#sign(request)
+    const { writes, sends, bulk, sign, events, outcomes } = effects
+    if (writes.length > 0) for (const { id, batch } of writes) this.#persist(id, batch)
+    for (let i = 0; i < sends.length; i++) this.#send(sends[i]!)
+    if (bulk.length > 0) for (const { to, frame } of bulk) this.#init.sendBulk(to, frame)
+    if (sign.length > 0) for (const request of sign) this.#sign(request)
+    if (events.length + outcomes.length > 0) this.#tellInTime(effects)
+    this.#arm(effects.deadline)
+  }
+
+  #tellInTime(effects: ReplicaEffects): void {
     const isUrgent = effects.events.some(isAboutLeading)
     // The answer takes longer than our own write, and nobody waits for whoever called to take the rest of a connection down.
     if (isUrgent) this.#init.flush?.()
     if (isUrgent || this.#reports.length > 0) this.#reports.push(effects)
     else this.#tell(effects)
-    this.#arm(effects.deadline)
   }
 
   #tell({ events, outcomes }: Pick<ReplicaEffects, 'events' | 'outcomes'>): void {

@@ -76,7 +76,8 @@ export class Replication {
     this.#sentAt[seq % ROUND_TRIPS_REMEMBERED] = now
     this.heirs.refresh(this.peers, now)
     const turns = learnersTurns(membership)
-    for (const [place, peer] of this.peers.entries()) {
+    for (let place = 0; place < this.peers.length; place++) {
+      const peer = this.peers[place]!
       if (turns > 1 && (place + seq) % turns !== 0 && !configurations.isVoter(peer.id)) continue
       const commit = Math.min(peer.match, log.commit)
       if (asks) {

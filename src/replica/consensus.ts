@@ -147,17 +147,22 @@ export class Consensus {
     if (this.#raft !== undefined) this.#take(this.#raft.step(input, now), now)
   }
 
+  /** At every heartbeat: loops over nothing would leave more to be collected than the heartbeat does. */
   #take(effects: RaftEffects, now: number): void {
     const { outbox, mail, requests, newcomers } = this.#around
     this.deadline = effects.deadline
     if (effects.write !== undefined) this.#write(effects.write, now)
     const after = outbox.after('raft', effects.sendAfterWrite)
-    for (const { to, message } of effects.send) mail.sendRaft(to, message, 0)
-    for (const { to, message } of effects.sendAfter) mail.sendRaft(to, message, after)
-    for (const event of effects.events) this.#event(event, now)
+    const { send, sendAfter, events } = effects
+    for (let i = 0; i < send.length; i++) mail.sendRaft(send[i]!.to, send[i]!.message, 0)
+    for (let i = 0; i < sendAfter.length; i++) mail.sendRaft(sendAfter[i]!.to, sendAfter[i]!.message, after)
+    for (let i = 0; i < events.length; i++) this.#event(events[i]!, now)
     if (effects.restored !== undefined) this.#restore(this.snapshots.restored(effects.restored), now)
     if (effects.committed.length > 0) this.#applyAll(effects.committed, now)
-    for (const request of effects.sendSnapshots) this.snapshots.requested(request, now)
+    if (effects.sendSnapshots.length > 0) {
+      for (const request of effects.sendSnapshots) this.snapshots.requested(request, now)
+    }
+    if (effects.outcomes.length === 0) return
     for (const outcome of effects.outcomes) {
       requests().settled(outcome, now)
       newcomers().settled(outcome, now)

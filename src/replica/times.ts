@@ -4,6 +4,10 @@ export const isDue = (deadline: number | undefined, now: number): boolean => dea
 
 export function earliest(...times: readonly (number | undefined)[]): number | undefined {
   let first: number | undefined
-  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time
+  // At the end of every step: an iterator would be the larger part of what that leaves to be collected.
+  for (let i = 0; i < times.length; i++) {
+    const time = times[i]
+    if (time !== undefined && (first === undefined || time < first)) first = time
+  }
   return first
 }

@@ -49,10 +49,10 @@ export function encodeFrames(frames: readonly Frame[], headroomBytes = 0): Uint8
   let total = headroomBytes
   for (const { body } of frames) total += FRAME_OVERHEAD_BYTES + body.byteLength
   const bytes = new Uint8Array(total)
-  const view = new DataView(bytes.buffer)
   let at = headroomBytes
   for (const { kind, body } of frames) {
-    view.setUint32(at, body.byteLength + 1)
+    const length = body.byteLength + 1
+    for (let i = 0; i < LENGTH_BYTES; i++) bytes[at + i] = length >>> (24 - 8 * i)
     bytes[at + LENGTH_BYTES] = kind
     bytes.set(body, at + FRAME_OVERHEAD_BYTES)
     at += FRAME_OVERHEAD_BYTES + body.byteLength

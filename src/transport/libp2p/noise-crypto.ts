@@ -64,6 +64,10 @@ const publicKey = (raw: Uint8Array): KeyObject =>
 const rawPublic = (key: KeyObject): Uint8Array =>
   key.export({ format: 'der', type: 'spki' }).subarray(PUBLIC_PREFIX.byteLength)
 
+/** Of one piece no view is made. */
+const wholeOf = (bytes: { subarray(): Uint8Array }): Uint8Array =>
+  bytes instanceof Uint8Array ? bytes : bytes.subarray()
+
 const HASH = 'sha256'
 const HASH_BYTES = 32
 
@@ -90,7 +94,7 @@ export const noiseCrypto: ICryptoInterface = {
     const cipher = createCipheriv(CIPHER, keyOf(key), nonce, OPTIONS)
     if (ad.byteLength > 0) cipher.setAAD(ad, { plaintextLength: plaintext.byteLength })
     // A stream cipher: all of its output comes here, and `final` adds nothing.
-    const encrypted = cipher.update(plaintext.subarray())
+    const encrypted = cipher.update(wholeOf(plaintext))
     cipher.final()
     const message = new Uint8Array(LENGTH_BYTES + encrypted.byteLength + TAG_BYTES)
     message.set(encrypted, LENGTH_BYTES)
@@ -99,7 +103,7 @@ export const noiseCrypto: ICryptoInterface = {
   },
   /** Throws when the tag does not fit, and then gives nothing. */
   chaCha20Poly1305Decrypt(ciphertext, nonce, ad, key) {
-    const sealed = ciphertext.subarray()
+    const sealed = wholeOf(ciphertext)
     const length = sealed.byteLength - TAG_BYTES
     const decipher = createDecipheriv(CIPHER, keyOf(key), nonce, OPTIONS)
     if (ad.byteLength > 0) decipher.setAAD(ad, { plaintextLength: length })

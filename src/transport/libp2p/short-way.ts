@@ -215,7 +215,9 @@ export class ShortWay {
   }
 
   /** Ciphertext, in whatever pieces. */
-  #take(chunk: Uint8Array): void {
+  #take(read: Uint8Array): void {
+    // Views of a Buffer are made in JavaScript, and a message takes five.
+    const chunk = new Uint8Array(read.buffer, read.byteOffset, read.byteLength)
     let at = 0
     while (at < chunk.byteLength && !this.#isBroken) {
       const held = this.#held
@@ -252,9 +254,8 @@ export class ShortWay {
     let plain: Uint8Array
     try {
       if (sealed.byteLength < TAG_BYTES) throw new Error('a message of Noise that is shorter than its tag')
-      const { buffer, byteOffset, byteLength } = this.#noise.handshake
-        .decrypt(sealed, sealed.subarray(0, sealed.byteLength - TAG_BYTES))
-        .subarray()
+      const opened = this.#noise.handshake.decrypt(sealed, sealed.subarray(0, sealed.byteLength - TAG_BYTES))
+      const { buffer, byteOffset, byteLength } = opened instanceof Uint8Array ? opened : opened.subarray()
       // Not a Buffer, whose slices are no copies.
       plain = new Uint8Array(buffer, byteOffset, byteLength)
     } catch (error) {
