@@ -17,6 +17,8 @@
  *   double dials, never a promise: the transport must survive them.
  * - Of two whom a member introduces to each other the newcomer dials, and whoever has been in company for a moment waits for it: a
  *   founding happens in just that moment.
+ * - While somebody whom we do not know yet is at our door, it may be whom we would dial: what has failed before and what a member told
+ *   us of waits a moment, unless it is wanted. Machines that start together try each other again just then.
  *
  * Left out on purpose: timeouts of a dial (the driver's, it answers every dial), choice among connections (the
  * transport's), proof of identity (admission's). A forged hint can waste a bounded number of dials, and nothing else.
@@ -70,6 +72,7 @@ class Planner implements DialPlanner {
   #deadline: number | undefined
   /** Somebody has said whom this node needs. */
   #knowsWanted = false
+  #isKnocking = false
 
   constructor(init: DialPlannerInit) {
     this.#self = init.self
@@ -83,7 +86,7 @@ class Planner implements DialPlanner {
     this.#apply(input, now)
     if (now - this.#prunedAt >= PRUNE_EVERY_MS) this.#prune(now)
     if (this.#changesNothing(input, now)) return { dials: [], deadline: this.#deadline, alarms: this.#alarms }
-    const known = { ownAddresses: this.#ownAddresses, knowsWanted: this.#knowsWanted }
+    const known = { ownAddresses: this.#ownAddresses, knowsWanted: this.#knowsWanted, isKnocking: this.#isKnocking }
     const { dials, deadline, isCrowded } = this.#queue.plan(this.#targets, known, now)
     this.#isCrowded = isCrowded
     this.#deadline = deadline
@@ -125,6 +128,9 @@ class Planner implements DialPlanner {
         return this.#setOwnAddresses(input.addresses, now)
       case 'forgive':
         return this.#forgive(now)
+      case 'door':
+        this.#isKnocking = input.knocking
+        return
       case 'tick':
         return
     }

@@ -24,7 +24,7 @@ export interface DialPolicy {
   readonly redialJitterMs: number
   /**
    * How long to wait for a peer that is dialling us already: the higher PeerId of two that know each other by mDNS alone, and the one
-   * that was there first of two whom a member introduced to each other.
+   * that was there first of two whom a member introduced to each other; and for whoever is at our door, who may be the one.
    */
   readonly tieBreakMs: number
   /** New evidence (a new address, a restart) cuts a back-off short, but at most this often; doubles up to `evidenceMaxMs`. */

@@ -6,7 +6,8 @@
  * - a seed rests while a peer that proved to sit at its address is connected, or is itself about to be dialled there; unless a
  *   wanted peer cannot be found, and the other one came again since it was met there: addresses change hands;
  * - a peer waits for the dial of a seed that sits at one of its addresses (it most likely is this peer);
- * - a seed waits for a peer's dial at its address only for a moment, because anybody can claim an address.
+ * - a seed waits for a peer's dial at its address only for a moment, because anybody can claim an address;
+ * - who is at our door may be anybody, also whoever is to be dialled: that waits, for a moment as well.
  */
 import { compareText } from '../core/bytes.ts'
 import type { DialPolicy } from './dial-policy.ts'
@@ -30,6 +31,8 @@ interface Known {
   readonly ownAddresses: ReadonlySet<string>
   /** This node knows whom it needs; nobody else matters much. */
   readonly knowsWanted: boolean
+  /** Somebody is about to connect to us. */
+  readonly isKnocking: boolean
 }
 
 /** How long a seed waits for a peer that is being dialled at the same address. */
@@ -51,6 +54,7 @@ interface Scene {
   readonly claimed: Set<string>
   /** Addresses at which a peer answered that stands for whatever seed is there. */
   readonly proven: Set<string>
+  readonly isKnocking: boolean
 }
 
 interface Candidate {
@@ -60,6 +64,9 @@ interface Candidate {
 
 /** Seeds are the operator's wish; anything else is a mere hint to somebody who has company enough. */
 const isSuperfluous = ({ wanted, said }: Target): boolean => !wanted && !said.has('seed')
+
+/** Whoever starts with us or joins us has our address too, unless this is our very first word to it. */
+const mayBeKnocking = ({ wanted, attempts, said }: Target): boolean => !wanted && (attempts > 0 || said.has('exchange'))
 
 /** Wanted, and not where we look for it. */
 function someIsLost(targets: ReadonlyMap<string, Target>): boolean {
@@ -74,13 +81,14 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
   const hintSlots = policy.concurrentMax - policy.concurrentReserved
   const slotsOf = (target: Target): number => (target.wanted ? policy.concurrentMax : hintSlots)
 
-  const gather = (targets: ReadonlyMap<string, Target>, now: number): Scene => {
+  const gather = (targets: ReadonlyMap<string, Target>, isKnocking: boolean, now: number): Scene => {
     const scene: Scene = {
       inFlight: 0,
       connected: 0,
       seedsInFlight: new Set(),
       claimed: new Set(),
-      proven: new Set()
+      proven: new Set(),
+      isKnocking
     }
     const isMissing = someIsLost(targets)
     for (const target of targets.values()) {
@@ -108,14 +116,17 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
     if (target.inFlight || target.connectedAt !== undefined || !hasAddress(target, policy, now)) return undefined
     if (target.peerId === undefined) {
       if (scene.proven.has(target.key) || own.has(target.key)) return undefined
-      return scene.claimed.has(target.key) ? target.nextAt + CLAIMED_MS : target.nextAt
+      return scene.claimed.has(target.key) ? target.nextAt + CLAIMED_MS : notBefore(target, scene)
     }
     if (scene.seedsInFlight.size > 0) {
       const addresses = dialAddresses(target, policy, now)
       if (addresses.some((address) => scene.seedsInFlight.has(address))) return undefined
     }
-    return target.nextAt
+    return notBefore(target, scene)
   }
+
+  const notBefore = (target: Target, { isKnocking }: Scene): number =>
+    isKnocking && mayBeKnocking(target) ? target.nextAt + policy.tieBreakMs : target.nextAt
 
   const order = (a: Candidate, b: Candidate, now: number): number => {
     const overdue = (candidate: Candidate): number => Number(now - candidate.dueAt > policy.overdueMs)
@@ -136,8 +147,8 @@ export function createDialQueue(policy: DialPolicy): DialQueue {
   }
 
   return {
-    plan(targets, { ownAddresses, knowsWanted }, now) {
-      const scene = gather(targets, now)
+    plan(targets, { ownAddresses, knowsWanted, isKnocking }, now) {
+      const scene = gather(targets, isKnocking, now)
       const isCrowded = (): boolean => knowsWanted && scene.connected + scene.inFlight >= policy.meshMax
       let crowded = isCrowded()
       const dials: DialTarget[] = []

@@ -71,6 +71,8 @@ export type DialPlannerInput =
   | { readonly type: 'self'; readonly addresses: readonly string[] }
   /** Our credentials changed (token renewed, genesis fetched): refusals of before say nothing any more. */
   | { readonly type: 'forgive' }
+  /** Somebody has begun to connect to us, and nobody knows yet who it is; or nobody is at the door any more. */
+  | { readonly type: 'door'; readonly knocking: boolean }
   | { readonly type: 'tick' }
 
 export interface DialPlan {

@@ -82,7 +82,8 @@ export class Dialer {
     this.#timer =
       plan.deadline === undefined
         ? undefined
-        : clock.setTimer(plan.deadline - clock.now(), () => this.tell({ type: 'tick' }))
+        : // Whoever is at the door by now is seen before we dial whom it may be.
+          clock.setTimer(plan.deadline - clock.now(), () => clock.afterIo(() => this.tell({ type: 'tick' })))
     for (const { key, peerId, addresses } of plan.dials) void this.#dial(key, { peerId, addresses })
   }
 

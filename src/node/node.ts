@@ -177,6 +177,7 @@ export class Node extends NodeFace {
         onSessionOpen: (peer) => this.#onSessionOpen(peer),
         onSessionClose: (peerId, reason) => this.#onSessionClose(peerId, reason),
         onFrame: (from, frame) => this.#driver?.input({ type: 'frame', from, frame }),
+        onDoor: (knocking) => this.#seeker.tell({ type: 'door', knocking }),
         onRefused: ({ by, peerId, address, refusal }) => this.#onRefused(by, peerId ?? address ?? 'unknown', refusal)
       })
     })

@@ -17,6 +17,11 @@ export interface TransportEvents {
   onSessionOpen(peer: Admitted): void
   onSessionClose(peerId: string, reason: string): void
   onFrame(peerId: string, frame: Uint8Array): void
+  /**
+   * Somebody has begun to connect to us who has proved nothing yet (true), or all of those have a session or are gone (false). Only from
+   * transports that hear of it.
+   */
+  onDoor?(knocking: boolean): void
   /** Somebody was refused by us, or refused us. `peerId` is undefined when the handshake did not come that far. */
   onRefused(refusal: {
     readonly by: 'us' | 'them'

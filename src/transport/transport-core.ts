@@ -114,6 +114,10 @@ export class TransportCore {
     return this.#table.has(peerId)
   }
 
+  door(knocking: boolean): void {
+    this.#tell('telling who is at the door', (events) => events.onDoor?.(knocking))
+  }
+
   linkOpened(link: Link): void {
     this.#table.opened(link)
   }

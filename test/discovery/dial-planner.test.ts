@@ -150,6 +150,59 @@ describe('one peer', () => {
   })
 })
 
+describe('while somebody is at the door', () => {
+  const door = (world: PlannerWorld, knocking: boolean): void => world.input({ type: 'door', knocking })
+  const dialsOf = (world: PlannerWorld): number[] => world.dialled.map((dialled) => dialled.at)
+
+  /** A seed that did not answer is due again at 25 to 50. */
+  function retrying(): PlannerWorld {
+    const world = new PlannerWorld({ timeoutMs: 0 })
+    world.hint('seed', undefined, at(1))
+    world.runFor(20)
+    door(world, true)
+    return world
+  }
+
+  it('whom we failed to reach waits until nobody is', () => {
+    const world = retrying()
+    world.runFor(100)
+    expect(dialsOf(world)).toEqual([0])
+    door(world, false)
+    expect(dialsOf(world)).toEqual([0, 120])
+  })
+
+  it('it waits no longer than a moment', () => {
+    const [busy, quiet] = [retrying(), retrying()]
+    door(quiet, false)
+    for (const world of [busy, quiet]) world.runFor(200)
+    const [[, late], [, inTime]] = [dialsOf(busy), dialsOf(quiet)]
+    expect(late! - inTime!).toBe(150)
+  })
+
+  it('it is not dialled at all when it was the one', () => {
+    const world = retrying()
+    world.runFor(100)
+    world.input({ type: 'connected', peerId: 'zoe', address: at(1) })
+    door(world, false)
+    world.runFor(5_000)
+    expect(dialsOf(world)).toEqual([0])
+  })
+
+  it('whom a member told us of waits as well, and nobody who is wanted or new', () => {
+    const world = new PlannerWorld()
+    door(world, true)
+    world.hint('exchange', 'told', at(1))
+    world.hint('seed', undefined, at(2))
+    world.hint('mdns', 'zzz', at(3))
+    world.hint('exchange', 'member', at(4))
+    world.input({ type: 'wanted', peerIds: ['member'] })
+    world.runFor(149)
+    expect(world.dialled.map(({ target }) => target.key).toSorted()).toEqual([at(2), 'member', 'zzz'])
+    world.runFor(1)
+    expect(world.dialsOf('told')).toEqual([150])
+  })
+})
+
 describe('two whom a member introduces to each other', () => {
   /** In the company of a member who lives at the first address. */
   function acquainted(): PlannerWorld {

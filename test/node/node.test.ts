@@ -5,7 +5,7 @@ import { QuorateError } from '../../src/core/errors.ts'
 import { carefulLogger } from '../../src/node/defaults.ts'
 import { NodeStoppedError, OutcomeUnknownError } from '../../src/node/errors.ts'
 import type { Discovery } from '../../src/discovery/port.ts'
-import type { Transport } from '../../src/transport/port.ts'
+import type { Transport, TransportEvents } from '../../src/transport/port.ts'
 import { eventually } from '../admin/eventually.ts'
 import { manualClock } from '../transport/manual-clock.ts'
 import { type MemoryNode, MemoryNodes } from './memory-nodes.ts'
@@ -291,6 +291,27 @@ describe('arguments that nobody should give', LIMIT, () => {
 })
 
 describe('peers that are only heard of', LIMIT, () => {
+  it('are not dialled while somebody is at the door who may be one of them', async () => {
+    nodes = await MemoryNodes.of(2)
+    const dialled: unknown[] = []
+    let told: TransportEvents | undefined
+    const wrap = (transport: Transport): Transport => ({
+      ...watched(transport, []),
+      start: (events) => transport.start((told = events)),
+      dial: ({ peerId }) => {
+        dialled.push(peerId)
+        return new Promise(() => {})
+      }
+    })
+    const { node } = await nodes.start(nodes.places[0]!, { wrap, seeds: [] })
+    told!.onDoor!(true)
+    const { peerId } = nodes.places[1]!.key.signer
+    node.hint({ source: 'exchange', peerId, addresses: ['/memory/somewhere'] })
+    expect(dialled).toEqual([])
+    told!.onDoor!(false)
+    expect(dialled).toEqual([peerId])
+  })
+
   it('are news once, and not remembered without bound', async () => {
     nodes = await MemoryNodes.of(1)
     const made = await nodes.start(nodes.places[0]!)

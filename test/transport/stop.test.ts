@@ -1,6 +1,7 @@
 /** Stopping ends, whatever libp2p does. */
 import { expect, it } from 'vitest'
 import { Admissions } from '../../src/transport/libp2p/admissions.ts'
+import { Door } from '../../src/transport/libp2p/door.ts'
 import { Libp2pTransport } from '../../src/transport/libp2p/adapter.ts'
 import type { TransportComponents } from '../../src/transport/libp2p/types.ts'
 import { defaultTransportLimits, type TransportEvents } from '../../src/transport/port.ts'
@@ -23,7 +24,7 @@ function transportOver(host: { start(): Promise<void>; stop(): Promise<void> }) 
   } as unknown as TransportComponents
   const transport = new Libp2pTransport({
     components,
-    mode: { type: 'encrypter', admissions: new Admissions() },
+    mode: { type: 'encrypter', admissions: new Admissions(), door: new Door(() => {}) },
     limits: defaultTransportLimits,
     clock,
     onError: (error, doing) => errors.push(`${doing}: ${(error as Error).message}`),

@@ -20,6 +20,7 @@ import {
 import { TransportCore } from '../transport-core.ts'
 import { Admissions, type AdmissionRecord } from './admissions.ts'
 import type { Connector } from './connector.ts'
+import type { Door } from './door.ts'
 import { raceAbort, withDeadline } from './deadline.ts'
 import { EncrypterConnector } from './encrypter-connector.ts'
 import { FRAMES_PROTOCOL, FRAMES_STREAMS_MAX, FramesLink } from './frames-link.ts'
@@ -33,7 +34,7 @@ export interface Libp2pTransportInit {
   readonly components: TransportComponents
   /** Where admission happens. */
   readonly mode:
-    | { readonly type: 'encrypter'; readonly admissions: Admissions }
+    | { readonly type: 'encrypter'; readonly admissions: Admissions; readonly door: Door }
     | { readonly type: 'hello'; readonly gate: AdmissionGate }
   readonly limits: TransportLimits
   readonly clock: Clock
@@ -215,6 +216,8 @@ export class Libp2pTransport implements MeasuredTransport {
 
   readonly #onConnectionOpen = ({ detail }: CustomEvent<Connection>): void => {
     this.#guarded('taking a connection', () => this.#connector.connected(detail))
+    const { mode } = this.#init
+    if (mode.type === 'encrypter') this.#guarded('looking at the door', () => mode.door.left(detail.timeline))
   }
 
   readonly #onConnectionClose = ({ detail }: CustomEvent<Connection>): void => {

@@ -25,6 +25,7 @@ import { defaultTransportLimits, type TransportLimits } from '../port.ts'
 import { Libp2pTransport, logTo } from './adapter.ts'
 import { admission } from './admission-encrypter.ts'
 import { Admissions } from './admissions.ts'
+import { Door } from './door.ts'
 import { InboundBudget } from './inbound-budget.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 import { withShortWay } from './short-way.ts'
@@ -52,7 +53,9 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
   let transport: Libp2pTransport | undefined
   const onError = (error: unknown, doing: string): void => transport?.core.report(error, doing)
 
+  const door = new Door((knocking) => transport?.core.door(knocking))
   const budget = new InboundBudget({
+    onLetIn: (connection) => door.came(connection),
     strangersMax: limits.strangersMax,
     strangersPerHostMax: limits.strangersPerHostMax,
     bytesMax: HANDSHAKE_BYTES + limits.admissionBytesMax * 2 + READ_AHEAD_BYTES,
@@ -103,7 +106,7 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
       quorate: (components: TransportComponents) => {
         transport = new Libp2pTransport({
           components,
-          mode: { type: 'encrypter', admissions },
+          mode: { type: 'encrypter', admissions, door },
           limits,
           clock,
           onError: init.onError ?? logTo(components),

@@ -14,6 +14,7 @@ export interface InboundBudgetInit {
   /** What a stranger may send before it is admitted. */
   readonly bytesMax: number
   readonly onTurnedAway: () => void
+  readonly onLetIn: (connection: MultiaddrConnection) => void
 }
 
 export class InboundBudget implements ConnectionGater {
@@ -38,6 +39,7 @@ export class InboundBudget implements ConnectionGater {
     this.#perHost.set(host, fromHost + 1)
     connection.addEventListener('close', () => this.release(connection.timeline))
     countBytes(connection, this.#init.bytesMax)
+    this.#init.onLetIn(connection)
     return false
   }
 
