@@ -137,13 +137,17 @@ describe('being told', () => {
   })
 
   it('of what bars this node is final, outweighs a removal, and is no request to consensus', () => {
-    const { fences, alarms, toRaft } = new Bench()
+    const bench = new Bench()
+    const { fences, alarms, toRaft } = bench
     for (const code of ['removed', 'clone', 'rolled-back', 'removed'] as const)
       fences.told(peer('a#1'), word(code, 20), 0)
     expect(alarms).toEqual([alarm('removed'), alarm('clone')])
     expect(toRaft).toHaveLength(1)
     expect(fences.standing()).toMatchObject({ type: 'barred', fenced: { code: 'clone' } })
-    // Barred is not out: its machine comes back as itself.
+    // Barred is not out: its machine comes back as itself. Also when the log says that it was removed.
+    expect(fences.outcast()).toBeUndefined()
+    bench.inForce(21, ['a#1', 'b#1'])
+    expect(fences.standing()).toMatchObject({ type: 'barred', final: true })
     expect(fences.outcast()).toBeUndefined()
   })
 
