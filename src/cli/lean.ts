@@ -22,6 +22,8 @@ import { keepCompiled, keepLater } from './compiled.ts'
 
 /** Whoever has just become ready has more urgent things to do, and a rehearsal (src/node/rehearsal.ts) before it. */
 const AFTER_READY_MS = 600
+/** Of a leader whose followers lose patience sooner. */
+const ASK_AGAIN_MS = 5_000
 /** The group is heard in between. */
 const PAUSE_MS = 5
 
@@ -37,9 +39,12 @@ export function settleIn(): void {
   for (const [ours] of FLAGS) setFlagsFromString(ours)
 }
 
-/** When the node is ready. Rejects with the reason of `signal`. */
-export async function becomeLean(clock: Clock, signal: AbortSignal): Promise<void> {
+/**
+ * When the node is ready, and as soon as it may stall for a moment. Rejects with the reason of `signal`.
+ */
+export async function becomeLean(clock: Clock, signal: AbortSignal, mayStall: () => boolean): Promise<void> {
   await delay(clock, AFTER_READY_MS, signal)
+  while (!mayStall()) await delay(clock, ASK_AGAIN_MS, signal)
   const parts = keepCompiled(underUsualFlags)
   while (parts.next().done !== true) await delay(clock, PAUSE_MS, signal)
   collect()

@@ -1,4 +1,5 @@
 /** What a node can say of itself at this moment, gathered from its parts: for `status`, and for whoever waits for it. */
+import type { TimingPreset } from '../config-init/timing.ts'
 import type { VerifiedGenesis } from '../identity/genesis.ts'
 import type { Replica } from '../replica/index.ts'
 import type { Transport } from '../transport/port.ts'
@@ -17,6 +18,8 @@ interface FactsInit {
   readonly seeker: Seeker
   /** Undefined while it is not known. */
   readonly genesis: () => VerifiedGenesis | undefined
+  /** The preset in force. */
+  readonly timing: () => TimingPreset
   readonly replica: () => Replica | undefined
   readonly leader: () => LeaderInfo | undefined
   readonly transport: () => Transport | undefined
@@ -30,12 +33,13 @@ export class Facts {
   }
 
   status(): StatusFacts {
-    const { peerId, incarnation, domainId, reporter, seeker, genesis, replica, leader, transport } = this.#init
+    const { peerId, incarnation, domainId, reporter, seeker, genesis, timing, replica, leader, transport } = this.#init
     return {
       peerId,
       incarnation,
       domainId,
       genesis: genesis()?.genesis,
+      timing: timing(),
       replica: replica()?.status(),
       leader: leader(),
       stage: reporter.stage,

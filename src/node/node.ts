@@ -6,7 +6,7 @@
  * Stopping is orderly: leadership is handed over while the connections are up, then discovery says goodbye, then sessions,
  * log and lock are let go. A fatal error (a failed disk, a contested seat) skips the courtesies.
  */
-import { resolveTiming, type Timing } from '../config-init/index.ts'
+import { resolveTiming, type Timing, type TimingPreset } from '../config-init/index.ts'
 import { toHex } from '../core/bytes.ts'
 import { raceAbort } from '../core/deadline.ts'
 import type { PeerHint } from '../discovery/port.ts'
@@ -82,7 +82,7 @@ export class Node extends NodeFace {
     this.#genesis = home.genesis
     this.#addresses = new OwnAddresses(home)
     this.#departures = new Departures(clock)
-    this.#timing = resolveTiming(parts.timing ?? home.genesis?.genesis.timing)
+    this.#timing = resolveTiming(this.#preset)
     this.#incarnation = incarnationOf(peerId, toHex(home.storeId))
     this.#reporter = new Reporter({
       home,
@@ -123,6 +123,7 @@ export class Node extends NodeFace {
       reporter: this.#reporter,
       seeker: this.#seeker,
       genesis: () => this.#genesis,
+      timing: () => this.#preset,
       replica: () => this.#replica,
       leader: () => this.leader,
       transport: () => this.#transport
@@ -246,6 +247,10 @@ export class Node extends NodeFace {
     })
   }
 
+  get #preset(): TimingPreset {
+    return this.#parts.timing ?? this.#genesis?.genesis.timing ?? 'lan'
+  }
+
   #onGenesis(genesis: VerifiedGenesis): void {
     if (this.#genesis !== undefined || this.#closing !== undefined) return
     this.#genesis = genesis
@@ -253,7 +258,7 @@ export class Node extends NodeFace {
     this.#seeker.tell({ type: 'forgive' })
     this.#parts.home.keepGenesis(genesis.bytes).catch((error: unknown) => this.#die(error))
     try {
-      this.#timing = resolveTiming(this.#parts.timing ?? genesis.genesis.timing)
+      this.#timing = resolveTiming(this.#preset)
       this.#beginReplica(genesis)
     } catch (error) {
       this.#die(error)

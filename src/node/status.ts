@@ -1,5 +1,6 @@
 /** What a node says of itself: `status`, `members`, config history. Pure: a view of the replica's own status. */
 import { toBase64Url } from '../core/bytes.ts'
+import type { TimingPreset } from '../config-init/timing.ts'
 import type { Genesis } from '../identity/genesis.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { type ConsensusRoles, memberRows } from '../membership/members.ts'
@@ -14,6 +15,7 @@ export interface StatusFacts {
   readonly incarnation: string
   readonly domainId: string
   readonly genesis: Genesis | undefined
+  readonly timing: TimingPreset
   readonly replica: ReplicaStatus | undefined
   readonly leader: LeaderInfo | undefined
   readonly stage: StageName
@@ -41,6 +43,7 @@ export function nodeStatus(facts: StatusFacts): NodeStatus {
     term: replica?.raft?.term ?? replica?.formation.term ?? 0,
     leader: facts.leader?.peerId ?? null,
     writable: replica?.raft?.writable ?? false,
+    timing: facts.timing,
     members: members(facts),
     config: config === undefined ? null : { version: config.version, hash: config.hash },
     safety: {

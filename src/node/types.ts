@@ -130,6 +130,8 @@ export interface NodeStatus {
   readonly term: number
   readonly leader: string | null
   readonly writable: boolean
+  /** The preset in force here: the node's own, or that of the genesis. */
+  readonly timing: TimingPreset
   readonly members: readonly MemberInfo[]
   readonly config: { readonly version: number; readonly hash: string } | null
   /**

@@ -73,6 +73,7 @@ export const READY: NodeStatus = {
       heir: 2
     }
   ],
+  timing: 'lan',
   config: { version: 1, hash: 'ab'.repeat(32) },
   safety: { foundingSize: 3, incarnationsSeen: 4, splitNeeds: 6 },
   barred: [],

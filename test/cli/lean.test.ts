@@ -5,10 +5,15 @@
  */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { becomeLean } from '../../src/cli/lean.ts'
+import { mayStall } from '../../src/cli/run-up.ts'
+import type { TimingPreset } from '../../src/config-init/index.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import type { NodeStatus } from '../../src/node/types.ts'
+import { manualClock } from '../transport/manual-clock.ts'
 import type { Habits } from './lean-child.ts'
 
 const CHILD = fileURLToPath(new URL('lean-child.ts', import.meta.url))
@@ -20,7 +25,7 @@ const FLAGS = [
   '--no-warnings'
 ]
 
-async function after(...words: readonly ('settle' | 'lean' | 'rest' | 'wake')[]): Promise<Habits> {
+async function after(...words: readonly ('litter' | 'settle' | 'lean' | 'rest' | 'wake')[]): Promise<Habits> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [...FLAGS, CHILD, ...words], {
     env: { ...process.env, NODE_OPTIONS: '' }
   })
@@ -31,11 +36,16 @@ async function after(...words: readonly ('settle' | 'lean' | 'rest' | 'wake')[])
 
 describe('a process that runs for months', () => {
   it('keeps a small space for new objects and what it has compiled, and gives back what a start leaves', async () => {
-    const [usual, settled, lean] = await Promise.all([after(), after('settle'), after('settle', 'lean')])
-    for (const small of [settled, lean]) expect(small.newSpaceBytes).toBeLessThanOrEqual(usual.newSpaceBytes / 2)
+    const [usual, settled, littered, lean] = await Promise.all([
+      after(),
+      after('settle'),
+      after('litter', 'settle'),
+      after('litter', 'settle', 'lean')
+    ])
+    expect(settled.newSpaceBytes).toBeLessThanOrEqual(usual.newSpaceBytes / 2)
     expect(usual.keptBytes).toBeLessThan(usual.ranBytes / 10)
     for (const mindful of [settled, lean]) expect(mindful.keptBytes).toBeGreaterThan(mindful.ranBytes * 0.9)
-    for (const { heapBytes } of [usual, settled]) expect(heapBytes[1]).toBeGreaterThan(heapBytes[0] * 0.9)
+    expect(littered.heapBytes[1]).toBeGreaterThan(littered.heapBytes[0] * 0.9)
     expect(lean.heapBytes[1]).toBeLessThan(lean.heapBytes[0] / 2)
   })
 
@@ -54,8 +64,36 @@ describe('a process that runs for months', () => {
     expect([usual, resting, awake].map(({ interprets }) => interprets)).toEqual([false, true, false])
   })
 
+  it('waits with what stalls it until that does no harm', async () => {
+    const clock = manualClock()
+    const end = new AbortController()
+    const askedAt: number[] = []
+    const lean = becomeLean(clock, end.signal, () => askedAt.push(clock.now()) === 3)
+    const settled = lean.then(() => clock.now())
+    for (let i = 0; i < 120; i++) {
+      clock.advance(100)
+      await turn()
+    }
+    expect(askedAt).toEqual([600, 5_600, 10_600])
+    expect(await settled).toBeGreaterThanOrEqual(10_600)
+  })
+
+  it('stalls at any time, except as a leader whose followers are in a hurry', () => {
+    const node = (leader: string, timing: TimingPreset) => ({
+      peerId: 'me',
+      status: () => ({ leader, timing }) as unknown as NodeStatus
+    })
+    expect((['fast', 'lan', 'wan', 'edge'] as const).map((timing) => mayStall(node('me', timing)))).toEqual([
+      false,
+      true,
+      true,
+      true
+    ])
+    expect(mayStall(node('another', 'fast'))).toBe(true)
+  })
+
   it('that ends before it is lean is left alone', async () => {
     const ending = AbortSignal.abort(new Error('it ends'))
-    await expect(becomeLean(systemClock, ending)).rejects.toThrow('it ends')
+    await expect(becomeLean(systemClock, ending, () => true)).rejects.toThrow('it ends')
   })
 })
