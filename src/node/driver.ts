@@ -19,6 +19,7 @@
  * The driver owns no clock, disk, socket or key; it is handed them, and hands in `now`.
  */
 import { type Clock, type Timer } from '../core/clock.ts'
+import { atEndOfTurn } from '../core/microtask.ts'
 import type { Replica } from '../replica/index.ts'
 import type {
   ClientOutcome,
@@ -104,11 +105,13 @@ export class Driver {
     if (!comesInHeaps(input) && input.type !== 'persisted') this.#drain()
     else if (!this.#scheduled) {
       this.#scheduled = true
-      queueMicrotask(() => {
-        this.#scheduled = false
-        if (!this.#stepping) this.#drain()
-      })
+      atEndOfTurn(this.#onEndOfTurn)
     }
+  }
+
+  readonly #onEndOfTurn = (): void => {
+    this.#scheduled = false
+    if (!this.#stepping) this.#drain()
   }
 
   /** Idempotent; may be called from within `onEvent` and `onOutcome`. */
@@ -193,7 +196,7 @@ export class Driver {
   #reportSoon(): void {
     if (this.#reports.length === 0 || this.#reporting) return
     this.#reporting = true
-    queueMicrotask(() => this.#report())
+    atEndOfTurn(() => this.#report())
   }
 
   #report(): void {
@@ -272,8 +275,10 @@ export class Driver {
     this.#timer?.cancel()
     this.#timerAt = this.#deadline
     const delayMs = this.#deadline - clock.now()
-    this.#timer = clock.setTimer(delayMs < TIMER_EARLY_MS ? delayMs : delayMs + ROUNDING_MS, () => this.#wake())
+    this.#timer = clock.setTimer(delayMs < TIMER_EARLY_MS ? delayMs : delayMs + ROUNDING_MS, this.#onTimer)
   }
+
+  readonly #onTimer = (): void => this.#wake()
 
   #wake(): void {
     const { clock } = this.#init

@@ -3,7 +3,7 @@
  *
  * JavaScript that runs for the first time is compiled first and interpreted: each step of a candidate then takes 0.2 to 0.7 ms,
  * later a tenth of that, and a survivor may have waited months for the hour in which it runs that code. So a node that has
- * become ready lets imaginary members elect, write, lose their leader and take it back, with the shipped core and the shipped
+ * become ready lets imaginary members elect, write, hand over, lose their leader and take it back, with the shipped core and the shipped
  * codec, in memory. It costs some 20 ms of processor time, in small pieces; docs/PERFORMANCE.md has what it brings.
  *
  * In the same way a founder that waits for others, and to whom nothing happens, lets imaginary founders found (imaginary-founders.ts):
@@ -60,10 +60,11 @@ export async function rehearseFounding(world: ImaginaryWorld, signal: AbortSigna
   }
 }
 
-/** A leader writes, falls silent, is replaced and comes back, so many times. Gives the terms. */
+/** A leader writes, falls silent, is replaced and comes back, so many times; every other one hands over first. Gives the terms. */
 export function* failovers(rounds: number): Generator<number> {
   const group = new InstantGroup(3, 'rehearsal', overTheWire)
   for (let ref = 1; ref <= rounds; ref++) {
+    if (ref % 2 === 0) group.propose(group.elect(), { type: 'transfer', ref: -ref })
     const leader = group.elect()
     group.propose(leader, { type: 'propose', ref, data: new Uint8Array(64) })
     group.cut(leader)

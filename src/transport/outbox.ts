@@ -5,6 +5,7 @@
  * encryptions, no added latency (50 small frames in one write cost a fifteenth of 50 writes). Nothing grows without bound: when
  * the peer does not read, the queue fills to its cap, and then frames are refused, as if the network had lost them.
  */
+import { atEndOfTurn } from '../core/microtask.ts'
 import { encodeFrames, FRAME_OVERHEAD_BYTES, type Frame, type FrameKind } from './framing.ts'
 
 /** Where the bytes go. */
@@ -95,10 +96,12 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled || this.#sink === undefined || this.#blocked) return
     this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.flush()
-    })
+    atEndOfTurn(this.#onEndOfTurn)
+  }
+
+  readonly #onEndOfTurn = (): void => {
+    this.#scheduled = false
+    this.flush()
   }
 
   #nextWrite(): Uint8Array {

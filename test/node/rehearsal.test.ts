@@ -6,8 +6,8 @@ import { Rehearsals } from '../../src/node/rehearsals.ts'
 import { silentLogger } from '../../src/node/defaults.ts'
 import { VirtualClock } from '../discovery/memory-link.ts'
 
-test('each round is a failover, over the wire', () => {
-  expect([...failovers(4)]).toEqual([2, 3, 4, 5])
+test('each round is a failover, and every other one a hand-over before it, over the wire', () => {
+  expect([...failovers(5)]).toEqual([2, 4, 5, 7, 8])
 })
 
 test('a process rehearses once, in pieces, and not on its way out', async () => {
