@@ -16,7 +16,8 @@
  *
  * noble verifies about 1,200 signatures a second, and a hundred in a process that has just started. So OpenSSL is asked first,
  * and only its yes counts: it has found [S]B - [k]A = R, from which rule 3 follows by multiplying with 8. After its no, which is
- * where implementations disagree, noble decides (docs/decisions/0009). Accepted (key, message, signature) triples are remembered,
+ * where implementations disagree, noble decides (docs/decisions/0009). The same for keys: its X25519 can say that a point is of prime order
+ * (prime-order.ts), and when it does not say so, noble decides. Accepted (key, message, signature) triples are remembered,
  * the most recent few thousand of them: a verdict is a pure function of its input, so remembering it changes nothing but time.
  */
 import { hashes, Point, verify } from '@noble/ed25519'
@@ -24,6 +25,7 @@ import { createHash, createPublicKey, type KeyObject, verify as verifyByOpenssl 
 import { concat, fromHex, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/hash.ts'
 import { RecentMap } from '../core/recent-map.ts'
+import { isPlainlyOfPrimeOrder } from './prime-order.ts'
 
 hashes.sha512 = (message) => new Uint8Array(createHash('sha512').update(message).digest())
 
@@ -81,6 +83,7 @@ const SPKI_PREFIX = fromHex('302a300506032b6570032100')!
 
 function judgeKey(publicKey: Uint8Array): boolean {
   if (!isPlainPoint(publicKey)) return false
+  if (isPlainlyOfPrimeOrder(yOf(publicKey))) return true
   try {
     const point = Point.fromBytes(publicKey, false)
     return !point.isSmallOrder() && point.isTorsionFree()
@@ -91,9 +94,11 @@ function judgeKey(publicKey: Uint8Array): boolean {
 
 /** Canonical (y < p) and none of the low-order encodings. Says nothing about being on the curve. */
 function isPlainPoint(encoding: Uint8Array): boolean {
-  const y = littleEndian(encoding) & ~SIGN_BIT
+  const y = yOf(encoding)
   return y < P && !LOW_ORDER_Y.has(y)
 }
+
+const yOf = (encoding: Uint8Array): bigint => littleEndian(encoding) & ~SIGN_BIT
 
 const isReducedScalar = (scalar: Uint8Array): boolean => littleEndian(scalar) < L
 

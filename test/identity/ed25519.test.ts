@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
 import { isAdmissiblePublicKey, verifySignature } from '../../src/identity/ed25519.ts'
+import { isPlainlyOfPrimeOrder } from '../../src/identity/prime-order.ts'
 import { signerFromSeed } from '../../src/identity/signer.ts'
 import { keyOf } from './fixtures.ts'
 
@@ -97,6 +98,34 @@ describe('keys and signatures that implementations disagree on', () => {
     const sound = Point.fromBytes(keyOf('mixed').signer.publicKey)
     expect(isAdmissiblePublicKey(sound.toBytes())).toBe(true)
     for (const point of torsion.slice(1)) expect(isAdmissiblePublicKey(sound.add(point).toBytes())).toBe(false)
+  })
+
+  it('takes no key of prime order for another, nor any other for one', () => {
+    const kinds = { sound: 0, torsion: 0, none: 0 }
+    const scalar = fc.bigInt({ min: 1n, max: L - 1n })
+    fc.assert(
+      fc.property(scalar, fc.nat(7), (n, i) => {
+        const point = Point.BASE.multiply(n).add(torsion[i]!)
+        kinds[i === 0 ? 'sound' : 'torsion']++
+        expect(isPlainlyOfPrimeOrder(fromLittleEndian(point.toBytes()) % 2n ** 255n)).toBe(point.isTorsionFree())
+      }),
+      { numRuns: 200 }
+    )
+    fc.assert(
+      fc.property(fc.bigInt({ min: 2n, max: P - 2n }), (y) => {
+        let isSound = false
+        try {
+          isSound = Point.fromBytes(littleEndian(y)).isTorsionFree()
+        } catch {
+          kinds.none++
+        }
+        expect(isPlainlyOfPrimeOrder(y)).toBe(isSound)
+      }),
+      { numRuns: 200 }
+    )
+    for (const count of Object.values(kinds)) expect(count).toBeGreaterThan(10)
+    // Where there is nothing to divide by, and where nothing comes out.
+    for (const y of [1n, P - 1n, 0n]) expect(isPlainlyOfPrimeOrder(y)).toBe(false)
   })
 
   it('refuses S + L, which is the same number to the equation', async () => {
