@@ -4,7 +4,7 @@
  * - start: Node alone, the imports of libp2p and of us (compiled code cached, as the command does it; we import libp2p when
  *   a node is made), and from the start of the process until it listens, on an empty data directory;
  * - idle: three nodes on loopback with a leader and nothing to do, a minute after their start: resident memory, and processor time
- *   over ten seconds;
+ *   over half a minute;
  * - in one process: what five more nodes over the memory transport add, with the links between them.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
@@ -19,8 +19,9 @@ import { leaderOf } from './kit/rounds.ts'
 import { figure, QUANTILES, quantileCells } from './kit/stats.ts'
 import { Yard, wallNow } from './kit/yard.ts'
 
-const IDLE_MS = 10_000
-/** At 14 heartbeats a second, V8 goes on compiling for the better part of a minute. */
+/** The kernel counts processor time in hundredths of a second: in ten seconds a tenth of a percent would be within its rounding. */
+const IDLE_MS = 30_000
+/** At 14 heartbeats a second, V8 compiles most of what runs in the first minute, and goes on for some five. */
 const SETTLE_MS = 60_000
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
