@@ -8,7 +8,7 @@
  * A start leaves garbage: a third of the heap, and as it is spread over all pages, it is no smaller when V8 has collected it. V8
  * does that when there is need, which is never in a node that has nothing to do. So once in its life, when the node has been
  * ready for a while, everything that it holds is moved together, and the rest goes back to the kernel. Nothing else runs
- * meanwhile, for some 40 ms: less than any doubt in a leader takes while a process is so young.
+ * meanwhile, for some 40 ms: less than a doubt in a leader takes, but for the most hurried preset.
  *
  * A founding is some thousand functions that run a few times each, in a few tens of milliseconds, on processors that the other founders
  * may share. V8 begins to compile them for speed, on the main thread and beside it, when the founding is nearly over: a sixth of the
@@ -20,8 +20,13 @@ import { runInNewContext } from 'node:vm'
 import { type Clock, delay } from '../core/clock.ts'
 import { keepCompiled, keepLater } from './compiled.ts'
 
-/** Whoever has just become ready has more urgent things to do, and a rehearsal (src/node/rehearsal.ts) before it. */
-const AFTER_READY_MS = 600
+/**
+ * Whoever has just become ready has more urgent things to do. But before a rehearsal (src/node/rehearsal.ts): a collection forgets
+ * the shapes of objects that are gone, and with them what code has learnt of those.
+ */
+const AFTER_READY_MS = 100
+/** After it, with the rehearsal in between, whose code is kept as well. */
+const KEEP_AFTER_MS = 400
 /** Of a leader whose followers lose patience sooner. */
 const ASK_AGAIN_MS = 5_000
 /** The group is heard in between. */
@@ -45,9 +50,10 @@ export function settleIn(): void {
 export async function becomeLean(clock: Clock, signal: AbortSignal, mayStall: () => boolean): Promise<void> {
   await delay(clock, AFTER_READY_MS, signal)
   while (!mayStall()) await delay(clock, ASK_AGAIN_MS, signal)
+  collect()
+  await delay(clock, KEEP_AFTER_MS, signal)
   const parts = keepCompiled(underUsualFlags)
   while (parts.next().done !== true) await delay(clock, PAUSE_MS, signal)
-  collect()
 }
 
 /** V8 reads compiled code only under the flags that it was written under. */
