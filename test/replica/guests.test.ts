@@ -10,7 +10,7 @@ const TOKEN = 'aa'.repeat(16)
 
 type Role = 'voter' | 'observer'
 
-const bearer = (peerId: string, { uses = 2, role = 'voter' as Role } = {}): Admitted =>
+const bearer = (peerId: string, { uses = 2, role = 'voter' } = {}): Admitted =>
   ({
     peerId,
     incarnation: `${peerId}#1`,
@@ -35,7 +35,7 @@ let voted: Set<string> | undefined
 let guests: Guests
 
 const redeemed = (by: readonly string[], role: Role = 'voter'): void => {
-  redemptions = new Map([[TOKEN, { role, uses: 2, peerIds: by }]]) as unknown as Redemptions
+  redemptions = new Map([[TOKEN, { role, uses: 2, peerIds: by }]])
 }
 
 beforeEach(() => {

@@ -1,6 +1,9 @@
 /** One session for each peer; and what members tell of where others are, verified no more often than its bringer may make us. */
 import { describe, expect, it } from 'vitest'
 import { fromUtf8, utf8 } from '../../src/core/bytes.ts'
+import { PRIORITY_DEFAULT } from '../../src/core/priority.ts'
+import type { Admitted } from '../../src/membership/admission.ts'
+import { PEER_RECORDS_MAX } from '../../src/replica/frame-kinds.ts'
 import { RECORD_CHECKS_AT_ONCE, RECORD_CHECKS_PER_SECOND, Sessions } from '../../src/replica/sessions.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
@@ -67,4 +70,54 @@ it('a session that opens beside another of the same peer ends it: its incarnatio
   cluster.input(leader, { type: 'session-open', peer: reborn })
   expect(replica.sessions.filter(({ peerId }) => peerId === old!.peerId)).toEqual([reborn])
   expect(active()).toEqual([false])
+})
+
+describe('who has a session', () => {
+  const peer = (peerId: string, more: Partial<Admitted> = {}): Admitted =>
+    ({ peerId, incarnation: `${peerId}#1`, priority: 7, addressRecord: utf8(peerId), ...more }) as unknown as Admitted
+  const of = (...peers: readonly Admitted[]): Sessions => {
+    const sessions = new Sessions('self', () => undefined)
+    for (const one of peers) sessions.open(one)
+    return sessions
+  }
+  const told = (sessions: Sessions, newcomer: Admitted, isSought: (one: Admitted) => boolean) =>
+    sessions
+      .introductions(newcomer, isSought)
+      .map(({ to, records }) => [to, records.map((one) => fromUtf8(one)).join()])
+
+  it('is listed by PeerId, whoever came first, and answers for its priority; others have the default', () => {
+    const sessions = of(peer('c'), peer('a'), peer('b'))
+    expect(sessions.list().map(({ peerId }) => peerId)).toEqual(['a', 'b', 'c'])
+    sessions.close(peer('b'))
+    expect(sessions.list().map(({ peerId }) => peerId)).toEqual(['a', 'c'])
+    expect([...sessions.priorities(['x#1', 'c#1', 'a#1'])]).toEqual([
+      ['a#1', 7],
+      ['c#1', 7],
+      ['x#1', PRIORITY_DEFAULT]
+    ])
+  })
+
+  it('is introduced with others, those first whom everybody needs, and a handful of the rest', () => {
+    const rest = Array.from({ length: 6 }, (_, i) => peer(`r${i}`))
+    const sessions = of(peer('v1'), peer('v2'), ...rest)
+    const isSought = ({ peerId }: Admitted): boolean => peerId.startsWith('v')
+    expect(told(sessions, peer('new'), isSought)).toEqual([
+      ['new', 'v1,v2,r0,r1,r2,r3'],
+      ...['v1', 'v2', 'r0', 'r1', 'r2', 'r3'].map((to) => [to, 'new'])
+    ])
+    expect(told(sessions, peer('v3'), isSought).slice(1)).toHaveLength(8)
+  })
+
+  it('without a record of its addresses is introduced to nobody; where nobody has one, nothing is shown', () => {
+    const isSought = (): boolean => true
+    const silent = { addressRecord: undefined }
+    expect(told(of(peer('a')), peer('new', silent), isSought)).toEqual([['new', 'a']])
+    expect(told(of(peer('a', silent)), peer('new'), isSought)).toEqual([['a', 'new']])
+  })
+
+  it('is shown as many as one frame holds', () => {
+    const many = Array.from({ length: 40 }, (_, i) => peer(`p${i}`))
+    const [first, ...others] = of(...many).introductions(peer('new'), () => true)
+    expect([first!.records.length, others.length]).toEqual([PEER_RECORDS_MAX, PEER_RECORDS_MAX])
+  })
 })
