@@ -69,6 +69,8 @@ async function crash(yard: Yard, found: Found): Promise<void> {
 
 /** A cluster for one turn: it is alone on the machine, as clusters are, and what the machine does meanwhile meets all of them. */
 interface Contestant {
+  readonly name: string
+  readonly isOurs: boolean
   start(): Promise<unknown>
   round(found: Found): Promise<void>
   close(): Promise<void>
@@ -77,6 +79,8 @@ interface Contestant {
 function us(size: number): Contestant {
   const yard = new Yard({ size, discovery: 'seeds' })
   return {
+    name: OURS,
+    isOurs: true,
     start: async () => {
       await yard.prepare()
       await yard.startAll()
@@ -90,10 +94,22 @@ function us(size: number): Contestant {
 function them({ name, create }: PeerSystem, size: number): Contestant {
   const peer = create(size)
   return {
+    name,
+    isOurs: false,
     start: () => peer.startAll(),
     round: async (found) => note(found, name, await peer.killLeader(WRITES_BEFORE)),
     close: () => peer.close()
   }
+}
+
+const failures: string[] = []
+
+/** A peer that does not get through has no time that could be given, and others still have; the report names it. */
+function failed({ name, isOurs }: Pick<Contestant, 'name' | 'isOurs'>, what: string, error: unknown): void {
+  if (isOurs) throw error
+  failures.push(
+    `${name}, ${what}: the rest of a turn is missing, ${error instanceof Error ? error.message : String(error)}`
+  )
 }
 
 async function crashes(size: number, rounds: number, systems: readonly PeerSystem[]): Promise<Found> {
@@ -104,6 +120,8 @@ async function crashes(size: number, rounds: number, systems: readonly PeerSyste
       try {
         await contestant.start()
         for (let i = done; i < Math.min(rounds, done + ROUNDS_A_TURN); i++) await contestant.round(found)
+      } catch (error) {
+        failed(contestant, 'crash', error)
       } finally {
         await contestant.close()
       }
@@ -120,6 +138,8 @@ async function formations(size: number, rounds: number, systems: readonly PeerSy
       const peer = create(size)
       try {
         note(found, name, await peer.startAll())
+      } catch (error) {
+        failed({ name, isOurs: false }, 'formation', error)
       } finally {
         await peer.close()
       }
@@ -183,5 +203,6 @@ for (const size of chosen.sizes) {
 }
 const ratioHeads = ['p50 to our accepted write (9 in 10)', 'p50 to our first commit (9 in 10)']
 report.table('Milliseconds', ['what', 'nodes', 'system', ...QUANTILES, ...ratioHeads], rows, 'all')
+for (const failure of failures) report.say(failure)
 if (version !== undefined) report.say(`etcd is ${version}`)
 report.end()
