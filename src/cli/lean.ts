@@ -27,6 +27,8 @@ import { keepCompiled, keepLater } from './compiled.ts'
 const AFTER_READY_MS = 100
 /** After it, with the rehearsal in between, whose code is kept as well. */
 const KEEP_AFTER_MS = 400
+/** A collection of everything, on the processors that this was measured on. Slower ones take longer. */
+export const STALL_MS = 40
 /** Of a leader whose followers lose patience sooner. */
 const ASK_AGAIN_MS = 5_000
 /** The group is heard in between. */

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { CONTROL_SOCKET, type ControlServer, serveControl } from '../admin/index.ts'
+import { timingPresets } from '../config-init/index.ts'
 import type { Timer } from '../core/clock.ts'
 import { raceAbort, startDeadline } from '../core/deadline.ts'
 import { QuorateError } from '../core/errors.ts'
@@ -15,7 +16,7 @@ import { Compilers } from './compilers.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { listenOn, unknownInterfaces } from './interfaces.ts'
-import { becomeLean, settleIn } from './lean.ts'
+import { becomeLean, settleIn, STALL_MS } from './lean.ts'
 import { makeLogger, withoutLastWords } from './log.ts'
 import { forgetTokens, invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { withDataDir } from './shell-words.ts'
@@ -72,13 +73,11 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   }
 }
 
-/**
- * Whether nobody doubts this node for a stall of some 40 ms, on a machine that is slow for 150. With the preset `fast` the followers
- * of a leader do; a follower is missed by nobody.
- */
+/** Whether nobody doubts this node for it: followers miss a leader that is silent for longer than their patience, and nobody misses them. */
 export const mayStall = (node: Pick<QuorateNode, 'peerId' | 'status'>): boolean => {
   const { timing, leader } = node.status()
-  return timing !== 'fast' || leader !== node.peerId
+  const { electionTimeoutMs, electionTimeoutMinMs = electionTimeoutMs, heartbeatMs } = timingPresets[timing].raft
+  return leader !== node.peerId || electionTimeoutMinMs - heartbeatMs > STALL_MS
 }
 
 interface Run {
