@@ -3,6 +3,7 @@
  * before a line exists, by the name of their field and by the look of a token, at any depth (R-OBS-4).
  */
 import { pino } from 'pino'
+import type { ErrorReport } from '../node/reporter.ts'
 import type { Logger } from '../node/types.ts'
 import type { Io } from './io.ts'
 import { REDACTED, withoutTokens } from './secret-text.ts'
@@ -47,16 +48,42 @@ export function makeLogger(
   )
 }
 
-/** For a run that people watch: what ends the node is said once, by the command itself. */
-export const withoutLastWords = (logger: Logger): Logger => ({
-  debug: (details, message) => logger.debug(details, message),
-  info: (details, message) => logger.info(details, message),
-  warn: (details, message) => logger.warn(details, message),
-  error(details, message) {
-    const isErrorReport = 'name' in details && 'code' in details && 'message' in details
-    if (!isErrorReport) logger.error(details, message)
+/**
+ * Holds back the last words of a node. What ends it is said by the command, once, with its values and the next step (report.ts); so the
+ * node's own words reach the log only when the command ends with something else: it was told to stop, and then the disk failed.
+ */
+export class LastWords {
+  readonly logger: Logger
+  readonly #log: Logger
+  #held: { readonly report: ErrorReport; readonly message: string } | undefined
+
+  constructor(log: Logger) {
+    this.#log = log
+    this.logger = {
+      debug: (details, message) => log.debug(details, message),
+      info: (details, message) => log.info(details, message),
+      warn: (details, message) => log.warn(details, message),
+      error: (details, message) => {
+        if (isReport(details)) this.#held = { report: details, message }
+        else log.error(details, message)
+      }
+    }
   }
-})
+
+  /** `told`: what the command ends with. */
+  end(told: unknown): void {
+    const held = this.#held
+    this.#held = undefined
+    if (held === undefined) return
+    const { name, message } = held.report
+    if (!(told instanceof Error && told.name === name && told.message === message))
+      this.#log.error(held.report, held.message)
+  }
+}
+
+/** As node/reporter.ts makes it of what ends a node. */
+const isReport = (details: object): details is ErrorReport =>
+  'name' in details && 'code' in details && 'message' in details
 
 /** A copy without secrets. A static seed is an address and may be seen; a key's seed is bytes or text without a slash or colon. */
 export function redact(value: unknown, depth = 0): unknown {

@@ -17,7 +17,7 @@ import { EXIT } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { listenOn, unknownInterfaces } from './interfaces.ts'
 import { becomeLean, settleIn, STALL_MS } from './lean.ts'
-import { makeLogger, withoutLastWords } from './log.ts'
+import { LastWords, makeLogger } from './log.ts'
 import { forgetTokens, invitationLines, type NewCluster, newCluster, noteLines } from './new-cluster.ts'
 import { withDataDir } from './shell-words.ts'
 import { readSource } from './sources.ts'
@@ -51,6 +51,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const compilers = new Compilers(io.clock)
   const run: Run = { io, options, listen, cluster, output, compilers, end: new AbortController(), stage: 'preflight' }
   const timer = connectEndings(run)
+  let told: unknown
   try {
     const node = await started(run)
     if (node === undefined) return
@@ -66,9 +67,13 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
       () => {}
     )
     await untilEnd(run, node)
+  } catch (error) {
+    told = error
+    throw error
   } finally {
     timer?.cancel()
     compilers.end()
+    run.lastWords?.end(told)
     output.close()
   }
 }
@@ -92,6 +97,7 @@ interface Run {
   readonly end: AbortController
   starting?: Promise<QuorateNode>
   node?: QuorateNode
+  lastWords?: LastWords
   /** How often this data directory was started; known from the first event on. */
   attempt?: number
   /** The latest that has begun. */
@@ -154,13 +160,14 @@ async function nodeInit(run: Run): Promise<NodeInit> {
     cluster?.genesis ??
     (options.genesis === undefined ? undefined : await readSource(io, options.genesis, 'the genesis'))
   const logger = makeLogger(io, options.logLevel, options.json === true, (lines) => output.print(lines))
+  run.lastWords = new LastWords(logger)
   for (const { name, present } of unknownInterfaces(interfaces ?? [])) {
     logger.warn({}, `--interface ${name}: nothing here has this name or address now; there are ${present.join(', ')}`)
   }
   return {
     dataDir: options.data,
     discovery: { mdns: mdns && interfaces !== undefined ? { interfaces } : mdns, seeds: options.seed ?? [] },
-    logger: options.json === true ? logger : withoutLastWords(logger),
+    logger: run.lastWords.logger,
     events: eventsOf(run),
     ...(token === undefined ? {} : { token }),
     ...(genesis === undefined ? {} : { genesis: new Uint8Array(genesis) }),

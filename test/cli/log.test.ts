@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { QuorateError } from '../../src/core/errors.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import { LOG_LEVELS, makeLogger, redact, withoutLastWords } from '../../src/cli/log.ts'
+import { LastWords, LOG_LEVELS, makeLogger, redact } from '../../src/cli/log.ts'
 import { Secret } from '../../src/identity/secret.ts'
 
 const CANARY = 'qtk1.canary_Canary-0123456789'
@@ -40,13 +40,21 @@ describe('the log', () => {
     expect(terminal.text()).toBe('warn some\\u{a}thing peer="p" bad="\\u001b[2J"\n')
   })
 
-  it('for people leaves out what ends the node, which the command says itself', () => {
+  it.each([
+    ['the command says it itself', new QuorateError('AError', 'ERR_A', 'a'), 0],
+    ['the command says another of the same name', new QuorateError('AError', 'ERR_A', 'b'), 1],
+    ['the command says another', new QuorateError('BError', 'ERR_B', 'a'), 1],
+    ['the command says nothing', undefined, 1]
+  ])('holds back what ends the node; %s', (_, told, times) => {
     const { logger, text } = log(false)
-    const watched = withoutLastWords(logger)
-    watched.error({ name: 'AError', code: 'ERR_A', message: 'a' }, 'the node stops')
+    const words = new LastWords(logger)
+    words.logger.error({ name: 'AError', code: 'ERR_A', message: 'a' }, 'the node stops')
     expect(text()).toBe('')
-    for (const level of ['debug', 'info', 'warn', 'error'] as const) watched[level]({}, `a ${level}`)
+    for (const level of ['debug', 'info', 'warn', 'error'] as const) words.logger[level]({}, `a ${level}`)
     expect(text().match(/"msg":"a \w+"/g)).toHaveLength(4)
+    words.end(told)
+    words.end(told)
+    expect(text().split('"msg":"the node stops"')).toHaveLength(1 + times)
   })
 
   it('keeps to its level', () => {

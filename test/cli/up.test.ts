@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { NodeInit, QuorateNode, ReadyInfo, StampedNodeEvent } from '../../src/node/types.ts'
+import type { QuorateError } from '../../src/core/errors.ts'
+import { ListenFailedError } from '../../src/transport/errors.ts'
 import { eventually } from '../admin/eventually.ts'
 import { CLUSTER, FakeNode, SELF } from '../admin/fake-node.ts'
 import { type Running, start } from './harness.ts'
@@ -30,18 +32,28 @@ class StartedNode extends FakeNode {
     this.#ready.resolve({ leader: SELF, term: 1, configVersion: 1, configHash: 'h1', ms: 1 })
   }
 
+  /** What a node writes to its log when an error ends it. */
+  lastWords({ name, code, message }: QuorateError): void {
+    this.init.logger!.error({ name, code, message }, 'the node stops because of an error')
+  }
+
   override async stop(): Promise<void> {
     this.stops++
     await super.stop()
   }
 }
 
-const made = vi.hoisted(() => ({ node: undefined as StartedNode | undefined, handOver: () => {} }))
+const made = vi.hoisted(() => ({
+  node: undefined as StartedNode | undefined,
+  handOver: () => {},
+  fail: (() => {}) as (error: Error) => void
+}))
 vi.mock('../../src/node/create-node.ts', () => ({
   createNode: (init: NodeInit) =>
-    new Promise<QuorateNode>((resolve) => {
+    new Promise<QuorateNode>((resolve, reject) => {
       const node = new StartedNode(init)
       made.handOver = () => resolve(node)
+      made.fail = reject
       made.node = node
     })
 }))
@@ -53,9 +65,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(data, { recursive: true, force: true }))
 
+type Begun = { readonly running: Running; readonly node: StartedNode }
+
 /** Up to where the library has been asked for a node. */
-async function begun(...words: readonly string[]): Promise<{ readonly running: Running; readonly node: StartedNode }> {
-  const running = start(['up', '--data', data, '--json', ...words])
+const begun = (...words: readonly string[]): Promise<Begun> => begunFor('programs', ...words)
+
+async function begunFor(whom: 'people' | 'programs', ...words: readonly string[]): Promise<Begun> {
+  const running = start(['up', '--data', data, ...(whom === 'people' ? [] : ['--json']), ...words])
   await eventually(() => made.node !== undefined).toBe(true)
   return { running, node: made.node! }
 }
@@ -98,6 +114,29 @@ describe('up', () => {
     await eventually(() => existsSync(socket)).toBe(true)
     running.interrupt('SIGTERM')
     expect([(await running.done).code, node.stops, existsSync(socket)]).toEqual([0, 1, false])
+  })
+
+  it.each(['people', 'programs'] as const)('that fails says why once, for %s', async (whom) => {
+    const { running, node } = await begunFor(whom)
+    const error = new ListenFailedError(['/ip4/127.0.0.1/tcp/4001'], new Error('listen EADDRINUSE'))
+    node.lastWords(error)
+    made.fail(error)
+    const { code, err } = await running.done
+    expect(code).toBe(8)
+    expect(err).toMatch(
+      whom === 'people' ? /^error: cannot listen on 127/ : /^\{"error":\{"name":"ListenFailedError",.*\}\n$/
+    )
+    expect((running.out() + err).split('the port is in use')).toHaveLength(2)
+  })
+
+  it('whose node fails when it was told to stop ends as it was told to, and the log says what happened', async () => {
+    const { running, node } = await begun()
+    made.handOver()
+    await eventually(() => existsSync(join(data, 'control.sock'))).toBe(true)
+    running.interrupt('SIGTERM')
+    node.lastWords(new ListenFailedError([], new Error('listen EADDRINUSE')))
+    const { code, err } = await running.done
+    expect([code, JSON.parse(err)]).toEqual([0, expect.objectContaining({ name: 'ListenFailedError', level: 'error' })])
   })
 
   it('keeps to the interfaces that it is given: where it listens, and where it looks for others', async () => {

@@ -184,6 +184,8 @@ describe('a start', () => {
     const { code: ended, stdout, stderr } = await run('up', '--json', '--data', data, '--no-mdns', ...token, ...args)
     expect([ended, errorIn(stderr)['name']]).toEqual([code, name])
     expect(errorIn(stderr)).toMatchObject({ code: expect.stringMatching(/^ERR_/) as unknown })
+    // Once.
+    expect(stderr.trimEnd()).not.toContain('\n')
     const events = stdout.split('\n').filter((line) => line !== '')
     // Before there is a node there is nobody to report for; afterwards the last event says why as well.
     if (name !== 'ListenFailedError') expect(events).toEqual([])

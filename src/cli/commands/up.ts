@@ -36,7 +36,7 @@ const NOTES = `
 The data directory keeps key, token, genesis and log: the next time \`quorate up --data DIR\` is enough.
 
 The first SIGINT or SIGTERM hands leadership over and stops; the second ends the process at once. With --json stdout holds
-events and nothing else, one JSON object a line. Logs go to stderr.
+events and nothing else, one JSON object a line; stderr holds logs, and when it fails the error once, {"error": ...}, as its last line.
 
 --new keeps the issuer key as DIR/issuer.key, encrypted, when --passphrase-file or QUORATE_PASSPHRASE gives a passphrase
 (in clear with --plaintext-key). Otherwise the key is thrown away once it has signed the genesis and the tokens.
