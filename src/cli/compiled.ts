@@ -8,16 +8,16 @@
  * hour in which it runs that code. It also costs a start no module loader, and a process that is made of scripts keeps no copy of
  * what it was read from. The size of a leader is part of every failover (docs/PERFORMANCE.md).
  *
- * Kept where Node.js keeps its own, or in the directory for temporary files: a folder for each V8 and user, a file for each text.
+ * Kept where Node.js keeps its own, or in the directory for temporary files (compiled-folder.ts, which also removes what is old).
  * V8 runs what such a file says, so it is read only when nobody else could have written it, and when it is whole. Where it cannot
  * be read or written, the command does without.
  */
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cachedDataVersionTag, setFlagsFromString } from 'node:v8'
+import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
+import { compiledFile, compiledFolder, draftOf, removeUnused } from './compiled-folder.ts'
 
 /** Lives of a node after which nothing is added any more: a founder's, and those of nodes that are started again. */
 const LIVES_MAX = 3
@@ -67,7 +67,7 @@ export function load(name: string, folder: string, own: object = {}): object {
 
 function compile(name: string, filename: string): Script {
   const text = readFileSync(filename, 'utf8')
-  const file = directory() === undefined ? undefined : join(directory()!, `${name}-${crc32(text).toString(16)}`)
+  const file = directory() === undefined ? undefined : compiledFile(directory()!, name, text)
   const kept = file === undefined ? undefined : read(file)
   const isLazy = kept !== undefined || !WHOLE.test(name)
   if (!isLazy) setFlagsFromString('--no-lazy')
@@ -86,29 +86,8 @@ let found: { readonly path: string | undefined } | undefined
 
 /** Undefined where nothing may be kept. */
 function directory(): string | undefined {
-  found ??= { path: process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined ? open() : undefined }
+  found ??= { path: process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined ? compiledFolder() : undefined }
   return found.path
-}
-
-/** The flags of V8 are part of the name: it reads only what was compiled under its own. */
-function open(): string | undefined {
-  const tag = cachedDataVersionTag().toString(16)
-  const name = `quorate-${process.version}-${process.arch}-${tag}-${process.getuid?.() ?? 'user'}`
-  const path = join(process.env['NODE_COMPILE_CACHE'] ?? tmpdir(), name)
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-    return isOurs(path) ? path : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const MAY_WRITE = 0o022
-
-/** A folder in which nobody else could have put something. */
-function isOurs(path: string): boolean {
-  const { uid, mode } = lstatSync(path)
-  return process.getuid === undefined || (uid === process.getuid() && (mode & MAY_WRITE) === 0)
 }
 
 function read(file: string): { readonly compiled: Buffer; readonly lives: number } | undefined {
@@ -127,7 +106,7 @@ function write(file: string, compiled: Buffer, lives: number): void {
   compiled.copy(bytes)
   bytes.writeUInt32LE(lives, compiled.length)
   bytes.writeUInt32LE(crc32(bytes.subarray(0, compiled.length + 4)), compiled.length + 4)
-  const draft = `${file}.${process.pid}`
+  const draft = draftOf(file)
   try {
     // Other processes read it at any moment, and see all of it or nothing.
     writeFileSync(draft, bytes, { mode: 0o600 })
@@ -154,17 +133,26 @@ export function keepLater(): void {
   isNode = true
 }
 
-/** What a node has called so far, for the next one; a part at a time. `usual` calls it under the flags of a start. */
+/** Keeps what a node has called so far, for the next one; a part at a time. `usual` calls it under the flags of a start. */
 export function* keepCompiled(usual: <T>(make: () => T) => T): Generator<void> {
   for (const part of parts) {
     if (part.lives >= LIVES_MAX) continue
     keep(part, part.lives + 1, usual)
     yield
   }
+  yield* tidyUp()
 }
 
 /** Of a command that is no node: what nobody has compiled before. */
 function keepFirst(): void {
   if (isNode) return
   for (const part of parts) if (!part.wasRead) keep(part, 0, (make) => make())
+  Array.from(tidyUp())
+}
+
+/** When something was kept that was not there before. */
+function* tidyUp(): Generator<void> {
+  const folder = directory()
+  if (folder === undefined || parts.every(({ wasRead }) => wasRead)) return
+  yield* removeUnused(folder, new Set(parts.flatMap(({ file }) => file ?? [])))
 }

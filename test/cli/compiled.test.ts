@@ -1,6 +1,16 @@
 /** Lives of a small command, one after the other: what each finds compiled, and what it leaves. */
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,7 +44,7 @@ afterEach(() => {
 
 /** What it answers; everything that it says on standard error fails the test. */
 async function live(
-  words: readonly ('flags' | 'settle' | 'keep')[] = [],
+  words: readonly ('flags' | 'settle' | 'age' | 'keep')[] = [],
   env: NodeJS.ProcessEnv = {}
 ): Promise<unknown> {
   const flags = ['--experimental-strip-types', '--no-warnings']
@@ -48,7 +58,7 @@ async function live(
 const folder = (): string =>
   join(
     cache,
-    readdirSync(cache).find((name) => name.startsWith('quorate-'))!
+    readdirSync(cache).find((name) => name.startsWith(`quorate-${process.version}-`))!
   )
 
 /** What is kept, by part: its lives and its bytes. */
@@ -119,6 +129,37 @@ describe('compiled code', () => {
     }
     expect(await live(['settle', 'keep'])).toBe(42)
     expect(livesOf()).toEqual([1, 1, 1])
+  })
+
+  it.skipIf(process.getuid === undefined).each([
+    ['a node', ['settle', 'keep']],
+    ['another command', []]
+  ] as const)(
+    'that nobody uses any more is removed when %s keeps something new, and not at each start',
+    async (_, words) => {
+      await live(words)
+      const other = join(cache, `quorate-v1.0.0-x64-250a7c-${process.getuid!()}`)
+      mkdirSync(other, { mode: 0o700 })
+      const old = [join(other, 'main.js-1'), join(folder(), 'main.js-1')]
+      for (const file of old) writeFileSync(file, '')
+      for (const path of [...old, other]) utimesSync(path, 0, 0)
+      await live(words)
+      expect(old.filter((path) => existsSync(path))).toEqual(old)
+      writeFileSync(join(parts, 'other.js'), PARTS['other.js']!.replace('six=6', 'six=5'))
+      expect(await live(words)).toBe(35)
+      expect([...old, other].filter((path) => existsSync(path))).toEqual([])
+      // Two texts of one part: the former is not old.
+      expect(readdirSync(folder())).toHaveLength(4)
+    }
+  )
+
+  it('that a life has found stays, however old it seems', async () => {
+    await live()
+    writeFileSync(join(parts, 'other.js'), PARTS['other.js']!.replace('six=6', 'six=5'))
+    await live(['age'])
+    // Three that are in use; what was kept of the former text has aged.
+    expect(Object.keys(kept())).toEqual(['main.js', 'node.js', 'other.js'])
+    expect(readdirSync(folder())).toHaveLength(3)
   })
 
   it.skipIf(process.getuid === undefined)('is neither read nor written where others may write', async () => {
