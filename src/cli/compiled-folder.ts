@@ -15,16 +15,7 @@
  * and a folder goes only when it is empty; should it be gone when somebody writes, nothing is kept this time. Several that remove at once
  * find some of it gone. Without user ids (Windows) nothing can be told to be ours, and nothing is removed.
  */
-import {
-  type Stats,
-  lstatSync,
-  mkdirSync,
-  opendirSync,
-  readdirSync,
-  realpathSync,
-  rmdirSync,
-  unlinkSync
-} from 'node:fs'
+import { type Stats, lstatSync, mkdirSync, opendirSync, readdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { cachedDataVersionTag } from 'node:v8'
@@ -140,10 +131,13 @@ const look = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEnt
 const isPlain = (found: Stats | undefined, uid: number): boolean =>
   found === undefined || (found.isFile() && found.uid === uid)
 
-/** Looked at again: somebody may have used it meanwhile. */
+/**
+ * Looked at again: somebody may have used it meanwhile, or be a step ahead in removing it. Whoever was first goes on to the end: for those
+ * behind, the folder has become young.
+ */
 function removeFile(file: string, before: number): boolean {
   const found = look(file)
   if (found === undefined || Math.max(found.atimeMs, found.mtimeMs) >= before) return false
-  unlinkSync(file)
+  rmSync(file, { force: true })
   return true
 }

@@ -22,6 +22,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { compiledFile, compiledFolder, draftOf, removeUnused } from '../../src/cli/compiled-folder.ts'
 import { systemClock } from '../../src/core/clock.ts'
 
+/** What others do as soon as a file has been looked at. */
+const others = vi.hoisted(() => ({ act: (() => {}) as (path: string) => void }))
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>()
+  const lstatSync = (path: string, ...rest: []): unknown => {
+    const found = fs.lstatSync(path, ...rest)
+    others.act(path)
+    return found
+  }
+  return { ...fs, lstatSync }
+})
+
 const UID = process.getuid?.()
 const OTHERS = 4711
 const DAY_S = 86_400
@@ -43,6 +55,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
+  others.act = () => {}
   vi.unstubAllEnvs()
   rmSync(temp, { recursive: true, force: true })
 })
@@ -310,6 +323,16 @@ describe.skipIf(UID === undefined)('beside other processes', () => {
     const all = [0, 1, 2].map(() => removeUnused(current, new Set()))
     for (let going = all; going.length > 0;) going = going.filter((one) => one.next().done !== true)
     expect(existsSync(path)).toBe(false)
+  })
+
+  it.each([1, 2])('who is first goes on to the end when others remove a file that was looked at %i times', (looks) => {
+    const path = folder(OTHER_V8, { written: OLD }, ['a.js-1', 'b.js-2', 'c.js-3'])
+    let seen = 0
+    others.act = (looked) => {
+      if (looked.endsWith('/b.js-2') && ++seen === looks) rmSync(looked)
+    }
+    remove()
+    expect([seen, existsSync(path)]).toEqual([2, false])
   })
 
   it('what is in their way hinders nobody: a folder that is gone, and the next', () => {
