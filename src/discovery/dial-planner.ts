@@ -229,8 +229,15 @@ class Planner implements DialPlanner {
     this.#prunedAt = now
     for (const target of this.#targets.values()) {
       if (target.wanted || target.inFlight || target.connectedAt !== undefined) continue
-      if (heardAt(target, this.#policy, now) === -Infinity) this.#targets.delete(target.key)
+      if (heardAt(target, this.#policy, now) > -Infinity || this.#holdsSeedBack(target, now)) continue
+      this.#targets.delete(target.key)
     }
+  }
+
+  /** Its sessions ended too soon, and the seed at which it answered knows of them by its back-off alone. */
+  #holdsSeedBack(target: Target, now: number): boolean {
+    const { attempts, nextAt } = target
+    return attempts > 0 && now < nextAt + this.#policy.retryMaxMs && this.#seedsOf(target).length > 0
   }
 
   // Outcomes
@@ -259,10 +266,12 @@ class Planner implements DialPlanner {
     const soon = redialAfterMs + this.#random.next() * redialJitterMs
     target.nextAt = now + (stable ? soon : this.#retryDelay(target, target.attempts))
     // The seeds that stood for it wake up together with it: a thousand nodes may have lost the same peer.
-    for (const address of target.proven.keys()) {
-      const seed = this.#targets.get(address)
-      if (seed !== undefined) seed.nextAt = Math.max(seed.nextAt, target.nextAt)
-    }
+    for (const seed of this.#seedsOf(target)) seed.nextAt = Math.max(seed.nextAt, target.nextAt)
+  }
+
+  /** At which it has answered. */
+  #seedsOf({ proven }: Target): readonly Target[] {
+    return [...proven.keys()].flatMap((address) => this.#targets.get(address) ?? [])
   }
 
   #succeeded(key: string, peerId: string, now: number): void {
@@ -309,7 +318,7 @@ class Planner implements DialPlanner {
 
   #retryDelay(target: Target, attempt: number): number {
     const { retryMinMs, retryMaxMs, hintRetryMaxMs } = this.#policy
-    const mereHint = !target.wanted && !target.said.has('seed')
+    const mereHint = !target.wanted && !target.said.has('seed') && this.#seedsOf(target).length === 0
     return backoffMs(attempt, retryMinMs, mereHint ? hintRetryMaxMs : retryMaxMs, this.#random)
   }
 

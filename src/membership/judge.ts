@@ -5,7 +5,9 @@
  * Before founding, two claims on one seat are both admitted: formation must hear of both, to name them and stop (a refusal here
  * would let the one that came first win, on each node another). After founding a seat belongs to the peer of the certificate.
  * The same peer with another store is admitted: it is a new incarnation that has lost its disk, and membership decides what it
- * may do, but not while the other one is alive: then the key was copied. Dates are judged only for peers that are not members yet.
+ * may do, but not while the other one is alive: then the key was copied. Of one disk the life with the higher boot is let in, as a
+ * restart would be, and once it is proved that the disk was copied, no other beside it. Dates are judged only for peers that are not
+ * members yet.
  */
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { readAddressRecord, type AddressRecord } from '../identity/address-record.ts'
@@ -92,6 +94,8 @@ export interface AdmissionContext {
   readonly isRevoked?: (id: string) => boolean
   /** Process lives that have a session with us now. */
   readonly live?: readonly BootSighting[]
+  /** True when this incarnation has no vote, and its own statements prove to anybody why. */
+  readonly isConvicted?: (incarnation: string) => boolean
 }
 
 export type Judgement =
@@ -312,17 +316,23 @@ function isMember({ incarnation, peerId, token }: VerifiedClaim, context: Admiss
   return token !== undefined && (context.redeemedBy?.(token.tokenId).includes(peerId) ?? false)
 }
 
-function cloneProblem(boot: BootStatement, { live }: AdmissionContext): Refusal | undefined {
+function cloneProblem(boot: BootStatement, { live, isConvicted }: AdmissionContext): Refusal | undefined {
   const { peerId, storeId } = boot
   const other = live?.find((sighting) => sighting.peerId === peerId && sighting.storeId !== storeId)
   if (other !== undefined) {
     return refusal('clone', `${peerId} is alive on two disks, ${other.storeId} and ${storeId}: its key was copied`)
   }
   const twin = live?.find((one) => one.peerId === peerId && one.boot === boot.boot && !isSameLife(one, boot))
-  if (twin === undefined) return undefined
+  const incarnation = incarnationOf(peerId, storeId)
+  if (twin !== undefined) {
+    return refusal('clone', `${incarnation} is alive twice, as ${lifeText(twin)} and as ${lifeText(boot)}`)
+  }
+  // Until there is proof it may bring it, and has to be told. After that each of the two would only end the other's session, for ever.
+  const later = live?.find((one) => one.peerId === peerId && one.boot > boot.boot)
+  if (later === undefined || isConvicted?.(incarnation) !== true) return undefined
   return refusal(
     'clone',
-    `${incarnationOf(peerId, storeId)} is alive twice, as ${lifeText(twin)} and as ${lifeText(boot)}`
+    `${incarnation} has no vote since its disk was set back or copied, and is here as ${lifeText(later)}: ${lifeText(boot)} is not let in beside it`
   )
 }
 

@@ -44,6 +44,7 @@ export interface GateFacts {
   onSighting(statement: BootStatement): void
   /** PeerIds that have used a join token. */
   redeemedBy(tokenId: string): readonly string[]
+  isConvicted(incarnation: string): boolean
 }
 
 export function createGate(facts: GateFacts): AdmissionGate {
@@ -58,7 +59,8 @@ export function createGate(facts: GateFacts): AdmissionGate {
     wallMs: facts.clock.wallNow(),
     members: facts.members(),
     live: facts.sessions(),
-    redeemedBy: (tokenId) => facts.redeemedBy(tokenId)
+    redeemedBy: (tokenId) => facts.redeemedBy(tokenId),
+    isConvicted: (incarnation) => facts.isConvicted(incarnation)
   })
   return {
     hello: () =>

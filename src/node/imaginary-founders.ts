@@ -174,7 +174,8 @@ function gateOf(home: Founder, genesis: VerifiedGenesis, clock: Clock): Admissio
     members: () => new Set(),
     sessions: () => [],
     onSighting: () => {},
-    redeemedBy: () => []
+    redeemedBy: () => [],
+    isConvicted: () => false
   })
 }
 

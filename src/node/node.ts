@@ -243,7 +243,8 @@ export class Node extends NodeFace {
       members: () => memberIncarnations(this.#replica),
       sessions: () => this.#replica?.sessions ?? [],
       onSighting: (statement) => this.#driver?.input({ type: 'sighting', statement }),
-      redeemedBy: (tokenId) => this.#replica?.redeemedBy(tokenId) ?? []
+      redeemedBy: (tokenId) => this.#replica?.redeemedBy(tokenId) ?? [],
+      isConvicted: (incarnation) => this.#replica?.isConvicted(incarnation) ?? false
     })
   }
 

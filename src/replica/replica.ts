@@ -262,6 +262,11 @@ export class Replica {
     return this.#guests.redeemedBy(tokenId)
   }
 
+  /** Two of its own signed statements prove to anybody that its disk was set back or copied. */
+  isConvicted(incarnation: string): boolean {
+    return this.#boots.bar(incarnation)?.proved === true
+  }
+
   /** PeerIds whom this node has to reach. Undefined: a founder that does not know yet whom it founds with. */
   wanted(): readonly string[] | undefined {
     const { self } = this.#init

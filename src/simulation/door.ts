@@ -132,7 +132,8 @@ export class Door {
       wallMs: this.#wallMs(process.machine),
       members: new Set([...(membership?.voters ?? []), ...(membership?.learners ?? [])]),
       live: sessions,
-      redeemedBy: (tokenId) => process.replica.redeemedBy(tokenId)
+      redeemedBy: (tokenId) => process.replica.redeemedBy(tokenId),
+      isConvicted: (incarnation) => process.replica.isConvicted(incarnation)
     }
     const judgement = judgeHello(hello, context)
     if (judgement.ok) return judgement.admitted

@@ -118,6 +118,48 @@ describe('one peer', () => {
     expect(world.dialsOf('zoe').length).toBeGreaterThan(8)
   })
 
+  it('whose connections end at once is dialled as slowly by whoever knows nothing but its address', () => {
+    for (const lastsMs of [1, 100, 1_000]) {
+      const world = new PlannerWorld()
+      world.lastsMs = lastsMs
+      world.addresses.set(at(1), { peerId: 'zoe' })
+      world.hint('seed', undefined, at(1))
+      world.runFor(120_000)
+      const times = world.dialsOf(at(1))
+      const pauses = times.slice(1).map((time, i) => time - times[i]!)
+      expect(times.length).toBeLessThan(30)
+      // Never given up, and as rarely as an address where nobody is: the ceiling of seeds.
+      expect(Math.max(...pauses)).toBeLessThan(defaultDialPolicy.retryMaxMs + 2 * lastsMs)
+      expect(Math.min(...pauses.slice(-5))).toBeGreaterThan(defaultDialPolicy.retryMaxMs / 2)
+    }
+  })
+
+  it('that stays for once is dialled at once when it is lost, whatever was before', () => {
+    const world = new PlannerWorld()
+    world.addresses.set(at(1), { peerId: 'zoe' })
+    world.hint('seed', undefined, at(1))
+    world.lastsMs = 1
+    world.runFor(60_000)
+    world.lastsMs = undefined
+    world.runFor(defaultDialPolicy.retryMaxMs + defaultDialPolicy.stableMs)
+    expect(world.connected).toContain('zoe')
+    const before = world.dialled.length
+    world.disconnect('zoe')
+    world.runFor(100)
+    expect(world.dialled).toHaveLength(before + 1)
+  })
+
+  it('that answered at a seed and stayed away is forgotten when its back-off is over', () => {
+    const world = new PlannerWorld({ timeoutMs: 1 })
+    world.addresses.set(at(1), { peerId: 'zoe' })
+    world.hint('seed', undefined, at(1))
+    world.lastsMs = 1
+    world.runFor(1_000)
+    world.addresses.delete(at(1))
+    world.runFor(2 * defaultDialPolicy.retryMaxMs)
+    expect(world.planner.explain(world.now).map(({ key }) => key)).toEqual([at(1)])
+  })
+
   it('is forgotten when its announcement has aged out or it said goodbye', () => {
     const world = new PlannerWorld({ timeoutMs: 1 })
     world.hint('mdns', 'zoe', at(1))

@@ -27,6 +27,8 @@ export class PlannerWorld {
   readonly transcript: string[] = []
   readonly inFlight = new Map<string, DialTarget>()
   inFlightMost = 0
+  /** Every session that a dial opens is ended by the other side after so long; undefined: none is. */
+  lastsMs: number | undefined
   readonly latencyMs: number
   readonly timeoutMs: number
   #deadline: number | undefined
@@ -125,6 +127,7 @@ export class PlannerWorld {
     this.#note(`reached ${answer.peerId}`)
     if (!this.connected.has(answer.peerId)) {
       this.connected.add(answer.peerId)
+      if (this.lastsMs !== undefined) this.at(this.lastsMs, () => this.disconnect(answer.peerId))
       this.input({ type: 'connected', peerId: answer.peerId, address: target.addresses[0]! })
     }
     this.input({ type: 'dial-succeeded', key, peerId: answer.peerId })

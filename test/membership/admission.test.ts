@@ -137,6 +137,9 @@ const sighting = (node: LocalKey, store: string, boot: number, nonce: string) =>
   bootNonce: toHex(bytes16(nonce))
 })
 
+const incarnationOf = ({ signer }: LocalKey): string =>
+  `${signer.peerId}#${toHex(bytes16(`store of ${signer.peerId}`))}`
+
 describe('refusals', () => {
   const cases: readonly (readonly [string, RefusalCode, RegExp, () => Promise<Meeting> | Meeting])[] = [
     [
@@ -328,6 +331,18 @@ describe('refusals', () => {
       })
     ],
     [
+      'an earlier life of a disk that is known to be copied, beside a later one',
+      'clone',
+      /has no vote since its disk was set back or copied, and is here as boot 2 .*: boot 1 \(nonce [0-9a-f]{8}\) is not let in/,
+      () => ({
+        hello: {},
+        context: {
+          live: [sighting(alpha, 'store', 2, 'another boot')],
+          isConvicted: (id) => id === incarnationOf(alpha)
+        }
+      })
+    ],
+    [
       'the same key on another disk',
       'clone',
       /is alive on two disks/,
@@ -447,7 +462,7 @@ describe('who is let in', () => {
     const admitted = meet({ hello: { addressRecord, clusterId, boot }, context: { clusterId, seats: holders } })
     expect(admitted).toMatchObject({
       peerId: alpha.signer.peerId,
-      incarnation: `${alpha.signer.peerId}#${toHex(bytes16(`store of ${alpha.signer.peerId}`))}`,
+      incarnation: incarnationOf(alpha),
       seat: 1,
       role: 'voter',
       boot: 4,
@@ -473,6 +488,19 @@ describe('who is let in', () => {
     expect(meet({ hello: { agent: 'x\u001b[2J' } })).toMatchObject({ agent: 'x\\u{1b}[2J' })
   })
 
+  it('of a copied disk the later life as a restart, and an earlier one beside it only until there is proof', () => {
+    const isConvicted = (id: string): boolean => id === incarnationOf(alpha)
+    const [earlier, later] = [0, 2].map((boot) => sighting(alpha, 'store', boot, 'another boot'))
+    const let1In = (known: Partial<AdmissionContext>): unknown => meet({ hello: {}, context: known })
+    const isIn = { boot: 1, seat: 1 }
+    expect(let1In({ live: [earlier!], isConvicted })).toMatchObject(isIn)
+    expect(let1In({ live: [later!], isConvicted: () => false })).toMatchObject(isIn)
+    expect(let1In({ live: [later!] })).toMatchObject(isIn)
+    expect(let1In({ live: [], isConvicted })).toMatchObject(isIn)
+    expect(let1In({ live: [sighting(bravo, 'store', 2, 'x')], isConvicted })).toMatchObject(isIn)
+    expect(let1In({ live: [later!], isConvicted })).toMatchObject({ code: 'clone' })
+  })
+
   it('a founder that has lost its disk, as a new incarnation, once the old one is gone', async () => {
     const again = await claimBy(alpha, seat1, 'new store')
     const admitted = meet({
@@ -485,7 +513,7 @@ describe('who is let in', () => {
 
   it('a founder whose token has expired since, and one that was redeemed, but no newcomer with the same token', async () => {
     const claim = await dated('dated', { expiresMs: NOW - 3_000_000 })
-    const incarnation = `${alpha.signer.peerId}#${toHex(bytes16(`store of ${alpha.signer.peerId}`))}`
+    const incarnation = incarnationOf(alpha)
     const holder = new Map([[1, { peerId: alpha.signer.peerId, incarnation }]])
     expect(meet({ hello: { claim } })).toMatchObject({ code: 'token-expired' })
     expect(meet({ hello: { claim }, context: { seats: holder } })).toMatchObject({ seat: 1 })
