@@ -3,7 +3,7 @@
 /**
  * `kill`: SIGKILL. `pause`: SIGSTOP, whose connections stay open. `drop`: a switch that loses every packet from and to the
  * leader, in network namespaces. `stop`: SIGTERM, which hands over. `transfer`: asked for through the control socket, whose
- * connection and HTTP exchange are part of the time.
+ * HTTP request is part of the time.
  */
 export type Loss = 'kill' | 'pause' | 'drop' | 'stop' | 'transfer'
 

@@ -5,9 +5,11 @@
  */
 import { setTimeout as passed } from 'node:timers/promises'
 import { controlClient } from '../../src/admin/index.ts'
+import { handOverRequest } from './hand-over-request.ts'
 import type { Loss } from './losses.ts'
+import { lookAway } from './observer.ts'
 import type { Switch } from './switch.ts'
-import { type EventOf, type Life, wallNow, type Yard } from './yard.ts'
+import type { EventOf, Life, Yard } from './yard.ts'
 
 export interface Round {
   /** When the signal was sent, epoch ms. */
@@ -33,8 +35,11 @@ export async function leaderOf(yard: Yard): Promise<Life> {
   }
 }
 
+/** Longer than nearly every round takes. */
+const LONGEST_MS: Readonly<Record<Loss, number>> = { kill: 30, stop: 30, transfer: 20, pause: 250, drop: 250 }
+
 export interface Losing {
-  /** Called when the leader has been struck. */
+  /** Called when the leader has been struck. Without it the benchmark looks away until the round should be over. */
   readonly meanwhile?: () => void
   /** What the nodes hang on, by seat; needed for `drop`. */
   readonly network?: Switch
@@ -48,8 +53,8 @@ export async function loseLeader(yard: Yard, loss: Loss, losing: Losing = {}): P
   const from = (life: Life): number => marks.get(life)!
   const mark = old.events.length
   const seat = yard.lives.indexOf(old)
-  const { at, refused } = await strike(old, loss, () => losing.network!.cut(seat))
-  losing.meanwhile?.()
+  const struck = (): void => (losing.meanwhile === undefined ? lookAway(LONGEST_MS[loss]) : losing.meanwhile())
+  const { at, refused } = await strike(old, loss, () => losing.network!.cut(seat), struck)
   // A hand-over that goes wrong may end with the old leader in a new term, or in its old one: then there was no round.
   const heirs = loss === 'transfer' ? [...others, old] : others
   if (refused && (await leaderOf(yard)).leader!.term === term) return loseLeader(yard, loss, losing)
@@ -84,33 +89,27 @@ interface Strike {
   readonly refused: boolean
 }
 
-async function strike(old: Life, loss: Loss, cut: () => number): Promise<Strike> {
-  switch (loss) {
-    case 'drop':
-      return { at: cut(), refused: false }
-    case 'kill':
-      return { at: old.signal('SIGKILL'), refused: false }
-    case 'pause':
-      return { at: old.signal('SIGSTOP'), refused: false }
-    case 'stop':
-      return { at: old.signal('SIGTERM'), refused: false }
-    case 'transfer': {
-      const at = wallNow()
-      const refused = await controlClient(old.dataDir)
-        .transfer()
-        .then(
-          () => false,
-          () => true
-        )
-      return { at, refused }
-    }
+async function strike(old: Life, loss: Loss, cut: () => number, struck: () => void): Promise<Strike> {
+  if (loss === 'transfer') {
+    const request = await handOverRequest(old.dataDir)
+    const at = request.send()
+    struck()
+    return { at, refused: await request.refused() }
   }
+  const at = loss === 'drop' ? cut() : old.signal(SIGNALS[loss])
+  struck()
+  return { at, refused: false }
 }
+
+const SIGNALS = { kill: 'SIGKILL', pause: 'SIGSTOP', stop: 'SIGTERM' } as const
 
 const SPEAKS_TRIES_MAX = 20
 
 /** From `ready` of a node that was started again to the next blow. */
 export const AFTER_START_MS = 500
+
+/** From one hand-over to the next: others have heard of it, and have told who listens. */
+const AFTER_TRANSFER_MS = 100
 
 /**
  * What it sent while its packets were lost is repeated by TCP at growing intervals, for longer than they were lost: a node that
@@ -157,6 +156,7 @@ async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable
       break
     case 'transfer':
       await old.until('leader', knows(writable), mark)
+      await passed(AFTER_TRANSFER_MS)
       break
   }
   // A round that ends with another leader than it found would begin the next one in the middle of an election.
