@@ -12,6 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StageName } from '../src/node/types.ts'
+import { lookAway, stepBehind } from './kit/observer.ts'
 import { type Options, options, Report } from './kit/report.ts'
 import { QUANTILES, quantileCells } from './kit/stats.ts'
 import { type Life, Yard } from './kit/yard.ts'
@@ -23,6 +24,10 @@ type Start = (typeof STARTS)[number]
 
 const LATE_MS = 2_000
 const LATE_SIZE_MAX = 5
+
+/** For a node, of those that start together: longer than nearly all need. The benchmark sleeps, and reads afterwards what they wrote. */
+const AWAY_MS = 130
+const LATE_AWAY_MS = 250
 
 interface Formation {
   /** From the start of the first process, or of the late one, ms. */
@@ -64,7 +69,7 @@ async function form(size: number, discovery: Discovery, start: Start): Promise<F
   const yard = new Yard({ size, discovery })
   try {
     await yard.prepare()
-    await (start === 'late' ? startLate(yard, size) : yard.startAll())
+    await (start === 'late' ? startLate(yard, size) : yard.startAll(() => lookAway(size * AWAY_MS)))
     const { lives } = yard
     const startedAt = start === 'late' ? lives[size - 1]!.startedAt : Math.min(...lives.map((life) => life.startedAt))
     const last = (at: (life: Life) => number): number => Math.max(...lives.map(at)) - startedAt
@@ -96,6 +101,7 @@ async function startLate(yard: Yard, size: number): Promise<void> {
   }
   await sleep(LATE_MS)
   yard.start(size - 1)
+  lookAway(LATE_AWAY_MS)
   await Promise.all(yard.lives.map((life) => life.until('ready')))
 }
 
@@ -150,6 +156,7 @@ function named<T extends string>(names: readonly T[], { only }: Options): readon
   return found.length === 0 ? names : found
 }
 
+stepBehind()
 const chosen = options({ rounds: 16, sizes: [3, 5, 9] })
 const report = new Report('formation', chosen)
 const rows: string[][] = []

@@ -218,8 +218,10 @@ export class Yard {
     return life
   }
 
-  async startAll(): Promise<void> {
+  /** `started`: called when all processes exist. */
+  async startAll(started: () => void = () => {}): Promise<void> {
     for (let seat = 0; seat < this.#init.size; seat++) this.start(seat)
+    started()
     await Promise.all(this.lives.map((life) => life.until('ready')))
   }
 
