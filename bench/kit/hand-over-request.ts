@@ -21,7 +21,7 @@ const REQUEST = [
 export interface HandOverRequest {
   /** The moment just before the request was handed to the kernel, epoch ms. */
   send(): number
-  /** True when nobody took over in time. */
+  /** True when nobody took over in time. Throws when the node did not understand the request. */
   refused(): Promise<boolean>
 }
 
@@ -39,6 +39,7 @@ export async function handOverRequest(dataDir: string): Promise<HandOverRequest>
     },
     async refused() {
       await closed
+      if (answer.includes('ERR_CONTROL_REQUEST')) throw new Error(`a hand-over was asked for wrongly: ${answer}`)
       return !answer.startsWith('HTTP/1.1 200 ')
     }
   }

@@ -24,7 +24,7 @@ export function stepInFront(pid: number | undefined): void {
 }
 
 /**
- * Sleeps, all of it. The end of a child alone keeps one of two cores busy for 0.7 ms, just when two survivors need both. What the
+ * Sleeps, all of it. The end of a child alone kept one of two cores busy for up to 0.7 ms, just when two survivors needed both. What the
  * nodes say meanwhile waits in the pipes.
  */
 export function lookAway(ms: number): void {
