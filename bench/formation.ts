@@ -9,6 +9,10 @@
  *   nodes than cores, most of it is waiting for a core. Of more than five nodes there are half as many rounds.
  * - *late*: the last founder is started when the others have waited for it for two seconds, as where machines boot at different
  *   speed or are switched on by hand. The first clock begins with its process. Up to five nodes; of five, half as many rounds.
+ *
+ * A third clock begins when everybody has met everybody: each side of each pair has authenticated the other. From then on there is
+ * nothing but the founding itself; what comes between the second and the third is handshakes that were still under way. The first
+ * leader needs to have met all, the others need not have met each other: when two of them do so after all are ready, it shows 0.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StageName } from '../src/node/types.ts'
@@ -33,6 +37,8 @@ interface Formation {
   /** From the start of the first process, or of the late one, ms. */
   readonly marks: Readonly<Record<Mark, number>>
   readonly sinceAuthenticatedMs: number
+  /** 0 when some had not met when all were ready. */
+  readonly sinceMetMs: number
   /** Terms of the founding election. */
   readonly terms: number
 }
@@ -55,12 +61,14 @@ const KINDS = {
     marks: Object.keys(MARKS) as Mark[],
     from: 'process start',
     fromAuthenticated: 'all founders',
+    fromMet: 'all have met all',
     label: (what: string): string => what
   },
   late: {
     marks: ['listening', 'authentication', 'ready'] as Mark[],
     from: 'start of the last',
     fromAuthenticated: 'all founders, the last one late',
+    fromMet: 'all have met all, the last one late',
     label: (what: string): string => `the last one late: ${what}`
   }
 } as const
@@ -86,7 +94,9 @@ async function form(size: number, discovery: Discovery, start: Start): Promise<F
     }
     const clusters = new Set(lives.map(({ events }) => events.at(-1)!.cluster))
     if (clusters.size !== 1) throw new Error(`${clusters.size} clusters were formed`)
-    return { marks, sinceAuthenticatedMs: marks.ready - marks.authentication, terms: foundingTerm(lives) }
+    const sinceAuthenticatedMs = marks.ready - marks.authentication
+    const sinceMetMs = Math.max(0, marks.ready - last((life) => metAt(life, size)))
+    return { marks, sinceAuthenticatedMs, sinceMetMs, terms: foundingTerm(lives) }
   } finally {
     await yard.close()
   }
@@ -120,6 +130,16 @@ function done(life: Life, name: StageName): StageEvent {
 
 const doneAt = (life: Life, name: StageName): number => done(life, name).at
 
+/** When this founder had authenticated each of the others. */
+function metAt({ events }: Life, size: number): number {
+  const met = new Set<string>()
+  for (const event of events) {
+    if (event.event !== 'peer' || event.status !== 'authenticated') continue
+    if (met.add(event.peer).size === size - 1) return event.at
+  }
+  return Infinity
+}
+
 function foundingTerm(lives: readonly Life[]): number {
   return Math.max(...lives.map((life) => Number(done(life, 'formation').detail?.['term'] ?? 0)))
 }
@@ -134,7 +154,7 @@ async function run(
   discovery: Discovery,
   start: Start
 ): Promise<string[][]> {
-  const { marks, from, fromAuthenticated, label } = KINDS[start]
+  const { marks, from, fromAuthenticated, fromMet, label } = KINDS[start]
   const formations: Formation[] = []
   for (let i = 0; i < roundsOf(chosen, size, start); i++) formations.push(await form(size, discovery, start))
   const rows: string[][] = []
@@ -147,6 +167,9 @@ async function run(
   const terms = Math.max(...formations.map((formation) => formation.terms))
   report.series({ discovery, size, until: 'ready', from: fromAuthenticated, unit: 'ms', termsMax: terms }, since)
   rows.push([label('ready on all, from "all founders"'), discovery, String(size), ...quantileCells(since)])
+  const sinceMet = formations.map(({ sinceMetMs }) => sinceMetMs)
+  report.series({ discovery, size, until: 'ready', from: fromMet, unit: 'ms' }, sinceMet)
+  rows.push([label('ready on all, from "all have met all"'), discovery, String(size), ...quantileCells(sinceMet)])
   return rows
 }
 
