@@ -1,5 +1,5 @@
 /**
- * Time without a leader: `node bench/election.ts [--rounds 100] [--sizes 3,5,7,9] [--only kill,pause,drop,stop,transfer,fast]`.
+ * Time without a leader: `node bench/election.ts [--rounds 100] [--sizes 3,5,7,9] [--only kill,pause,drop,stop,call,transfer,fast]`.
  *
  * Real processes on loopback with the `lan` preset, pre-vote, CheckQuorum and a real sync for every vote and entry. A round
  * begins with a blow to the leader, and counts until another node reports `writable`: the first entry of its term has
@@ -7,17 +7,21 @@
  *
  * - `kill`, `stop`, `transfer`: one round after the other. Who was killed is started again and is a voter once more, for half a
  *   second, before the next round, so that candidates are seldom more than a few seconds old: long-lived nodes are not slower.
+ * - `call`: as `transfer`, without the request: the nodes are programs that embed the library (kit/embedded-child.ts), and the
+ *   leader's one calls its `transfer`. When it calls is the beginning; who told it to is not in the number.
  * - `pause`, `drop`: silence. How soon it is noticed depends on what a node has lived through (src/raft/suspicion.ts): one that
  *   was stopped is patient for a while. So several clusters live beside each other and are struck in turn, and every one
  *   of them has had quiet before, for as long as it takes to forget. `drop` needs root, iproute2 and nftables: the nodes
  *   live in network namespaces on one bridge.
  * - `fast`: the preset of this name, killed and stopped.
  */
+import { setTimeout as passed } from 'node:timers/promises'
 import { timingPresets, type TimingPreset } from '../src/config-init/index.ts'
 import { LOSS_NAMES, LOSSES, type Loss } from './kit/losses.ts'
 import { stepBehind } from './kit/observer.ts'
+import type { Program } from './kit/programs.ts'
 import { chosenOf, options, Report } from './kit/report.ts'
-import { loseLeader, type Round } from './kit/rounds.ts'
+import { AFTER_START_MS, loseLeader, type Round } from './kit/rounds.ts'
 import { silentRounds } from './kit/silent-rounds.ts'
 import { figure, QUANTILES, quantileCells } from './kit/stats.ts'
 import { switchUnavailable } from './kit/switch.ts'
@@ -37,18 +41,25 @@ interface Found {
 }
 
 /** One cluster, one blow after the other. */
-async function rounds(size: number, preset: TimingPreset, losses: readonly Loss[], count: number): Promise<Found[]> {
+async function rounds(
+  size: number,
+  timing: TimingPreset,
+  losses: readonly Loss[],
+  count: number,
+  program: Program = 'command'
+): Promise<Found[]> {
   if (losses.length === 0) return []
-  const yard = new Yard({ size, discovery: 'seeds', args: ['--timing', preset] })
+  const yard = new Yard({ size, discovery: 'seeds', timing, program })
   const found: Found[] = []
   try {
     await yard.prepare()
     await yard.startAll()
+    await passed(AFTER_START_MS)
     for (const loss of losses) {
       const all: Round[] = []
       for (let i = 0; i < count + WARM_UP; i++) all.push(await loseLeader(yard, loss))
-      found.push({ size, preset, loss, rounds: all.slice(WARM_UP) })
-      report.progress(`${count} rounds of ${loss}, ${size} nodes, preset ${preset}`)
+      found.push({ size, preset: timing, loss, rounds: all.slice(WARM_UP) })
+      report.progress(`${count} rounds of ${loss}, ${size} nodes, preset ${timing}`)
     }
   } finally {
     await yard.close()
@@ -109,8 +120,10 @@ const isSilent = (loss: Loss): loss is 'pause' | 'drop' => loss === 'pause' || l
 const found: Found[] = []
 for (const size of chosen.sizes) {
   const count = size <= 3 ? chosen.rounds : Math.ceil(chosen.rounds * MORE_NODES)
-  const loud = losses.filter((loss) => !isSilent(loss))
+  const loud = losses.filter((loss) => !isSilent(loss) && loss !== 'call')
   found.push(...(await rounds(size, 'lan', loud, count)))
+  const called = losses.filter((loss) => loss === 'call')
+  found.push(...(await rounds(size, 'lan', called, count, 'embedded')))
 }
 for (const loss of losses.filter(isSilent)) found.push(...(await silences('lan', chosen.sizes, loss)))
 if (wanted.includes('fast') && Object.hasOwn(timingPresets, 'fast')) {

@@ -19,7 +19,7 @@ const DELAYS = [
 const WARM_UP = 1
 
 async function run(size: number, delayMs: (typeof DELAYS)[number], loss: Loss, rounds: number): Promise<Round[]> {
-  const { yard, close } = await delayedYard({ size, discovery: 'seeds', args: ['--timing', 'wan'] }, delayMs)
+  const { yard, close } = await delayedYard({ size, discovery: 'seeds', timing: 'wan' }, delayMs)
   const found: Round[] = []
   try {
     await yard.startAll()

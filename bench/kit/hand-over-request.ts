@@ -1,11 +1,12 @@
 /**
- * Asks a leader to hand over, by its control socket, on a connection that is open already: what a client needs to start, to connect
- * and to write a request is no part of a hand-over.
+ * Asks a leader to hand over. By its control socket, on a connection that is open already: what a client needs to start, to connect
+ * and to write a request is no part of a hand-over. Or by a line to a program that embeds it, which notes itself when it calls.
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { findSocket } from '../../src/admin/control-path.ts'
-import { wallNow } from './yard.ts'
+import { CALL, type Called, CALLED_MARK } from './embedded-mark.ts'
+import { type Life, wallNow } from './yard.ts'
 
 const BODY = '{}'
 const REQUEST = [
@@ -18,29 +19,48 @@ const REQUEST = [
   BODY
 ].join('\r\n')
 
-export interface HandOverRequest {
-  /** The moment just before the request was handed to the kernel, epoch ms. */
-  send(): number
-  /** True when nobody took over in time. Throws when the node did not understand the request. */
-  refused(): Promise<boolean>
+export interface Strike {
+  /** When it was asked for, epoch ms. */
+  readonly at: number
+  /** A hand-over that nobody took in time. */
+  readonly refused: boolean
 }
 
-export async function handOverRequest(dataDir: string): Promise<HandOverRequest> {
+export interface HandOverRequest {
+  send(): void
+  /** Rejects when the node did not understand the request. */
+  answer(): Promise<Strike>
+}
+
+/** `at` is the moment just before the request was handed to the kernel. */
+export async function handOverRequest({ dataDir }: Life): Promise<HandOverRequest> {
   const socket = connect(await findSocket(dataDir))
   await once(socket, 'connect')
-  let answer = ''
-  socket.setEncoding('utf8').on('data', (text: string) => (answer += text))
+  let text = ''
+  socket.setEncoding('utf8').on('data', (more: string) => (text += more))
   const closed = once(socket, 'close')
+  let at = NaN
   return {
     send() {
-      const at = wallNow()
+      at = wallNow()
       socket.write(REQUEST)
-      return at
     },
-    async refused() {
+    async answer() {
       await closed
-      if (answer.includes('ERR_CONTROL_REQUEST')) throw new Error(`a hand-over was asked for wrongly: ${answer}`)
-      return !answer.startsWith('HTTP/1.1 200 ')
+      if (text.includes('ERR_CONTROL_REQUEST')) throw new Error(`a hand-over was asked for wrongly: ${text}`)
+      return { at, refused: !text.startsWith('HTTP/1.1 200 ') }
+    }
+  }
+}
+
+/** `at` is the moment just before the call, in the leader's process. */
+export function handOverCall(leader: Life): HandOverRequest {
+  const from = leader.stderr.length
+  return {
+    send: () => leader.tell(CALL),
+    async answer() {
+      const { at, error } = JSON.parse(await leader.untilStderr(CALLED_MARK, from)) as Called
+      return { at, refused: error !== null }
     }
   }
 }

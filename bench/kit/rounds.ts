@@ -5,7 +5,7 @@
  */
 import { setTimeout as passed } from 'node:timers/promises'
 import { controlClient } from '../../src/admin/index.ts'
-import { handOverRequest } from './hand-over-request.ts'
+import { handOverCall, type HandOverRequest, handOverRequest, type Strike } from './hand-over-request.ts'
 import type { Loss } from './losses.ts'
 import { lookAway } from './observer.ts'
 import type { Switch } from './switch.ts'
@@ -36,7 +36,14 @@ export async function leaderOf(yard: Yard): Promise<Life> {
 }
 
 /** Longer than nearly every round takes. */
-const LONGEST_MS: Readonly<Record<Loss, number>> = { kill: 30, stop: 30, transfer: 20, pause: 250, drop: 250 }
+const LONGEST_MS: Readonly<Record<Loss, number>> = {
+  kill: 30,
+  stop: 30,
+  call: 20,
+  transfer: 20,
+  pause: 250,
+  drop: 250
+}
 
 export interface Losing {
   /** Called when the leader has been struck. Without it the benchmark looks away until the round should be over. */
@@ -56,7 +63,7 @@ export async function loseLeader(yard: Yard, loss: Loss, losing: Losing = {}): P
   const struck = (): void => (losing.meanwhile === undefined ? lookAway(LONGEST_MS[loss]) : losing.meanwhile())
   const { at, refused } = await strike(old, loss, () => losing.network!.cut(seat), struck)
   // A hand-over that goes wrong may end with the old leader in a new term, or in its old one: then there was no round.
-  const heirs = loss === 'transfer' ? [...others, old] : others
+  const heirs = isAsked(loss) ? [...others, old] : others
   if (refused && (await leaderOf(yard)).leader!.term === term) return loseLeader(yard, loss, losing)
   const writable = await Promise.any(
     heirs.map((life) => life.until('writable', (event) => event.term > term, from(life)))
@@ -83,23 +90,25 @@ const knows =
   (event: EventOf<'leader'>): boolean =>
     event.leader === node && event.term === term
 
-interface Strike {
-  readonly at: number
-  /** A hand-over that nobody took in time. */
-  readonly refused: boolean
-}
-
 async function strike(old: Life, loss: Loss, cut: () => number, struck: () => void): Promise<Strike> {
-  if (loss === 'transfer') {
-    const request = await handOverRequest(old.dataDir)
-    const at = request.send()
+  if (isAsked(loss)) {
+    const request = await HAND_OVERS[loss](old)
+    request.send()
     struck()
-    return { at, refused: await request.refused() }
+    return request.answer()
   }
   const at = loss === 'drop' ? cut() : old.signal(SIGNALS[loss])
   struck()
   return { at, refused: false }
 }
+
+const HAND_OVERS = {
+  call: handOverCall,
+  transfer: handOverRequest
+} as const satisfies Partial<Record<Loss, (leader: Life) => HandOverRequest | Promise<HandOverRequest>>>
+
+/** The leader may say no, and it may stay. */
+const isAsked = (loss: Loss): loss is keyof typeof HAND_OVERS => Object.hasOwn(HAND_OVERS, loss)
 
 const SIGNALS = { kill: 'SIGKILL', pause: 'SIGSTOP', stop: 'SIGTERM' } as const
 
@@ -154,6 +163,7 @@ async function restore(yard: Yard, old: Life, loss: Loss, mark: number, writable
       await old.until('leader', knows(writable), mark)
       await speaks(old)
       break
+    case 'call':
     case 'transfer':
       await old.until('leader', knows(writable), mark)
       await passed(AFTER_TRANSFER_MS)

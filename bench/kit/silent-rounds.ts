@@ -58,6 +58,6 @@ export async function silentRounds({ loss, preset, sizes, periods }: SilentInit)
 function newCluster(size: number, loss: SilentInit['loss'], preset: TimingPreset): Cluster {
   const network = loss === 'drop' ? new Switch(size) : undefined
   const hosts = network && { namespaces: network.namespaces, addresses: network.addresses }
-  const init = { size, discovery: 'seeds', args: ['--timing', preset] } as const
+  const init = { size, discovery: 'seeds', timing: preset } as const
   return { size, network, yard: new Yard(hosts === undefined ? init : { ...init, hosts }) }
 }

@@ -1,5 +1,6 @@
 /**
- * Real nodes for benchmarks: `quorate up --json` processes on loopback with their own data directories, and what they say.
+ * Real nodes for benchmarks: processes on loopback with their own data directories, and what they say. Most are `quorate up --json`;
+ * programs.ts has the others.
  *
  * Times are the `at` of their events: epoch milliseconds with fractions, made from the monotonic clock that all processes of
  * one machine share and the epoch that each read when it started. The benchmark's own `wallNow` is made the same way. How far
@@ -9,13 +10,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import type { TimingPreset } from '../../src/config-init/index.ts'
 import type { StampedNodeEvent } from '../../src/node/types.ts'
 import { stepInFront } from './observer.ts'
 import { portsFrom } from './ports.ts'
+import { type Program, wordsOf } from './programs.ts'
 import { mintTokens } from './tokens.ts'
-
-const COMMAND = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url))
 
 /** A round that takes longer has failed: far above any election timeout on a busy machine. */
 const PATIENCE_MS = 60_000
@@ -30,11 +30,11 @@ export type EventOf<N extends StampedNodeEvent['event']> = Extract<StampedNodeEv
 interface LifeInit {
   readonly name: string
   readonly dataDir: string
-  /** Further words for `up`. */
-  readonly args: readonly string[]
+  /** What is run, and its own words. */
+  readonly program: readonly string[]
   /** Network namespace. */
   readonly namespace: string | undefined
-  /** Modules that are loaded before the command. */
+  /** Modules that are loaded before the program. */
   readonly hooks: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
@@ -54,15 +54,14 @@ export class Life {
   readonly #watchers = new Set<() => void>()
   #rest = ''
 
-  constructor({ name, dataDir, args, namespace, hooks, env }: LifeInit) {
+  constructor({ name, dataDir, program, namespace, hooks, env }: LifeInit) {
     this.name = name
     this.dataDir = dataDir
     this.startedAt = wallNow()
     const imports = hooks.flatMap((hook) => ['--import', hook])
-    const words = [...imports, COMMAND, 'up', '--json', '--stop-with-parent', '--data', dataDir, ...args]
     // `ip netns exec` becomes the command: signals and the process id are those of the node.
     const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
-    const [command, ...rest] = [...inside, process.execPath, ...words]
+    const [command, ...rest] = [...inside, process.execPath, ...imports, ...program]
     this.child = spawn(command!, rest, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env }
@@ -98,6 +97,11 @@ export class Life {
     const at = wallNow()
     this.child.kill(name)
     return at
+  }
+
+  /** Writes a line to its standard input. */
+  tell(line: string): void {
+    this.child.stdin!.write(`${line}\n`)
   }
 
   /** The first event that fits, from `from` on in the order of arrival. */
@@ -170,11 +174,13 @@ const isEvent = <N extends StampedNodeEvent['event']>(event: StampedNodeEvent, n
 export interface YardInit {
   readonly size: number
   readonly discovery: 'seeds' | 'mdns'
-  /** Further words for `up`. */
-  readonly args?: readonly string[]
+  /** Default: that of the genesis, `lan`. */
+  readonly timing?: TimingPreset
+  /** Default: the command. */
+  readonly program?: Program
   /** Each node in a namespace of its own; `bench/kit/switch.ts`. */
   readonly hosts?: { readonly namespaces: readonly string[]; readonly addresses: readonly string[] }
-  /** Modules that are loaded into the nodes before the command, and what they read from the environment. */
+  /** Modules that are loaded into the nodes before their program, and what they read from the environment. */
   readonly hooks?: readonly string[]
   readonly env?: (yard: { readonly ports: readonly number[] }) => Readonly<Record<string, string>>
 }
@@ -202,17 +208,17 @@ export class Yard {
 
   /** Starts, or starts again, the node of this seat (from 0). */
   start(seat: number): Life {
-    const { discovery, args = [], hosts, hooks = [], env } = this.#init
+    const { discovery, timing, program = 'command', hosts, hooks = [], env } = this.#init
+    const dataDir = join(this.#path, `n${seat + 1}`)
     const address = (at: number): string => hosts?.addresses[at] ?? '127.0.0.1'
     const seeds = this.ports.map((port, at) => `${address(at)}:${port}`).filter((_, at) => at !== seat)
-    const find =
-      discovery === 'mdns' ? ['--interface', 'lo'] : ['--no-mdns', ...seeds.flatMap((seed) => ['--seed', seed])]
-    const port = discovery === 'mdns' ? 0 : this.ports[seat]!
-    const listen = `/ip4/${address(seat)}/tcp/${port}`
     const life = new Life({
-      ...{ name: `node ${seat + 1}`, dataDir: join(this.#path, `n${seat + 1}`), hooks, env: env?.(this) ?? {} },
-      args: ['--listen', listen, '--token', this.#tokens[seat]!, ...find, ...args],
-      namespace: hosts?.namespaces[seat]
+      ...{ name: `node ${seat + 1}`, dataDir, hooks, env: env?.(this) ?? {}, namespace: hosts?.namespaces[seat] },
+      program: wordsOf(program, {
+        ...{ dataDir, token: this.#tokens[seat]!, timing },
+        listen: `/ip4/${address(seat)}/tcp/${discovery === 'mdns' ? 0 : this.ports[seat]!}`,
+        seeds: discovery === 'mdns' ? undefined : seeds
+      })
     })
     this.lives[seat] = life
     return life

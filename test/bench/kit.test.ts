@@ -7,10 +7,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fillBlocks, markdownTable } from '../../bench/kit/markdown.ts'
 import { chosenOf, options } from '../../bench/kit/options.ts'
 import { drawPlots } from '../../bench/kit/plots.ts'
+import { type Orders, wordsOf } from '../../bench/kit/programs.ts'
 import { parseResults } from '../../bench/kit/results.ts'
 import { figure, percentiles, ratioOfMedians, summary } from '../../bench/kit/stats.ts'
 import { draw, stepsOf } from '../../bench/kit/svg.ts'
 import { seededRandom } from '../../src/core/random.ts'
+import type { NodeInit } from '../../src/node/types.ts'
 
 const measured = fc.array(fc.double({ min: 0.001, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 300 })
 
@@ -108,6 +110,29 @@ describe('options', () => {
   })
 })
 
+describe('a node of a yard', () => {
+  const orders: Orders = { dataDir: '/d', token: 't', listen: '/ip4/127.0.0.1/tcp/1', seeds: ['h:2'], timing: 'wan' }
+
+  it('is told the same as a command and as a program', () => {
+    const [, ...command] = wordsOf('command', orders)
+    expect(command.join(' ')).toBe(
+      'up --json --stop-with-parent --data /d --listen /ip4/127.0.0.1/tcp/1 --token t --no-mdns --seed h:2 --timing wan'
+    )
+    const [, init] = wordsOf('embedded', orders)
+    expect(JSON.parse(init!)).toEqual({
+      ...{ dataDir: '/d', token: 't', listen: [orders.listen], timing: 'wan' },
+      discovery: { mdns: false, seeds: ['h:2'] }
+    })
+  })
+
+  it('looks for others by mDNS on loopback only, and keeps the pace of its genesis', () => {
+    const alone = { ...orders, seeds: undefined, timing: undefined }
+    expect(wordsOf('command', alone).slice(-2)).toEqual(['--interface', 'lo'])
+    const { discovery, timing } = JSON.parse(wordsOf('embedded', alone)[1]!) as Partial<NodeInit>
+    expect([discovery, timing]).toEqual([{ mdns: { interfaces: ['lo'] } }, undefined])
+  })
+})
+
 const RUN = {
   record: 'run',
   bench: 'x',
@@ -195,6 +220,22 @@ describe('blocks of documents', () => {
     expect(targets(7.5, END)).toMatch(/p50 7\.50 ms, p99 15\.0 ms \| +yes \|/)
     expect(targets(8.5, END)).toMatch(/p50 8\.50 ms, p99 15\.0 ms \| +no \|/)
     expect(targets(7.5, { ...END, busy: true })).toMatch(/p50 7\.50 ms, p99 15\.0 ms \| +machine busy \|/)
+  })
+
+  it('judge a hand-over by where it is counted from', () => {
+    const handOver = (loss: string, p50: number): object => ({
+      ...{ record: 'series', loss, size: 3, preset: 'lan', until: 'writable', p50, p99: 15 }
+    })
+    const targets = (...series: readonly object[]): string => {
+      writeFileSync(join(directory, 'election.jsonl'), file({ ...RUN, bench: 'election' }, ...series, END))
+      return fillBlocks('<!-- bench:targets -->\n<!-- /bench -->', directory)
+    }
+    const both = targets(handOver('transfer', 2.5), handOver('call', 1.5))
+    expect(both).toMatch(/called in the leader’s process +\| +p50 <= 2 ms \| +p50 1\.50 ms \| +yes \|/)
+    expect(both).toMatch(/asked for at the control socket +\| +p50 <= 2 ms \| +p50 2\.50 ms \| +no \|/)
+    expect(targets(handOver('transfer', 2.5))).toMatch(
+      /called in the leader’s process +\| [^|]* \| +not measured \| +\|/
+    )
   })
 
   it('have columns of one width', () => {
