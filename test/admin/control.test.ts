@@ -1,11 +1,12 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { controlClient, CONTROL_SOCKET, type ControlServer, serveControl } from '../../src/admin/index.ts'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { conflict, FakeNode, OTHER, READY, THIRD } from './fake-node.ts'
 import { eventually } from './eventually.ts'
 
@@ -185,6 +186,41 @@ describe('requests', () => {
     await serve({ bodyBytesMax: 200 })
     const answer = await raw('PUT', '/v1/config', `{"value":"${'x'.repeat(300)}"}`, { 'transfer-encoding': 'chunked' })
     expect(answer.status).toBe(413)
+  })
+
+  /** Of a request that never ends: its head, and what has come of its body. */
+  function begun(head: string, body: string): Socket {
+    const socket = connect(join(dataDir, CONTROL_SOCKET))
+    socket.on('error', () => {})
+    socket.write(`PUT /v1/config HTTP/1.1\r\nhost: localhost\r\n${head}\r\n\r\n${body}`)
+    return socket
+  }
+
+  it('refuse a body that goes on and on, without waiting for its end', async () => {
+    await serve({ bodyBytesMax: 200 })
+    const socket = begun('transfer-encoding: chunked', `12c\r\n${'x'.repeat(300)}\r\n`)
+    const text: string = await new Promise((resolve) => {
+      let answer = ''
+      socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
+      socket.on('close', () => resolve(answer))
+    })
+    expect(text).toMatch(/^HTTP\/1\.1 413 /)
+    expect(node.asked).toEqual([])
+  })
+
+  it('are forgotten when the client hangs up in the middle of its body', async () => {
+    let timers = 0
+    const setTimer: Clock['setTimer'] = (delayMs, fn) => {
+      const timer = systemClock.setTimer(delayMs, fn)
+      timers++
+      return { cancel: () => (timers--, timer.cancel()) }
+    }
+    await serve({ clock: { ...systemClock, setTimer } })
+    const socket = begun('content-length: 300', '{"value":')
+    await eventually(() => timers).toBe(1)
+    socket.destroy()
+    await eventually(() => timers).toBe(0)
+    expect(node.asked).toEqual([])
   })
 
   it('refuse bytes that are not UTF-8', async () => {
@@ -372,7 +408,6 @@ describe('the socket', () => {
 
   it('survives garbage from a client', async () => {
     await serve()
-    const { connect } = await import('node:net')
     const socket = connect(join(dataDir, CONTROL_SOCKET))
     socket.on('error', () => {})
     socket.end('\u0000\u0001 nonsense\r\n\r\n')
