@@ -25,8 +25,6 @@ const PAUSE_MS = 2
 /** Enough for V8 to learn the types and compile once; not so many that optimised code makes the process larger. */
 const ROUNDS = 30
 
-/** Processes that were started together have found each other by then, also on a machine that is short of cores. */
-const QUIET_MS = 500
 /** The first teaches most of it; after the fourth little changes. */
 const FOUNDINGS = 4
 
@@ -53,7 +51,6 @@ let foundingsLeft = FOUNDINGS
 /** Resolves when it is over, rejects with the reason of `signal`; then what is missing is for another time. */
 export async function rehearseFounding(world: ImaginaryWorld, signal: AbortSignal): Promise<void> {
   if (foundingsLeft === 0) return
-  await delay(world.clock, QUIET_MS, signal)
   for await (const cluster of foundings(foundingsLeft, world)) {
     if (cluster !== undefined) foundingsLeft--
     await delay(world.clock, PAUSE_MS, signal)

@@ -3,10 +3,13 @@
  * become ready. Whatever happens ends what is being rehearsed, at the next piece; a founding is tried again when it has been quiet
  * again. Processes that start together thus found together, and rehearse nothing before.
  */
-import type { Clock } from '../core/clock.ts'
+import type { Clock, Timer } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { rehearse, rehearseFounding } from './rehearsal.ts'
 import type { Logger } from './types.ts'
+
+/** Processes that were started together have found each other by then, also on a machine that is short of cores. */
+const QUIET_MS = 500
 
 export interface RehearsalsInit {
   readonly clock: Clock
@@ -20,6 +23,8 @@ export interface RehearsalsInit {
 
 export class Rehearsals {
   readonly #init: RehearsalsInit
+  /** Until it has been quiet for long enough: a timer, because ending a rehearsal makes an error with its stack, and few begin. */
+  #quiet: Timer | undefined
   #founding: AbortController | undefined
 
   constructor(init: RehearsalsInit) {
@@ -28,10 +33,20 @@ export class Rehearsals {
 
   /** Something happens: a peer comes or goes, the node begins to wait, or it has founded. */
   stir(): void {
-    const { clock, random, ending, isWaiting } = this.#init
+    const { clock, ending, isWaiting } = this.#init
+    this.#quiet?.cancel()
+    this.#quiet = undefined
     this.#founding?.abort()
     this.#founding = undefined
     if (ending.aborted || !isWaiting()) return
+    this.#quiet = clock.setTimer(QUIET_MS, () => this.#rehearseFounding())
+    ending.addEventListener('abort', this.#onEnding, { once: true })
+  }
+
+  readonly #onEnding = (): void => this.#quiet?.cancel()
+
+  #rehearseFounding(): void {
+    const { clock, random, ending } = this.#init
     const founding = new AbortController()
     this.#founding = founding
     const signal = AbortSignal.any([ending, founding.signal])

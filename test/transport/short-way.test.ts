@@ -13,7 +13,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat } from '../../src/core/bytes.ts'
 import { noiseCrypto } from '../../src/transport/libp2p/noise-crypto.ts'
-import { HEADROOM_BYTES, type ShortWay, shortWayOn, withShortWay } from '../../src/transport/libp2p/short-way.ts'
+import { HEADROOM_BYTES, type ShortWay, shortWayOn, shortWayThrough } from '../../src/transport/libp2p/short-way.ts'
 
 const logger: ComponentLogger = defaultLogger()
 
@@ -98,7 +98,8 @@ async function connected(short: readonly [boolean, boolean], piece: () => number
   const sides = ends.map((end, i): Side => {
     const way = short[i] === true ? shortWayOn(end, secured[i]!.connection) : undefined
     way?.open()
-    const muxer = withShortWay(yamux())(undefined).createStreamMuxer(secured[i]!.connection)
+    const muxer = yamux()().createStreamMuxer(secured[i]!.connection)
+    shortWayThrough(muxer, secured[i]!.connection)
     const received = new Map<number, Uint8Array[]>()
     muxer.addEventListener('stream', ({ detail: stream }) => {
       const all: Uint8Array[] = []

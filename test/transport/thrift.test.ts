@@ -1,8 +1,16 @@
 /** What is saved on the way of a frame, and that objects of another shape are left alone. */
-import type { MessageStream, PeerId, PeerStore, Stream } from '@libp2p/interface'
+import type { MessageStream, PeerId, PeerStore, Stream, StreamMuxer } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
 import { TypedEventEmitter } from 'main-event'
-import { gatherWrites, spareEvents, spareRecords, thriftyWindow } from '../../src/transport/libp2p/thrift.ts'
+import {
+  gatherWrites,
+  pingLater,
+  silence,
+  spareEvents,
+  spareRecords,
+  thriftyWindow
+} from '../../src/transport/libp2p/thrift.ts'
+import { type ManualClock, manualClock } from './manual-clock.ts'
 
 describe('gatherWrites', () => {
   it('hands on one piece for whatever was sent in one call', () => {
@@ -101,5 +109,63 @@ describe('thriftyWindow', () => {
     const stream = { send: () => true }
     thriftyWindow(stream as unknown as Stream)
     expect(Object.keys(stream)).toEqual(['send'])
+  })
+})
+
+describe('pingLater', () => {
+  function delayed(muxer: object): { clock: ManualClock; connection: TypedEventEmitter<{ close: Event }> } {
+    const clock = manualClock()
+    const connection = new TypedEventEmitter<{ close: Event }>()
+    pingLater(muxer as StreamMuxer, connection as unknown as MessageStream, clock)
+    return { clock, connection }
+  }
+
+  const pinging = (): { pings: number; status: string; ping(): Promise<number> } => ({
+    pings: 0,
+    status: 'open',
+    ping() {
+      this.pings += 1
+      return Promise.reject(new Error('nobody answers'))
+    }
+  })
+
+  it('lets the first ping wait for a second, and the next ones leave as they come', async () => {
+    const muxer = pinging()
+    const { clock } = delayed(muxer)
+    await expect(muxer.ping()).resolves.toBe(0)
+    clock.advance(999)
+    expect(muxer.pings).toBe(0)
+    clock.advance(1)
+    expect(muxer.pings).toBe(1)
+    await expect(muxer.ping()).rejects.toThrow('nobody answers')
+    expect(muxer.pings).toBe(2)
+  })
+
+  it('sends none on a connection or through a muxer that has closed, and leaves no timer behind', () => {
+    const closed = pinging()
+    const { clock, connection } = delayed(closed)
+    connection.safeDispatchEvent('close')
+    expect(clock.pending).toBe(0)
+    const closing = { ...pinging(), status: 'closing' }
+    delayed(closing).clock.advance(1_000)
+    expect(closing.pings).toBe(0)
+  })
+
+  it('leaves a muxer alone that does not ping', () => {
+    const muxer = {}
+    expect(delayed(muxer).clock.pending).toBe(0)
+    expect(muxer).toEqual({})
+  })
+})
+
+describe('silence', () => {
+  it('is a logger in every scope', () => {
+    const log = silence.forComponent('libp2p:tcp').newScope('socket')
+    expect(log.enabled).toBe(false)
+    expect([log('%s', 1), log.error('%e', new Error('lost')), log.trace('%s', 2)]).toEqual([
+      undefined,
+      undefined,
+      undefined
+    ])
   })
 })

@@ -26,10 +26,13 @@ import { Libp2pTransport, logTo } from './adapter.ts'
 import { admission } from './admission-encrypter.ts'
 import { Admissions } from './admissions.ts'
 import { Door } from './door.ts'
+import { eachMuxer } from './each-muxer.ts'
+import { FRAMES_PROTOCOL } from './frames-link.ts'
 import { InboundBudget } from './inbound-budget.ts'
 import { noiseCrypto } from './noise-crypto.ts'
-import { withShortWay } from './short-way.ts'
-import { spareRecords } from './thrift.ts'
+import { negotiateShortly } from './short-negotiation.ts'
+import { shortWayThrough } from './short-way.ts'
+import { pingLater, silence, spareRecords } from './thrift.ts'
 import type { QuorateLibp2p, QuorateLibp2pInit, TransportComponents } from './types.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0']
@@ -77,17 +80,24 @@ export async function createQuorateLibp2p(init: QuorateLibp2pInit): Promise<Quor
   const libp2p = await createLibp2p({
     start: false,
     privateKey: privateKeyFromRaw(rawKey(init.seed)) as Ed25519PrivateKey,
+    // libp2p's log is read by whoever sets DEBUG, and by nobody else.
+    ...(process.env['DEBUG'] === undefined ? { logger: silence } : {}),
     nodeInfo: { name: 'quorate', version: '1' },
     addresses: { listen, ...(init.announce === undefined ? {} : { announce: [...init.announce] }) },
     transports: [...(init.transports ?? [tcp({ dialOpts: socket, listenOpts: socket, ...noInactivity })])],
     connectionEncrypters: [encrypter],
     streamMuxers: [
-      withShortWay(
+      eachMuxer(
         yamux({
           maxInboundStreams: STREAMS_MAX,
           maxOutboundStreams: STREAMS_MAX,
           streamOptions: { maxWriteBufferLength: limits.sendBufferBytesMax + limits.frameBytesMax }
-        })
+        }),
+        (muxer, connection) => {
+          shortWayThrough(muxer, connection)
+          pingLater(muxer, connection, clock)
+          negotiateShortly(muxer, FRAMES_PROTOCOL, clock)
+        }
       )
     ],
     connectionGater: budget,

@@ -13,6 +13,7 @@ import type { FrameKind } from '../framing.ts'
 import { Outbox } from '../outbox.ts'
 import type { TransportCore } from '../transport-core.ts'
 import { withDeadline } from './deadline.ts'
+import { whenAnswered } from './short-negotiation.ts'
 import { HEADROOM_BYTES, type ShortWay } from './short-way.ts'
 import { spareEvents } from './thrift.ts'
 
@@ -21,6 +22,7 @@ const STREAM_OPEN_TIMEOUT_MS = 5_000
 const STREAM_SHORT_LIVED_MS = 1_000
 const STREAM_FAILURES_MAX = 3
 const STREAM_RETRY_MS = 20
+const NOT_TAKEN = 'the peer takes no consensus frames on this connection'
 
 export interface OutboundStreamInit {
   readonly connection: Connection
@@ -82,8 +84,10 @@ export class OutboundStream {
     this.#outbox.flush()
   }
 
-  whenEmpty(): Promise<void> {
-    return this.#outbox.whenEmpty()
+  /** All has left, and somebody is there who reads it. */
+  async whenEmpty(): Promise<void> {
+    await this.#outbox.whenEmpty()
+    if (this.#stream !== undefined) await whenAnswered(this.#stream)
   }
 
   /** Whoever waits for it is released; the stream itself is its owner's to end. */
@@ -103,7 +107,7 @@ export class OutboundStream {
       if (this.#state !== 'closed') this.#use(stream)
       else stream.abort(new Error('the session is closed'))
     } catch (error) {
-      if (isUnsupported(error)) this.#giveUp('the peer takes no consensus frames on this connection')
+      if (isUnsupported(error)) this.#giveUp(NOT_TAKEN)
       else this.#broke(messageOf(error))
     } finally {
       deadline.cancel()
@@ -123,7 +127,8 @@ export class OutboundStream {
       if (this.#stream !== stream) return
       this.#stream = undefined
       if (clock.now() - openedAt >= STREAM_SHORT_LIVED_MS) this.#failures = 0
-      this.#broke(error === undefined ? 'the peer closed its end' : error.message)
+      if (isUnsupported(error)) this.#giveUp(NOT_TAKEN)
+      else this.#broke(error === undefined ? 'the peer closed its end' : error.message)
     })
     const { shortWay } = this.#init
     this.#outbox.attach({

@@ -17,7 +17,7 @@
  * libp2p has no door for this: fields of its objects are read, and `decode`, `onData` of single objects shadowed, as in
  * `thrift.ts`. Where they do not look as expected there is no short way, and nothing else changes.
  */
-import type { MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
+import type { MessageStream, Stream, StreamMuxer } from '@libp2p/interface'
 import { withLength } from './noise-crypto.ts'
 import { readAtOnce } from './socket-reads.ts'
 
@@ -99,18 +99,9 @@ export function shortWayOn(connection: MessageStream, secured: MessageStream): S
   return way
 }
 
-/** Shows each muxer to the short way of its connection. */
-export function withShortWay<C>(factory: (components: C) => StreamMuxerFactory): (components: C) => StreamMuxerFactory {
-  return (components) => {
-    const muxers = factory(components)
-    const create = muxers.createStreamMuxer.bind(muxers)
-    muxers.createStreamMuxer = (connection) => {
-      const muxer = create(connection)
-      if (isYamux(muxer)) ways.get(connection)?.muxed(muxer)
-      return muxer
-    }
-    return muxers
-  }
+/** A new muxer, for the short way of its connection. */
+export function shortWayThrough(muxer: StreamMuxer, connection: MessageStream): void {
+  if (isYamux(muxer)) ways.get(connection)?.muxed(muxer)
 }
 
 export class ShortWay {

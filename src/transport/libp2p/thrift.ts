@@ -12,10 +12,15 @@
  * And on each new connection libp2p writes down in its peer store where the peer was reached and which protocols were spoken, and lets
  * the streams wait for that. Nothing of ours reads it: `spareRecords`.
  *
- * libp2p has no settings for these, so a method of the one object concerned is shadowed, as in `inbound-budget.ts`. Where the
+ * Yamux asks for the round trip time as soon as a connection is open, which is when a cluster is founded or a leader comes back: four
+ * frames of each connection that nobody waits for: `pingLater`. And every component, connection and stream makes itself loggers,
+ * three at a time, each of which asks whether standard error is a terminal: `silence`.
+ *
+ * libp2p has no settings for the others, so a method of the one object concerned is shadowed, as in `inbound-budget.ts`. Where the
  * object does not look as expected (another muxer, a later version), it is left alone and costs what it always did.
  */
-import type { MessageStream, Peer, PeerStore, Stream } from '@libp2p/interface'
+import type { ComponentLogger, Logger, MessageStream, Peer, PeerStore, Stream, StreamMuxer } from '@libp2p/interface'
+import type { Clock } from '../../core/clock.ts'
 
 /** Below Noise: what is sent in one call leaves as one piece. */
 export function gatherWrites(connection: MessageStream): void {
@@ -73,3 +78,35 @@ const isYamux = (stream: Partial<YamuxWindow>): stream is YamuxWindow =>
   typeof stream.recvWindowCapacity === 'number' &&
   typeof stream.state === 'number' &&
   typeof stream.sendWindowUpdate === 'function'
+
+/** Founding and elections are over by then; the round trip time is for windows of transfers that take longer. */
+const PING_AFTER_MS = 1_000
+
+/** As yamux has it. */
+type Pinging = StreamMuxer & { ping(): Promise<number> }
+
+/** The first ping of a new muxer leaves a second later; those that follow are as they were. */
+export function pingLater(muxer: StreamMuxer, connection: MessageStream, clock: Clock): void {
+  if (!isPinging(muxer)) return
+  const ping = muxer.ping.bind(muxer)
+  // It is asked for in the next microtask; what it gives is not looked at.
+  muxer.ping = () => Promise.resolve(0)
+  const timer = clock.setTimer(PING_AFTER_MS, () => {
+    muxer.ping = ping
+    // Whether the peer answers is for heartbeats to judge.
+    if (muxer.status === 'open') ping().catch(() => {})
+  })
+  connection.addEventListener('close', () => timer.cancel())
+}
+
+const isPinging = (muxer: StreamMuxer): muxer is Pinging => typeof (muxer as Partial<Pinging>).ping === 'function'
+
+/** A log that nobody reads. */
+export const silence: ComponentLogger = { forComponent: () => mute }
+
+const mute: Logger = Object.assign(() => {}, {
+  error: () => {},
+  trace: () => {},
+  enabled: false,
+  newScope: () => mute
+})
