@@ -7,7 +7,7 @@ const AFTER_REFUSAL: Readonly<Record<string, string>> = {
   'not-caught-up': 'Wait until the learner has the log, then ask again.',
   'change-in-progress': 'Another change is under way: ask again in a moment.',
   'no-own-term-commit': 'The leader is new: ask again in a moment.',
-  'transfer-failed': 'The old leader goes on. Look at the members, then ask again: `quorate members`.',
+  'transfer-failed': 'Look at who leads now and who is connected, then ask again: `quorate members`.',
   'no-heir': 'Bring another voter up first: `quorate members` shows who is missing.',
   'not-leader': 'Ask again in a moment: `quorate status` shows who leads.',
   'too-large': 'Make the config smaller.',

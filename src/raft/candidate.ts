@@ -72,8 +72,8 @@ abstract class Round {
 
   disconnected(): void {}
 
-  protected askAll(): void {
-    for (const id of votersOf(this.node.membership)) if (id !== this.node.self) this.ask(id)
+  protected askAll(but?: NodeId): void {
+    for (const id of votersOf(this.node.membership)) if (id !== this.node.self && id !== but) this.ask(id)
   }
 
   protected count(from: NodeId, granted: boolean): void {
@@ -110,7 +110,7 @@ export class PreCandidate extends Round {
 
   #answer(from: NodeId, granted: boolean, now: number): void {
     this.count(from, granted)
-    if (this.won) this.node.becomeCandidate(false, 'a quorum would vote for it', now)
+    if (this.won) this.node.becomeCandidate(undefined, 'a quorum would vote for it', now)
   }
 
   protected ask(peer: NodeId): void {
@@ -123,16 +123,23 @@ export class Candidate extends Round {
   readonly #request: RaftMessage & { readonly type: 'vote' }
   /** The log that we claim to have is on disk. */
   readonly #mayAskNow: boolean
+  /** The leader that hands over. Its vote comes unasked. */
+  readonly #patron: NodeId | undefined
+  /** Not yet where our vote and the patron's elect: nobody else has to write one, they learn of the term with its first entry. */
+  #hasAskedOthers: boolean
 
-  constructor(node: RaftNode, transfer: boolean, now: number) {
+  constructor(node: RaftNode, patron: NodeId | undefined, now: number) {
     super(node, now)
     const { lastIndex, lastTerm } = node.log
-    this.#request = { type: 'vote', term: node.term, lastIndex, lastTerm, transfer }
+    this.#patron = patron
+    this.#request = { type: 'vote', term: node.term, lastIndex, lastTerm, transfer: patron !== undefined }
     this.#mayAskNow = node.logDurable
+    const elected = jointVote(node.membership, (id) => id === node.self || id === patron || undefined)
+    this.#hasAskedOthers = patron === undefined || elected !== 'won'
   }
 
   start(now: number): void {
-    this.askAll()
+    if (this.#hasAskedOthers) this.askAll(this.#patron)
     this.#tally(now)
   }
 
@@ -145,6 +152,10 @@ export class Candidate extends Round {
   persisted(now: number): void {
     if (this.node.disk.hardStateDurable) this.count(this.node.self, true)
     this.#tally(now)
+    // The promised vote takes longer than our own: others may be quicker.
+    if (this.#hasAskedOthers || !this.answers.has(this.node.self) || this.won) return
+    this.#hasAskedOthers = true
+    this.askAll(this.#patron)
   }
 
   #tally(now: number): void {

@@ -33,6 +33,8 @@ export class Follower {
   /** The term in which `#match` and `#leaderCommit` were learnt. */
   #matchTerm = 0
   readonly #owed = new Map<NodeId, PreVote>()
+  /** The term for which this member left the office to somebody. */
+  #gaveWayIn: number | undefined
   /** A late timer was given its grace already. */
   #graced = false
 
@@ -77,10 +79,18 @@ export class Follower {
 
   /** The next campaign is a whole round away: something was just tried or granted. */
   waitWithoutLeader(now: number): void {
+    this.#waitUntil(now + retryDelayMs(this.#node))
+  }
+
+  /** Who has just left the office is the last one to ask for it again, unless its heir goes. */
+  standBack(now: number): void {
+    this.#gaveWayIn = this.#node.term
+    this.#waitUntil(now + this.#node.settings.timing.electionTimeoutMs + turnMs(this.#node))
+  }
+
+  #waitUntil(at: number): void {
     this.#graced = false
-    this.#campaignAt = this.#node.configurations.mayCampaign(this.#node.self)
-      ? now + retryDelayMs(this.#node)
-      : Infinity
+    this.#campaignAt = this.#node.configurations.mayCampaign(this.#node.self) ? at : Infinity
   }
 
   persisted(_now: number): void {}
@@ -101,8 +111,9 @@ export class Follower {
   disconnected(peer: NodeId, now: number): void {
     const node = this.#node
     if (!node.settings.staggered) return
-    // Whoever was to open the first term is gone before it was heard.
-    if (peer === node.votedFor && isUnopened(node)) this.#campaignAt = Math.min(this.#campaignAt, now + turnMs(node))
+    // Whoever was to open the first term, or took over from us, is gone before it was heard.
+    const isAwaited = isUnopened(node) || (this.#gaveWayIn === node.term && node.termLeader === undefined)
+    if (peer === node.votedFor && isAwaited) this.#campaignAt = Math.min(this.#campaignAt, now + turnMs(node))
     if (peer !== node.leader) return
     node.setLeader(undefined)
     // Should it come back, the time without a connection says nothing about its heartbeats.
@@ -144,7 +155,7 @@ export class Follower {
         this.#learnCommit(message.commit)
         break
       case 'transfer':
-        this.#takeOver(message, now)
+        this.#takeOver(from, message, now)
         break
     }
   }
@@ -233,11 +244,11 @@ export class Follower {
   }
 
   /** The leader hands over. Without its last entry we could not win, so an outdated request is left to time out. */
-  #takeOver(message: Transfer, now: number): void {
+  #takeOver(from: NodeId, message: Transfer, now: number): void {
     const node = this.#node
     const { lastIndex, lastTerm } = node.log
     if (message.lastIndex !== lastIndex || message.lastTerm !== lastTerm) return
-    node.takeOver(now)
+    node.takeOver(from, now)
   }
 }
 

@@ -48,7 +48,7 @@ export class Leader {
     this.#node = node
     this.#firstIndex = node.log.lastIndex + 1
     this.#replication = new Replication(node, now)
-    this.#succession = new Succession(node, this.#replication, now)
+    this.#succession = new Succession(node, this.#replication)
     this.#heartbeatAt = this.#alone ? Infinity : now + timing.heartbeatMs
     this.#quorumAt = checkQuorum ? now + timing.electionTimeoutMs : Infinity
   }
@@ -177,7 +177,6 @@ export class Leader {
     // It may have committed the configuration that ends its own office.
     if (this.#node.role !== this) return
     this.#replication.send(peer)
-    if (news && this.#node.requests.handover !== undefined) this.#succession.progressed(peer)
   }
 
   #heartbeatReply(peer: Progress, message: HeartbeatReply, now: number): void {
@@ -212,8 +211,10 @@ export class Leader {
     this.#settleMembership(now)
   }
 
-  flush(): void {
+  /** At the end of a step. */
+  finish(now: number): void {
     this.#replication.flush()
+    this.#succession.settle(now)
   }
 
   // --- requests ---
@@ -353,10 +354,8 @@ export class Leader {
 
   /** Leaves office of its own accord, to an heir when there is one that could win. */
   #resign(reason: string, now: number): void {
-    const node = this.#node
-    this.flush()
-    this.#succession.bequeath(now)
-    node.becomeFollower(node.term, undefined, reason, now)
+    this.#replication.flush()
+    this.#succession.resign(reason, now)
   }
 
   /** Every request that only a leader can bring to its end gets its outcome. */

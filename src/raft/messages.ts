@@ -102,7 +102,7 @@ export interface Commit {
   readonly commit: number
 }
 
-/** "Campaign now": the leader hands over to a voter that holds its whole log. */
+/** "Campaign now": the leader hands over to a voter that holds its whole log. Its vote follows as a `vote-reply`. */
 export interface Transfer {
   readonly type: 'transfer'
   readonly term: number

@@ -54,6 +54,8 @@ export class RaftNode {
   role: Follower | PreCandidate | Candidate | Leader
   /** How long others should campaign first when the leader is lost, ms; undefined until a leader has said so. */
   waitMs: number | undefined = undefined
+  /** When a leader of last resort next looks for a better one. */
+  makesWayAt = -Infinity
   /** Campaigns in a row that led nowhere. */
   failedRounds = 0
   /** The newest snapshot that is durable here. */
@@ -202,12 +204,12 @@ export class RaftNode {
       invariant(this.role.name === 'follower', 'who may not campaign follows')
       this.role.waitWithoutLeader(now)
     } else if (this.settings.preVote) this.#becomePreCandidate(reason, now)
-    else this.becomeCandidate(false, reason, now)
+    else this.becomeCandidate(undefined, reason, now)
   }
 
   /** The leader asked this member to campaign at once. */
-  takeOver(now: number): void {
-    if (this.#mayNotCampaign(now) === undefined) this.becomeCandidate(true, `${this.leader} hands over`, now)
+  takeOver(from: NodeId, now: number): void {
+    if (this.#mayNotCampaign(now) === undefined) this.becomeCandidate(from, `${from} hands over`, now)
   }
 
   #mayNotCampaign(now: number): string | undefined {
@@ -228,13 +230,13 @@ export class RaftNode {
     role.start(now)
   }
 
-  /** Enters the next term with a vote for itself. */
-  becomeCandidate(transfer: boolean, reason: string, now: number): void {
+  /** Enters the next term with a vote for itself, and that of `patron` on its way, a leader that hands over. */
+  becomeCandidate(patron: NodeId | undefined, reason: string, now: number): void {
     invariant(this.role.name !== 'leader', 'a leader does not campaign')
     invariant(this.configurations.mayCampaign(this.self), 'only voters campaign')
     this.setLeader(undefined)
     this.#enterTerm(this.term + 1, this.self)
-    const role = new Candidate(this, transfer, now)
+    const role = new Candidate(this, patron, now)
     this.role = role
     this.#roleEvent(reason)
     role.start(now)
@@ -267,7 +269,9 @@ export class RaftNode {
     this.leader = leader
     this.#leaderTerm = this.term
     this.outbox.event({ type: 'leader', term: this.term, leader })
-    if (leader !== undefined) this.requests.settleHandover(leader)
+    if (leader === undefined) return
+    this.requests.settleHandover(leader)
+    if (leader !== this.self) this.makesWayAt = -Infinity
   }
 
   #roleEvent(reason: string): void {
@@ -347,7 +351,7 @@ export class RaftNode {
   }
 
   #finish(now: number): RaftEffects {
-    if (this.role.name === 'leader') this.role.flush()
+    if (this.role.name === 'leader') this.role.finish(now)
     this.#emit()
     const write = this.disk.take(this.log, now)
     const drained = this.outbox.drain(this.disk.complete)

@@ -316,8 +316,8 @@ const PLANTED: readonly Planted[] = [
     plants: [
       {
         file: 'candidate.ts',
-        replace: '    this.askAll()\n    this.#tally(now)',
-        by: '    this.askAll()\n    this.count(this.node.self, true)\n    this.#tally(now)'
+        replace: '    if (this.#hasAskedOthers) this.askAll(this.#patron)',
+        by: '    this.askAll(this.#patron)\n    this.count(this.node.self, true)'
       },
       { file: 'node.ts', replace: ' && this.disk.hardStateDurable,', by: ',' }
     ],

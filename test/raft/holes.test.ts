@@ -337,7 +337,7 @@ describe('partitions', () => {
     'a leader whose disk does not answer leaves its office',
     plays(
       'stalled_disk',
-      'n1 becomes follower of term 1: its disk does not answer',
+      'n1 becomes follower of term 2: its disk does not answer',
       'n2 becomes leader of term 2: elected by 2'
     )
   )

@@ -86,6 +86,8 @@ interface Member {
   term: number
   /** Led when the current step began: a leader that the new configuration does not name resigns as it commits it. */
   led: boolean
+  /** In which term. */
+  ledTerm: number | undefined
   /** Refs without an outcome in this life, with what they asked for. */
   readonly refs: Map<number, { type: string; data?: string; floor?: number }>
   /** term -> vote ever durable on this disk. */
@@ -235,6 +237,7 @@ export class Simulation {
     if (member.raft === undefined || member.life !== life) return
     const before = member.raft.status().role
     member.led = before === 'leader'
+    member.ledTerm = member.led ? member.raft.status().term : undefined
     const effects = member.raft.step(input, this.now)
     if (input.type === 'tick' && effects.deadline !== undefined && effects.deadline <= this.now) {
       this.#fail('timers', `${member.id} wants to be called again at once, for ever`)
@@ -676,7 +679,9 @@ export class Simulation {
         `entry ${index} is on the disks of ${holders.join(', ') || 'nobody'} of ${voters.join(', ')} only`
       )
     }
-    if (entry?.term !== leader.raft!.status().term) this.#fail('commit', `entry ${index} is of an earlier term`)
+    // With what it commits last it may hand over, and be in the next term.
+    if (entry?.term !== (leader.ledTerm ?? leader.raft!.status().term))
+      this.#fail('commit', `entry ${index} is of an earlier term`)
   }
 
   #checkEmitted(member: Member, entry: Entry): void {
@@ -762,6 +767,7 @@ function newMember(id: NodeId, size: number): Member {
     commit: 0,
     term: 0,
     led: false,
+    ledTerm: undefined,
     refs: new Map(),
     votes: new Map()
   }

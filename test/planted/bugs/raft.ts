@@ -330,12 +330,26 @@ export const CONSENSUS: readonly PlantedBug[] = [
         },
         {
           file: 'src/raft/candidate.ts',
-          find: '  start(now: number): void {\n    this.askAll()\n    this.#tally(now)',
+          find: '    if (this.#hasAskedOthers) this.askAll(this.#patron)',
           replace:
-            '  start(now: number): void {\n    if (this.node.disk.hardStateDurable) this.count(this.node.self, true)\n    this.askAll()\n    this.#tally(now)'
+            '    if (this.node.disk.hardStateDurable) this.count(this.node.self, true)\n    this.askAll(this.#patron)'
         }
       ]
     }
+  ),
+  bug(
+    'an office and a vote go to a target that lacks the end of the log',
+    'raft',
+    'raft/succession.ts',
+    ' && peer.match === log.lastIndex',
+    ''
+  ),
+  bug(
+    'the vote of who hands over leaves before it is durable',
+    'raft',
+    'raft/succession.ts',
+    "node.sendLater(heir, { type: 'vote-reply'",
+    "node.send(heir, { type: 'vote-reply'"
   ),
   bug(
     'members change while a change is under way',
