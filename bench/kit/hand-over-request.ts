@@ -1,6 +1,6 @@
 /**
  * Asks a leader to hand over. By its control socket, on a connection that is open already: what a client needs to start, to connect
- * and to write a request is no part of a hand-over. Or by a line to a program that embeds it, which notes itself when it calls.
+ * and to write a request is no part of a hand-over; what the node needs to accept, to read and to answer it is. Or by a line to a program that embeds it, which notes itself when it calls.
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
