@@ -21,12 +21,25 @@ export function upOutput(io: Io, json: boolean, name: () => string): UpOutput {
   return io.stdout.isTTY === true ? liveOutput(io, name) : plainOutput(io)
 }
 
+/**
+ * What happens in one turn is said together, when all that the turn has to do and to send is done: each write takes as long as a vote. A
+ * crash in that very turn loses it.
+ */
 function jsonOutput(io: Io): UpOutput {
+  let events: object[] = []
+  const write = (): void => {
+    const text = events.map((event) => `${JSON.stringify(event)}\n`).join('')
+    events = []
+    if (text !== '') io.stdout.write(text)
+  }
+  const say = (event: object): void => {
+    if (events.push(event) === 1) io.clock.afterIo(write)
+  }
   return {
-    event: (event) => void io.stdout.write(`${JSON.stringify(event)}\n`),
+    event: say,
     print: (lines) => void io.stderr.write(lines.map((line) => `${line}\n`).join('')),
-    extra: (event) => void io.stdout.write(`${JSON.stringify(event)}\n`),
-    close() {}
+    extra: say,
+    close: write
   }
 }
 

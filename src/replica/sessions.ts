@@ -3,9 +3,10 @@
  * finding one member is enough, R-DSC-4).
  *
  * Everything that a peer says about others is a hint: a record counts only with its subject's own signature, is news once, and
- * costs a verification only when it claims to be newer than what is known, and while its bringer has an allowance left.
+ * costs a verification only when it claims to be newer than what is known, is not the one that its subject has shown when it was admitted,
+ * and while its bringer has an allowance left.
  */
-import { compareText } from '../core/bytes.ts'
+import { compareText, equalBytes } from '../core/bytes.ts'
 import { PRIORITY_DEFAULT } from '../core/priority.ts'
 import type { Admitted } from '../membership/admission.ts'
 import { Allowances } from './allowance.ts'
@@ -107,9 +108,13 @@ export class Sessions {
   /** Those records that hold and say something new. `from` is who brings them. */
   news(from: string, records: readonly Uint8Array[], now: number): readonly AddressHint[] {
     return records.flatMap((bytes) => {
-      const isWorthIt = (peerId: string, sequence: number): boolean =>
-        this.#isNews(peerId, sequence) && this.#checks.take(from, now)
-      const record = this.#readRecord(bytes, isWorthIt)
+      let proven: Admitted['addresses']
+      const isWorthIt = (peerId: string, sequence: number): boolean => {
+        if (!this.#isNews(peerId, sequence)) return false
+        proven = this.#broughtBy(peerId, bytes)
+        return proven === undefined && this.#checks.take(from, now)
+      }
+      const record = this.#readRecord(bytes, isWorthIt) ?? proven
       if (record === undefined) return []
       const { peerId, addresses, sequence } = record
       this.#sequences.delete(peerId)
@@ -117,6 +122,12 @@ export class Sessions {
       if (this.#sequences.size > RECORDS_REMEMBERED_MAX) this.#sequences.delete(this.#sequences.keys().next().value!)
       return [{ peerId, addresses }]
     })
+  }
+
+  /** The same record that its subject has shown us in person: that one has been verified. */
+  #broughtBy(peerId: string, bytes: Uint8Array): Admitted['addresses'] {
+    const { addressRecord, addresses } = this.#open.get(peerId) ?? {}
+    return addressRecord !== undefined && equalBytes(addressRecord, bytes) ? addresses : undefined
   }
 
   #isNews(peerId: string, sequence: number): boolean {

@@ -181,7 +181,8 @@ export class Dialer {
 
   #succeed(flight: Flight, peerId: string): void {
     this.#settle(flight)
-    flight.unneeded.abort(new Error('no longer needed'))
+    // An error with its stack, which nobody hears of when nobody is left.
+    if (flight.active > 0) flight.unneeded.abort(new Error('no longer needed'))
     flight.result.resolve(peerId)
   }
 

@@ -17,7 +17,13 @@ function bench() {
   })
   const hear = (from: string, now: number, ...records: readonly string[]): readonly string[] =>
     sessions.news(from, records.map(utf8), now).map(({ peerId }) => peerId)
-  return { hear, verified: () => verified }
+  const meet = (peerId: string, sequence: number): void =>
+    sessions.open({
+      peerId,
+      addressRecord: utf8(`${peerId} ${sequence}`),
+      addresses: { peerId, sequence, addresses: [peerId] }
+    } as unknown as Admitted)
+  return { hear, meet, verified: () => verified }
 }
 
 const forged = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `x${i} 1 forged`)
@@ -45,6 +51,18 @@ describe('records of addresses', () => {
     hear('b', 0, 'c 1')
     for (let i = 0; i < 2 * RECORD_CHECKS_AT_ONCE; i++) expect(hear('a', 0, 'c 1')).toEqual([])
     expect(hear('a', 0, 'd 1')).toEqual(['d'])
+  })
+
+  it('that their subject has shown in person are not verified again, and are news as any other', () => {
+    const { hear, meet, verified } = bench()
+    meet('b', 1)
+    expect(hear('a', 0, 'b 1')).toEqual(['b'])
+    expect(hear('c', 0, 'b 1')).toEqual([])
+    expect(verified()).toBe(0)
+    // Another one of the same peer is.
+    expect(hear('a', 0, 'b 2')).toEqual(['b'])
+    expect(hear('a', 0, 'b 3 forged')).toEqual([])
+    expect(verified()).toBe(2)
   })
 
   it('are remembered of a bounded number of peers: beyond it the oldest is news again', () => {
