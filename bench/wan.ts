@@ -2,8 +2,8 @@
  * Time without a leader over slow links: `node bench/wan.ts [--rounds 15] [--sizes 3,5] [--only kill,transfer]`.
  *
  * As bench/election.ts, with the preset `wan`, and every byte between two nodes delayed on its way: 5 ms, and 30 to 40 ms, by a
- * proxy between the processes. A round trip takes two of these delays; an election takes two round trips with pre-vote,
- * its first commit a third.
+ * proxy between the processes. A failover takes six of these delays: the closed connection, a pre-vote that was offered, and a round
+ * trip each for the vote and the first commit.
  */
 import { delayedYard } from './kit/delayed-yard.ts'
 import { LOSS_NAMES, type Loss } from './kit/losses.ts'

@@ -39,7 +39,7 @@ interface Due {
 
 const heartbeat = (waitMs: number): RaftInput & { readonly type: 'message' } => ({
   ...{ type: 'message', from: LEADER },
-  message: { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs }
+  message: { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs, heir: 0 }
 })
 
 /** One crash, one election. */

@@ -96,11 +96,15 @@ export class InstantGroup {
     this.settle()
   }
 
-  /** The connections of a member close, and nothing reaches it. */
-  cut(member: InstantMember): void {
+  /** The connections of a member close, and nothing reaches it. The others miss it, and act on that, one after the other in this order. */
+  cut(member: InstantMember, inOrder: readonly InstantMember[] = this.members): void {
     member.up = false
-    for (const other of this.members) this.#tellOf(other, 'disconnected', member)
-    this.settle()
+    for (const other of inOrder) {
+      this.#tellOf(other, 'disconnected', member)
+      this.settle()
+      if (other.deadline <= this.now) this.#queue.push({ to: other, input: { type: 'tick' } })
+      this.settle()
+    }
   }
 
   /** It is back: connected, told of its successor, caught up. */

@@ -57,14 +57,18 @@ export async function rehearseFounding(world: ImaginaryWorld, signal: AbortSigna
   }
 }
 
-/** A leader writes, falls silent, is replaced and comes back, so many times; every other one hands over first. Gives the terms. */
+/**
+ * A leader writes, falls silent, is replaced and comes back, so many times; every other one hands over first. Whoever is to follow it
+ * misses it before the others do, or after them. Gives the terms.
+ */
 export function* failovers(rounds: number): Generator<number> {
   const group = new InstantGroup(3, 'rehearsal', overTheWire)
   for (let ref = 1; ref <= rounds; ref++) {
     if (ref % 2 === 0) group.propose(group.elect(), { type: 'transfer', ref: -ref })
     const leader = group.elect()
     group.propose(leader, { type: 'propose', ref, data: new Uint8Array(64) })
-    group.cut(leader)
+    group.beat(leader)
+    group.cut(leader, ref % 4 < 2 ? group.members : group.members.toReversed())
     const heir = group.elect()
     group.join(leader)
     yield heir.raft.status().term

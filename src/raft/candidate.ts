@@ -4,7 +4,7 @@
  *
  * Answers are kept by voter, so a repeated one counts once; a grant outweighs an earlier refusal of the same round, since
  * a voter may lose its leader after it has refused. Refusals end nothing early: the round's deadline does, and until then
- * an owed grant can still arrive.
+ * an owed grant can still arrive. Pre-votes that came unasked count like answers (offers.ts); if they are a quorum, nobody is asked.
  *
  * **Why votes may be asked for before our own is durable.** The request may leave while the disk is still writing our
  * vote, which saves one write on the way to a leader. It is tempting to say that a candidate which crashes before its write
@@ -73,7 +73,8 @@ abstract class Round {
   disconnected(): void {}
 
   protected askAll(but?: NodeId): void {
-    for (const id of votersOf(this.node.membership)) if (id !== this.node.self && id !== but) this.ask(id)
+    const isAsked = (id: NodeId): boolean => id !== this.node.self && id !== but && !this.answers.has(id)
+    for (const id of votersOf(this.node.membership)) if (isAsked(id)) this.ask(id)
   }
 
   protected count(from: NodeId, granted: boolean): void {
@@ -98,19 +99,27 @@ export class PreCandidate extends Round {
   }
 
   start(now: number): void {
-    this.askAll()
-    this.#answer(this.node.self, true, now)
+    const { node } = this
+    for (const id of node.offers.standing(node)) this.count(id, true)
+    this.count(node.self, true)
+    if (!this.#goesOn(now)) this.askAll()
   }
 
   reply(from: NodeId, message: PreVoteReply, now: number): void {
-    if (message.round === this.#request.round) this.#answer(from, message.granted, now)
+    if (message.round === this.#request.round) this.answer(from, message.granted, now)
   }
 
   persisted(_now: number): void {}
 
-  #answer(from: NodeId, granted: boolean, now: number): void {
+  answer(from: NodeId, granted: boolean, now: number): void {
     this.count(from, granted)
-    if (this.won) this.node.becomeCandidate(undefined, 'a quorum would vote for it', now)
+    this.#goesOn(now)
+  }
+
+  #goesOn(now: number): boolean {
+    if (!this.won) return false
+    this.node.becomeCandidate(undefined, 'a quorum would vote for it', now)
+    return true
   }
 
   protected ask(peer: NodeId): void {

@@ -6,7 +6,8 @@
  * pre-votes; it deposes nobody, because others grant only when they have lost the leader themselves.
  *
  * Others may lose it a moment later than the one who asks. A pre-vote that was refused only because our leader was alive
- * is therefore *owed*: it is granted as soon as that leader is lost here too, if its round is still being counted.
+ * is therefore *owed*: it is granted as soon as that leader is lost here too, if its round is still being counted. Whoever comes first in
+ * the order and has not asked yet is offered it (offers.ts).
  */
 import { allowedWaitMs, patienceMs, suspectDelayMs, retryDelayMs, startDelayMs, turnMs } from './campaign-delay.ts'
 import { majorityVote } from './quorum.ts'
@@ -35,6 +36,8 @@ export class Follower {
   readonly #owed = new Map<NodeId, PreVote>()
   /** The term for which this member left the office to somebody. */
   #gaveWayIn: number | undefined
+  /** It was told who comes first should the leader be lost, and has not offered that one its vote since. */
+  #mayOffer = false
   /** A late timer was given its grace already. */
   #graced = false
 
@@ -47,11 +50,12 @@ export class Follower {
   }
 
   deadline(): number {
-    return this.#owed.size === 0 ? this.#campaignAt : Math.min(this.#campaignAt, this.#leaderDeadAt())
+    return this.#owed.size > 0 || this.#mayOffer ? Math.min(this.#campaignAt, this.#leaderDeadAt()) : this.#campaignAt
   }
 
   tick(now: number): void {
-    if (this.#owed.size > 0 && now >= this.#leaderDeadAt()) this.#grantOwed()
+    const late = now - this.#leaderDeadAt()
+    if (late >= 0) this.#speakUp(late <= this.#node.settings.timing.heartbeatMs)
     if (now < this.#campaignAt) return
     if (this.#isLate(now)) return
     this.#node.campaign(this.#node.leader === undefined ? 'no leader' : `${this.#node.leader} fell silent`, now)
@@ -119,11 +123,21 @@ export class Follower {
     // Should it come back, the time without a connection says nothing about its heartbeats.
     this.#heartbeatAt = undefined
     if (node.configurations.mayCampaign(node.self)) this.#campaignAt = now + turnMs(node)
-    this.#grantOwed()
+    this.#speakUp(true)
   }
 
   owePreVote(from: NodeId, request: PreVote): void {
     if (this.#node.configurations.isMember(from)) this.#owed.set(from, request)
+  }
+
+  /** The leader is lost, which its heir is to know; unless a timer was late, since then it is us who slept. */
+  #speakUp(isOnTime: boolean): void {
+    const { offers } = this.#node
+    const heir = isOnTime && this.#mayOffer ? offers.heir(this.#node) : undefined
+    // Who has asked already gets that answer.
+    if (heir !== undefined && !this.#owed.has(heir)) offers.make(this.#node, heir)
+    this.#mayOffer = false
+    this.#grantOwed()
   }
 
   #grantOwed(): void {
@@ -141,6 +155,8 @@ export class Follower {
       this.#measure(message.term, now)
       // Before the next campaign is planned: what the newest heartbeat says counts at once.
       this.#node.waitMs = allowedWaitMs(this.#node, message.waitMs)
+      this.#node.offers.beat(message)
+      this.#mayOffer = message.heir > 0 && this.#node.settings.staggered
     }
     this.#contact(now)
     switch (message.type) {

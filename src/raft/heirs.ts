@@ -12,12 +12,14 @@
  *
  * **The wait.** Members are a step apart, long enough for the vote request of the one to reach the next before that one asks for votes
  * itself. Say the leader is `a` away from the one and `b` from the next (round trips), and the two of them `c` from each other, `c <= a + b`.
- * They miss it at `a/2` and `b/2`; both then ask for pre-votes, which takes about the same time; the vote request takes `c/2`. So the
+ * They miss it at `a/2` and `b/2`; both then ask for pre-votes, which takes about the same time (less for the one, who is offered some:
+ * offers.ts); the vote request takes `c/2`. So the
  * next one must wait `(a - b + c) / 2`, which is at most `a`: the round trip of the one before it, as the leader measures it. The floor of
  * the step leaves room for a write, the ceiling bounds what a mismeasured link can cost.
  */
 import { compareText } from '../core/bytes.ts'
 import { LAST_RESORT, PRIORITY_DEFAULT } from '../core/priority.ts'
+import { votersOf } from './configuration.ts'
 import type { RaftNode } from './node.ts'
 import type { Progress } from './progress.ts'
 import type { NodeId } from './types.ts'
@@ -31,6 +33,8 @@ export class Heirs {
   readonly #node: RaftNode
   /** Voters other than the leader, the best first. */
   order: readonly Progress[] = []
+  /** The place of the best of them among all that vote, from 1; 0: there is no order. */
+  first = 0
   #madeAt = -Infinity
   /** What had committed when the order was made; of a new leader, all that it was elected with. */
   #settled: number
@@ -57,9 +61,10 @@ export class Heirs {
 
   /** Puts everybody in a place, with what is known. */
   make(peers: readonly Progress[], now: number): void {
-    const { configurations } = this.#node
+    const { configurations, membership } = this.#node
     if (!this.#isInOrder(now)) {
       this.order = peers.filter(({ id }) => configurations.isVoter(id)).toSorted((a, b) => this.#compare(a, b, now))
+      this.first = this.order.length === 0 ? 0 : votersOf(membership).indexOf(this.order[0]!.id) + 1
     }
     let waitMs = 0
     for (let rank = 0; rank < this.order.length; rank++) {

@@ -35,8 +35,9 @@
  *
  * **How a leader is missed.** Silence, for as long as the punctuality of its heartbeats makes likely (suspicion.ts), at most for an
  * election timeout; or, in `staggered` mode, the end of our own last connection to it, which for a killed process comes within
- * milliseconds. Nobody is deposed on somebody's word: a member grants a pre-vote only if it has itself lost the leader, so one broken link changes nothing. If it loses the leader a moment after it was
- * asked, it grants then. The leader says with its heartbeats who comes first, and how long the others wait for that (heirs.ts); a
+ * milliseconds. Nobody is deposed on somebody's word: a member grants a pre-vote only if it has itself lost the leader, so one broken
+ * link changes nothing. If it loses the leader a moment after it was asked, it grants then; before it is asked, it offers its pre-vote to
+ * whoever comes first (offers.ts), so that no time passes with the question. The leader says with its heartbeats who comes first, and how long the others wait for that (heirs.ts); a
  * small random tail that widens with each failed round settles the rest. `classic` mode draws timeouts as the paper does.
  *
  * **How a leader resigns.** When for an election timeout no quorum was in touch (CheckQuorum), checked before anything else

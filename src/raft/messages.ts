@@ -10,10 +10,11 @@
  */
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import type { CborValue } from '../core/cbor.ts'
-import { compareText } from '../core/bytes.ts'
-import { QuorateError } from '../core/errors.ts'
 import { unreachable } from '../core/invariant.ts'
-import type { Entry, EntryType, Membership, NodeId } from './types.ts'
+import { Fields, MEMBERS_MAX, RaftMessageError } from './fields.ts'
+import type { Entry, EntryType, Membership } from './types.ts'
+
+export { MEMBERS_MAX, NODE_ID_LENGTH_MAX, RaftMessageError } from './fields.ts'
 
 /** "Would you vote for me?" Changes nothing at the receiver, so it may be asked at any time. */
 export interface PreVote {
@@ -32,6 +33,18 @@ export interface PreVoteReply {
   readonly term: number
   readonly round: number
   readonly granted: boolean
+}
+
+/** "I would vote for you", unasked: the sender has lost the leader, which had named the receiver as the one to campaign first. */
+export interface PreVoteOffer {
+  readonly type: 'pre-vote-offer'
+  /** The term after the sender's. */
+  readonly nextTerm: number
+  /** Where the sender's log ends: it would vote for a log that is not behind this one. */
+  readonly lastIndex: number
+  readonly lastTerm: number
+  /** The newest heartbeat that the sender has heard in its term. */
+  readonly seq: number
 }
 
 export interface Vote {
@@ -85,6 +98,8 @@ export interface Heartbeat {
   readonly seq: number
   /** How long the receiver lets others campaign first if the leader is lost, ms; 0: nobody comes before it. */
   readonly waitMs: number
+  /** Who campaigns first: its place among all that vote (sorted ids), from 1; 0: nobody could. */
+  readonly heir: number
 }
 
 export interface HeartbeatReply {
@@ -113,6 +128,7 @@ export interface Transfer {
 export type RaftMessage =
   | PreVote
   | PreVoteReply
+  | PreVoteOffer
   | Vote
   | VoteReply
   | Append
@@ -123,23 +139,8 @@ export type RaftMessage =
   | Commit
   | Transfer
 
-/** A peer sent something that is no message of this protocol. */
-export class RaftMessageError extends QuorateError {
-  constructor(message: string, detail: { readonly details?: Record<string, unknown>; readonly cause?: unknown } = {}) {
-    super('RaftMessageError', 'ERR_RAFT_MESSAGE', message, {
-      ...detail,
-      nextStep: 'Close the stream: the peer speaks another protocol version or is broken.'
-    })
-  }
-}
-
 /** Entries in one append that the decoder accepts, whatever the sender's own limit is. */
 export const MESSAGE_ENTRIES_MAX = 4096
-/** Members in one list of a membership. */
-export const MEMBERS_MAX = 2_048
-/** UTF-16 code units of a node id. */
-export const NODE_ID_LENGTH_MAX = 256
-
 const PRE_VOTE = 1
 const PRE_VOTE_REPLY = 2
 const VOTE = 3
@@ -151,6 +152,7 @@ export const HEARTBEAT = 8
 export const HEARTBEAT_REPLY = 9
 export const COMMIT = 10
 const TRANSFER = 11
+const PRE_VOTE_OFFER = 12
 
 const ENTRY_TYPES: readonly EntryType[] = ['noop', 'membership', 'command']
 
@@ -167,6 +169,8 @@ export function encodeRaftMessage(message: RaftMessage): CborValue {
       return [PRE_VOTE, m.nextTerm, m.round, m.lastIndex, m.lastTerm]
     case 'pre-vote-reply':
       return [PRE_VOTE_REPLY, m.term, m.round, m.granted]
+    case 'pre-vote-offer':
+      return [PRE_VOTE_OFFER, m.nextTerm, m.lastIndex, m.lastTerm, m.seq]
     case 'vote':
       return [VOTE, m.term, m.lastIndex, m.lastTerm, m.transfer]
     case 'vote-reply':
@@ -178,7 +182,7 @@ export function encodeRaftMessage(message: RaftMessage): CborValue {
     case 'append-rejected':
       return [APPEND_REJECTED, m.term, m.prevIndex, m.hintIndex, m.hintTerm]
     case 'heartbeat':
-      return [HEARTBEAT, m.term, m.commit, m.seq, m.waitMs]
+      return [HEARTBEAT, m.term, m.commit, m.seq, m.waitMs, m.heir]
     case 'heartbeat-reply':
       return [HEARTBEAT_REPLY, m.term, m.seq, m.match]
     case 'commit':
@@ -213,6 +217,14 @@ function readMessage(f: Fields): RaftMessage {
       }
     case PRE_VOTE_REPLY:
       return { type: 'pre-vote-reply', term: f.number('term'), round: f.number('round'), granted: f.boolean('granted') }
+    case PRE_VOTE_OFFER:
+      return {
+        type: 'pre-vote-offer',
+        nextTerm: f.positive('nextTerm'),
+        lastIndex: f.number('lastIndex'),
+        lastTerm: f.number('lastTerm'),
+        seq: f.number('seq')
+      }
     case VOTE:
       return {
         type: 'vote',
@@ -241,7 +253,8 @@ function readMessage(f: Fields): RaftMessage {
         term: f.positive('term'),
         commit: f.number('commit'),
         seq: f.number('seq'),
-        waitMs: f.number('waitMs')
+        waitMs: f.number('waitMs'),
+        heir: f.number('heir')
       }
     case HEARTBEAT_REPLY:
       return { type: 'heartbeat-reply', term: f.positive('term'), seq: f.number('seq'), match: f.number('match') }
@@ -332,66 +345,5 @@ function cborOf(data: Uint8Array): CborValue {
     return decodeCbor(data, { depthMax: 3, itemsMax: 4 * MEMBERS_MAX + 8 })
   } catch (cause) {
     throw new RaftMessageError('a membership entry is not deterministic CBOR', { cause })
-  }
-}
-
-/** Reads the items of one array from first to last; each method names the field in its error. */
-class Fields {
-  readonly #items: readonly CborValue[]
-  #at = 0
-
-  constructor(value: CborValue) {
-    if (!Array.isArray(value)) throw new RaftMessageError('a raft message is an array')
-    this.#items = value as readonly CborValue[]
-  }
-
-  number(field: string): number {
-    const value = this.#items[this.#at++]
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-    throw new RaftMessageError(`${field} is not an integer from 0 to 2^53 - 1`, { details: { field } })
-  }
-
-  positive(field: string): number {
-    const value = this.number(field)
-    if (value > 0) return value
-    throw new RaftMessageError(`${field} is 0`, { details: { field } })
-  }
-
-  boolean(field: string): boolean {
-    const value = this.#items[this.#at++]
-    if (typeof value === 'boolean') return value
-    throw new RaftMessageError(`${field} is neither true nor false`, { details: { field } })
-  }
-
-  bytes(field: string): Uint8Array {
-    const value = this.#items[this.#at++]
-    if (value instanceof Uint8Array) return value
-    throw new RaftMessageError(`${field} is not a byte string`, { details: { field } })
-  }
-
-  array(field: string, max: number): readonly CborValue[] {
-    const value = this.#items[this.#at++]
-    if (!Array.isArray(value)) throw new RaftMessageError(`${field} is not an array`, { details: { field } })
-    if (value.length > max) throw new RaftMessageError(`${field} has more than ${max} items`, { details: { field } })
-    return value as readonly CborValue[]
-  }
-
-  /** Sorted, without repetition. */
-  nodeIds(field: string): readonly NodeId[] {
-    const ids = this.array(field, MEMBERS_MAX)
-    let previous = ''
-    for (const id of ids) {
-      if (typeof id !== 'string' || id.length === 0 || id.length > NODE_ID_LENGTH_MAX) {
-        throw new RaftMessageError(`${field} holds something that is no node id`, { details: { field } })
-      }
-      if (compareText(previous, id) >= 0) throw new RaftMessageError(`${field} is not sorted`, { details: { field } })
-      previous = id
-    }
-    return ids as readonly NodeId[]
-  }
-
-  end(): void {
-    if (this.#at !== this.#items.length)
-      throw new RaftMessageError(`${this.#items.length} fields where ${this.#at} belong`)
   }
 }

@@ -16,6 +16,7 @@ import { refsOf, tellLeader } from './leader-inputs.ts'
 import type { Log } from './log.ts'
 import { decodeMembership } from './messages.ts'
 import type { RaftMessage } from './messages.ts'
+import { Offers } from './offers.ts'
 import { mayOpen } from './opening.ts'
 import { Outbox } from './outbox.ts'
 import { receive } from './receive.ts'
@@ -52,6 +53,7 @@ export class RaftNode {
   /** Who was seen to lead the current term; outlives the loss of contact, since a term has one leader for ever. */
   termLeader: NodeId | undefined = undefined
   role: Follower | PreCandidate | Candidate | Leader
+  readonly offers = new Offers()
   /** How long others should campaign first when the leader is lost, ms; undefined until a leader has said so. */
   waitMs: number | undefined = undefined
   /** When a leader of last resort next looks for a better one. */

@@ -36,10 +36,11 @@ export function readQuickly(cursor: CborCursor): RaftMessage | undefined {
 export function writeQuickly(pen: CborPen, m: RaftMessage): boolean {
   switch (m.type) {
     case 'heartbeat':
-      writeHead(pen, 5, HEARTBEAT, m.term)
+      writeHead(pen, 6, HEARTBEAT, m.term)
       pen.uint(m.commit)
       pen.uint(m.seq)
       pen.uint(m.waitMs)
+      pen.uint(m.heir)
       return true
     case 'heartbeat-reply':
       writeHead(pen, 4, HEARTBEAT_REPLY, m.term)
@@ -58,6 +59,7 @@ export function writeQuickly(pen: CborPen, m: RaftMessage): boolean {
     case 'append-rejected':
     case 'pre-vote':
     case 'pre-vote-reply':
+    case 'pre-vote-offer':
     case 'vote':
     case 'vote-reply':
     case 'transfer':
@@ -72,11 +74,13 @@ function writeHead(pen: CborPen, count: number, kind: number, term: number): voi
 }
 
 function readFields(cursor: CborCursor, count: number, kind: number, term: number): RaftMessage | undefined {
-  if (kind === HEARTBEAT && count === 5) {
+  if (kind === HEARTBEAT && count === 6) {
     const commit = cursor.uint()
     const seq = cursor.uint()
     const waitMs = cursor.uint()
-    return commit < 0 || seq < 0 || waitMs < 0 ? undefined : { type: 'heartbeat', term, commit, seq, waitMs }
+    const heir = cursor.uint()
+    const isWhole = commit >= 0 && seq >= 0 && waitMs >= 0 && heir >= 0
+    return isWhole ? { type: 'heartbeat', term, commit, seq, waitMs, heir } : undefined
   }
   if (kind === HEARTBEAT_REPLY && count === 4) {
     const seq = cursor.uint()

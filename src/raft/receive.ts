@@ -28,6 +28,9 @@ export function receive(node: RaftNode, from: NodeId, message: RaftMessage, now:
     case 'pre-vote-reply':
       preVoteReply(node, from, message, now)
       break
+    case 'pre-vote-offer':
+      node.offers.take(node, from, message, now)
+      break
     case 'append':
     case 'heartbeat':
     case 'commit':

@@ -75,6 +75,7 @@ export class Replication {
     const seq = ++this.seq
     this.#sentAt[seq % ROUND_TRIPS_REMEMBERED] = now
     this.heirs.refresh(this.peers, now)
+    const heir = this.heirs.first
     const turns = learnersTurns(membership)
     for (let place = 0; place < this.peers.length; place++) {
       const peer = this.peers[place]!
@@ -86,7 +87,7 @@ export class Replication {
         peer.heartbeatNext = peer.next
       }
       if (commit > peer.commitSent) peer.commitSent = commit
-      this.#node.send(peer.id, { type: 'heartbeat', term, commit, seq, waitMs: peer.waitMs })
+      this.#node.send(peer.id, { type: 'heartbeat', term, commit, seq, waitMs: peer.waitMs, heir })
     }
   }
 

@@ -337,7 +337,7 @@ export class BootWatch {
 
   /** A message of consensus, in a session of this incarnation. Only what its sender must have on disk is a promise. */
   promised(incarnation: string, message: RaftMessage, now: number): void {
-    if (message.type === 'pre-vote' || message.type === 'vote') return
+    if (message.type === 'pre-vote' || message.type === 'pre-vote-offer' || message.type === 'vote') return
     const { term } = message
     const promises = this.#memory.get(incarnation)?.promises
     if (promises === undefined) return

@@ -20,6 +20,7 @@ import { LogOracle } from './oracle/log.ts'
 import { Memory, recoveredLog, type View, type Violation } from './oracle/memory.ts'
 import { MemberOracle } from './oracle/members.ts'
 import { OfficeOracle } from './oracle/offices.ts'
+import { PreVoteOracle } from './oracle/pre-votes.ts'
 import type { RegisterCommand } from './oracle/register.ts'
 import { SnapshotOracle } from './oracle/snapshots.ts'
 import { TalkOracle } from './oracle/talk.ts'
@@ -42,6 +43,7 @@ export class Oracle {
   #refused = 0
   readonly #talk: TalkOracle
   readonly #votes: VoteOracle
+  readonly #preVotes: PreVoteOracle
 
   constructor(world: World) {
     this.#memory = new Memory(world)
@@ -54,6 +56,7 @@ export class Oracle {
     this.#callers = new CallerOracle(this.#memory)
     this.#talk = new TalkOracle(this.#memory)
     this.#votes = new VoteOracle(this.#memory)
+    this.#preVotes = new PreVoteOracle(this.#memory)
   }
 
   get violations(): readonly Violation[] {
@@ -131,7 +134,8 @@ export class Oracle {
   // ── Every step ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What a step asks for. */
-  stepAsks(process: Process, { writes }: ReplicaEffects): void {
+  stepAsks(process: Process, { writes, sends }: ReplicaEffects): void {
+    this.#preVotes.asks(process, sends)
     for (const { batch } of writes) this.#handed(process, batch)
   }
 
@@ -157,6 +161,7 @@ export class Oracle {
     if (status.term !== view.term && input?.type === 'frame') this.#members.movedBy(process, view, input.from)
     this.#logs.stepped(process, view, status, input)
     this.#votes.stepped(process, view, status)
+    this.#preVotes.stepped(process, status, input)
     this.#members.stepped(process, view, status)
   }
 

@@ -51,12 +51,13 @@ const codeOf = (message: RaftMessage): number => sample(message)[TYPE_AT]!
 const samples = (): readonly RaftMessage[] => [
   { type: 'pre-vote', nextTerm: 1, round: 0, lastIndex: 0, lastTerm: 0 },
   { type: 'pre-vote-reply', term: 1, round: 0, granted: false },
+  { type: 'pre-vote-offer', nextTerm: 1, lastIndex: 0, lastTerm: 0, seq: 0 },
   { type: 'vote', term: 1, lastIndex: 0, lastTerm: 0, transfer: false },
   { type: 'vote-reply', term: 1, granted: false },
   { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] },
   { type: 'append-accepted', term: 1, match: 0 },
   { type: 'append-rejected', term: 1, prevIndex: 1, hintIndex: 0, hintTerm: 0 },
-  { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0 },
+  { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0, heir: 0 },
   { type: 'heartbeat-reply', term: 1, seq: 0, match: 0 },
   { type: 'commit', term: 1, commit: 0 },
   { type: 'transfer', term: 1, lastIndex: 0, lastTerm: 0 }

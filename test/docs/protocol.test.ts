@@ -81,6 +81,7 @@ const entries: readonly Entry[] = [
 const raftMessages: { readonly [T in RaftMessage['type']]: readonly Extract<RaftMessage, { type: T }>[] } = {
   'pre-vote': [{ type: 'pre-vote', nextTerm: 3, round: 1, lastIndex: 2, lastTerm: 2 }],
   'pre-vote-reply': [{ type: 'pre-vote-reply', term: 0, round: 1, granted: true }],
+  'pre-vote-offer': [{ type: 'pre-vote-offer', nextTerm: 4, lastIndex: 2, lastTerm: 2, seq: 8 }],
   vote: [{ type: 'vote', term: 3, lastIndex: 2, lastTerm: 2, transfer: false }],
   'vote-reply': [{ type: 'vote-reply', term: 3, granted: true }],
   append: [
@@ -89,7 +90,7 @@ const raftMessages: { readonly [T in RaftMessage['type']]: readonly Extract<Raft
   ],
   'append-accepted': [{ type: 'append-accepted', term: 3, match: 6 }],
   'append-rejected': [{ type: 'append-rejected', term: 3, prevIndex: 9, hintIndex: 6, hintTerm: 3 }],
-  heartbeat: [{ type: 'heartbeat', term: 3, commit: 5, seq: 8, waitMs: 10 }],
+  heartbeat: [{ type: 'heartbeat', term: 3, commit: 5, seq: 8, waitMs: 10, heir: 0 }],
   'heartbeat-reply': [{ type: 'heartbeat-reply', term: 3, seq: 8, match: 6 }],
   commit: [{ type: 'commit', term: 3, commit: 6 }],
   transfer: [{ type: 'transfer', term: 3, lastIndex: 6, lastTerm: 3 }]

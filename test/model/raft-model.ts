@@ -46,6 +46,11 @@ export interface RaftModelInit {
   readonly crashing?: readonly number[]
   /** Pre-vote and CheckQuorum, with so many rounds of pre-votes in each life. Default: neither. */
   readonly preVoteRounds?: number
+  /**
+   * Who may offer its pre-vote to whom, whenever it follows nobody: more often than it would, since leaders do not beat here, and so name
+   * nobody. Default: nobody.
+   */
+  readonly offers?: readonly (readonly [from: number, to: number])[]
   /** Refusals are heard; otherwise they are always lost, as they may be. Default false. */
   readonly refusals?: boolean
   /** A leader may hand over, once a term. */
@@ -186,6 +191,8 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
     } else if (this.#mayCampaign(at, term + 1, raft)) actions.push('campaigns')
     if (this.#init.preVoteRounds !== undefined && role === 'follower' && leader !== undefined)
       actions.push('loses the leader')
+    if (role === 'follower' && leader === undefined && term < this.#init.termMax)
+      for (const [from, to] of this.#init.offers ?? []) if (from === at) actions.push(`offers its vote to ${to}`)
     if (local.unwritten.length > 0) actions.push('persists')
     if (this.#init.snapshots === true && local.made.meta.index > status.snapshotIndex) actions.push('saves')
     const mayCrash = this.#init.crashing?.includes(at) ?? true
@@ -208,6 +215,7 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
       run.input({ type: 'change-membership', ref: -1, change })
     } else if (verb === 'hands') run.input({ type: 'transfer', ref: 0, to: NAMES[Number(word)]! })
     else if (verb === 'loses') run.input({ type: 'disconnected', peer: run.raft.status().leader! })
+    else if (verb === 'offers') run.offer(Number(word))
     else if (verb === 'resigns') run.input({ type: 'tick' }, LATE)
     else run.timer()
     return run.result()
@@ -274,6 +282,8 @@ export class RaftModel implements System<RaftLocal, ModelMessage> {
         return this.#quiet && message.nextTerm < term
       case 'pre-vote-reply':
         return term >= this.#init.termMax
+      case 'pre-vote-offer':
+        return message.nextTerm <= term || term >= this.#init.termMax
       case 'asked':
       case 'install':
       case 'led':
@@ -407,6 +417,12 @@ class Run {
     if (this.raft.status().role !== 'leader' || this.#asked.includes(index)) return
     this.#asked = [...this.#asked, index].toSorted((a, b) => a - b)
     this.input({ type: 'read', ref: index })
+  }
+
+  offer(to: number): void {
+    const { term } = this.raft.status()
+    const { lastIndex, lastTerm } = (this.raft as unknown as { readonly log: OpenLog }).log
+    this.#sent.push({ to, message: { type: 'pre-vote-offer', nextTerm: term + 1, lastIndex, lastTerm, seq: 0 } })
   }
 
   /** The timer that it waits for, on time. */
@@ -568,6 +584,8 @@ class Run {
 }
 
 interface OpenLog {
+  readonly lastIndex: number
+  readonly lastTerm: number
   readonly base: { readonly index: number }
   tail(from: number): readonly Entry[]
 }

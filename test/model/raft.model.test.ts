@@ -174,6 +174,17 @@ const SMALL: readonly Space[] = [
   },
   {
     ...QUIET,
+    name: '2 terms of n1 and n2, 1 entry, synchronous disk, pre-vote and CheckQuorum, n3 offers n2 its pre-vote, nobody crashes',
+    termMax: 2,
+    logMax: 1,
+    candidates: [[0], [1]],
+    crashing: [],
+    preVoteRounds: 1,
+    offers: [[2, 1]],
+    messagesMax: 96
+  },
+  {
+    ...QUIET,
     name: '2 terms, 1 entry, synchronous disk, hand-over',
     termMax: 2,
     logMax: 1,

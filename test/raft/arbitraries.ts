@@ -81,6 +81,13 @@ export const message: fc.Arbitrary<RaftMessage> = fc.oneof(
   }),
   fc.record({ type: fc.constant('pre-vote-reply' as const), term: counter(), round: counter(), granted: fc.boolean() }),
   fc.record({
+    type: fc.constant('pre-vote-offer' as const),
+    nextTerm: counter(1),
+    lastIndex: counter(),
+    lastTerm: counter(),
+    seq: counter()
+  }),
+  fc.record({
     type: fc.constant('vote' as const),
     term: counter(1),
     lastIndex: counter(),
@@ -102,7 +109,8 @@ export const message: fc.Arbitrary<RaftMessage> = fc.oneof(
     term: counter(1),
     commit: counter(),
     seq: counter(),
-    waitMs: fc.nat({ max: 50 })
+    waitMs: fc.nat({ max: 50 }),
+    heir: fc.oneof(fc.nat({ max: 6 }), counter())
   }),
   fc.record({ type: fc.constant('heartbeat-reply' as const), term: counter(1), seq: counter(), match: counter() }),
   fc.record({ type: fc.constant('commit' as const), term: counter(1), commit: counter() }),

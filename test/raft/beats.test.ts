@@ -78,7 +78,7 @@ describe('a learner', () => {
     const data = encodeMembership(withLearners(count))
     const entry = { index: 1, term: 1, type: 'membership', data } as const
     member.hear('n1', { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 1, entries: [entry] })
-    member.hear('n1', { type: 'heartbeat', term: 1, commit: 1, seq: 1, waitMs: 2 * TIMING.rankStepMs })
+    member.hear('n1', { type: 'heartbeat', term: 1, commit: 1, seq: 1, waitMs: 2 * TIMING.rankStepMs, heir: 0 })
     return member
   }
 

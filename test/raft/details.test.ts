@@ -151,7 +151,7 @@ describe('a voter', () => {
 
   test('that follows a leader without having voted for it votes for nobody else in its term', () => {
     const member = new Member({ term: 1 })
-    member.hear('n2', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0 })
+    member.hear('n2', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0, heir: 0 })
     expect(grants(member.hear('n3', vote(2)))).toEqual([false])
     expect(member.status).toMatchObject({ role: 'follower', leader: 'n2', term: 2 })
   })
@@ -159,7 +159,7 @@ describe('a voter', () => {
   test('that follows whom it voted for goes on following when the request for its vote comes again', () => {
     const member = new Member({ term: 1 })
     member.hear('n2', vote(2))
-    member.hear('n2', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0 })
+    member.hear('n2', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0, heir: 0 })
     expect(grants(member.hear('n2', vote(2)))).toEqual([true])
     expect(member.status).toMatchObject({ role: 'follower', leader: 'n2', term: 2 })
   })

@@ -17,7 +17,14 @@ const append = (term: number, entries: readonly Entry[], prevIndex = 0, prevTerm
   commit,
   entries
 })
-const heartbeat = (term: number, seq = 1): RaftMessage => ({ type: 'heartbeat', term, commit: 0, seq, waitMs: 0 })
+const heartbeat = (term: number, seq = 1): RaftMessage => ({
+  type: 'heartbeat',
+  term,
+  commit: 0,
+  seq,
+  waitMs: 0,
+  heir: 0
+})
 const snapshotAt = (index: number, term: number): SnapshotMeta => ({ ...emptyState(VOTERS), index, term })
 const install = (member: Member, index: number, term: number, from = 'n2', now = term): readonly Envelope[] =>
   member.tell({ type: 'install', from, term: now, snapshot: snapshotAt(index, term) })
@@ -60,7 +67,7 @@ describe("a follower knows its log to be the leader's", () => {
   test('learns from a heartbeat what the lost news of a commit would have said', () => {
     const member = new Member()
     member.hear('n2', append(1, log(1, 1, 1)))
-    member.hear('n2', { type: 'heartbeat', term: 1, commit: 2, seq: 1, waitMs: 0 })
+    member.hear('n2', { type: 'heartbeat', term: 1, commit: 2, seq: 1, waitMs: 0, heir: 0 })
     expect(member.status.commitIndex).toBe(2)
   })
 })

@@ -45,7 +45,8 @@ const heartbeat = (term: number, seq = 1): Extract<RaftMessage, { type: 'heartbe
   term,
   commit: 0,
   seq,
-  waitMs: 0
+  waitMs: 0,
+  heir: 0
 })
 
 describe('writes', () => {
@@ -221,7 +222,7 @@ describe('a follower', () => {
 
   test('that owes a pre-vote wakes when its leader is lost, not only when it campaigns itself', () => {
     const member = new Member({ mode: 'staggered', term: 1, preVote: true, checkQuorum: true })
-    member.hear('n2', { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 30 })
+    member.hear('n2', { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 30, heir: 0 })
     const asked: RaftMessage = { type: 'pre-vote', nextTerm: 2, round: 4, lastIndex: 0, lastTerm: 0 }
     expect(member.deadline).toBe(TIMING.electionTimeoutMs + 30)
     expect(member.hear('n3', asked)).toMatchObject([{ to: 'n3', message: { granted: false } }])

@@ -131,24 +131,24 @@ describe.each([3, 5])('a group of %i', (size) => {
     expect(world.runUntil(() => world.writable())).toBe(6 * DELAY + 2 * WRITE)
   })
 
-  test('replaces a killed leader in the notice, four delays and one write; one delay later everybody knows', () => {
+  test('replaces a killed leader in the notice, three delays and one write; one delay later everybody knows', () => {
     const world = settled(size)
     const killedAt = world.now
     world.kill('n1')
     world.runUntil(() => world.leader() !== undefined)
-    expect(world.now - killedAt).toBe(NOTICE + 4 * DELAY + WRITE)
+    expect(world.now - killedAt).toBe(NOTICE + 3 * DELAY + WRITE)
     const leader = world.leader()!
     world.runUntil(() => world.everybodyKnows(leader))
-    expect(world.now - killedAt).toBe(NOTICE + 5 * DELAY + WRITE)
+    expect(world.now - killedAt).toBe(NOTICE + 4 * DELAY + WRITE)
     expect(world.log.filter(({ at, what }) => at >= killedAt && what === 'candidate')).toHaveLength(1)
   })
 
-  test('replaces a leader that fell silent in a timeout, four delays and one write after it was last heard', () => {
+  test('replaces a leader that fell silent in a timeout, three delays and one write after it was last heard', () => {
     const world = settled(size)
     const killedAt = world.now
     world.kill('n1', false)
     world.runUntil(() => world.leader() !== undefined)
-    const campaign = 4 * DELAY + WRITE
+    const campaign = 3 * DELAY + WRITE
     // It was last heard at most a heartbeat before it died, and at the latest a delay after.
     expect(world.now - killedAt).toBeGreaterThan(TIMING.electionTimeoutMs - TIMING.heartbeatMs + campaign)
     expect(world.now - killedAt).toBeLessThanOrEqual(TIMING.electionTimeoutMs + DELAY + campaign)

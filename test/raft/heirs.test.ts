@@ -191,7 +191,7 @@ describe('the wait', () => {
   test('of a follower is what the leader says, within what its own timing allows', () => {
     const campaignAt = (waitMs: number): number => {
       const member = new Member({ size: 3, mode: 'staggered', preVote: true, timing: TIMING })
-      const message: RaftMessage = { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs }
+      const message: RaftMessage = { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs, heir: 0 }
       member.hear('n2', message)
       member.tell({ type: 'disconnected', peer: 'n2' })
       return member.deadline!
@@ -273,7 +273,7 @@ describe('a leader of last resort', () => {
     const member = leading({ n1: 0 })
     after(member, 1, alike)
     member.hear('n2', { type: 'vote', term: member.status.term + 1, lastIndex: 1, lastTerm: 1, transfer: true })
-    member.hear('n2', { type: 'heartbeat', term: member.status.term, commit: 1, seq: 1, waitMs: 0 })
+    member.hear('n2', { type: 'heartbeat', term: member.status.term, commit: 1, seq: 1, waitMs: 0, heir: 0 })
     expect(member.status).toMatchObject({ role: 'follower', leader: 'n2' })
     expect(member.outcomes).toEqual([])
   })

@@ -257,7 +257,7 @@ describe('elections and votes', () => {
     'a heartbeat of an old term quiets nobody, and its sender is told',
     plays(
       'stale_leader_is_told',
-      '> send n1>n2 heartbeat term=2 commit=0 seq=1 waitMs=0\nn2 -> n1 heartbeat-reply term 3 seq 0 match 0'
+      '> send n1>n2 heartbeat term=2 commit=0 seq=1 waitMs=0 heir=0\nn2 -> n1 heartbeat-reply term 3 seq 0 match 0'
     )
   )
 
@@ -419,7 +419,7 @@ describe('membership', () => {
     'who is demoted by a snapshot does not campaign, and who is promoted by one does',
     plays(
       'snapshot_demotes_and_promotes',
-      '> tick n3\nn3 knows no leader\n> tick n4\nn4 knows no leader\nn4 becomes pre-candidate of term 1: n1 fell silent'
+      '> tick n3\nn3 knows no leader\n> tick n4\nn4 -> n2 pre-vote-offer for term 2 last 4@1 seq 3\n> tick n4\nn4 knows no leader\nn4 becomes pre-candidate of term 1: n1 fell silent'
     )
   )
 
@@ -594,7 +594,7 @@ describe('disk, log and reads', () => {
     'a new leader answers no read before an entry of its own term has committed',
     plays(
       'reads_wait_for_own_term',
-      '> read n1\nn1 -> n2 heartbeat term 2 commit 0 seq 1 wait 0',
+      '> read n1\nn1 -> n2 heartbeat term 2 commit 0 seq 1 wait 0 heir 2',
       'n3 -> n1 after write 2: heartbeat-reply term 2 seq 1 match 2\nn1 is writable in term 2',
       'n1 answers request 1: readable at 2'
     )

@@ -93,7 +93,7 @@ const ELECTION: readonly Action[] = [
 
 function timely(raft: Raft, lie: RaftMessage): RaftMessage {
   const { term } = raft.status()
-  if (lie.type === 'pre-vote') return { ...lie, nextTerm: term + 1 }
+  if (lie.type === 'pre-vote' || lie.type === 'pre-vote-offer') return { ...lie, nextTerm: term + 1 }
   if (lie.type === 'append') return lie
   return { ...lie, term: Math.max(1, term) }
 }

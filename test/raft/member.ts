@@ -11,7 +11,7 @@ export const TIMING = { heartbeatMs: 10, electionTimeoutMs: 100, rankStepMs: 10,
 export const log = (...terms: readonly number[]): Entry[] =>
   terms.map((term, i) => ({ index: i + 1, term, type: 'command', data: utf8(`t${term}`) }))
 
-export interface MemberInit extends Partial<Omit<RaftInit, 'membership' | 'entries'>> {
+export interface MemberInit extends Partial<Omit<RaftInit, 'entries'>> {
   readonly size?: number
   readonly term?: number
   readonly vote?: NodeId

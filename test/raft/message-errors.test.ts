@@ -12,6 +12,7 @@ const place = { lastIndex: 3, lastTerm: 1 }
 const MESSAGES: readonly (readonly [RaftMessage, string])[] = [
   [{ type: 'pre-vote', nextTerm: 2, round: 1, ...place }, 'nextTerm round lastIndex lastTerm'],
   [{ type: 'pre-vote-reply', term: 2, round: 1, granted: true }, 'term round granted'],
+  [{ type: 'pre-vote-offer', nextTerm: 2, ...place, seq: 1 }, 'nextTerm lastIndex lastTerm seq'],
   [{ type: 'vote', term: 2, ...place, transfer: false }, 'term lastIndex lastTerm transfer'],
   [{ type: 'vote-reply', term: 2, granted: true }, 'term granted'],
   [
@@ -20,7 +21,7 @@ const MESSAGES: readonly (readonly [RaftMessage, string])[] = [
   ],
   [{ type: 'append-accepted', term: 2, match: 1 }, 'term match'],
   [{ type: 'append-rejected', term: 2, prevIndex: 1, hintIndex: 1, hintTerm: 1 }, 'term prevIndex hintIndex hintTerm'],
-  [{ type: 'heartbeat', term: 2, commit: 1, seq: 1, waitMs: 1 }, 'term commit seq waitMs'],
+  [{ type: 'heartbeat', term: 2, commit: 1, seq: 1, waitMs: 1, heir: 1 }, 'term commit seq waitMs heir'],
   [{ type: 'heartbeat-reply', term: 2, seq: 1, match: 1 }, 'term seq match'],
   [{ type: 'commit', term: 2, commit: 1 }, 'term commit'],
   [{ type: 'transfer', term: 2, ...place }, 'term lastIndex lastTerm']
@@ -62,7 +63,7 @@ describe('an error', () => {
   test('says that a number is negative or missing, a term 0, a kind unknown', () => {
     expect(messageError([10, -1, 1]).message).toBe('term is not an integer from 0 to 2^53 - 1')
     expect(messageError([10, 0, 1])).toMatchObject({ message: 'term is 0', details: { field: 'term' } })
-    expect(messageError([12])).toMatchObject({ message: 'no raft message has the kind 12', details: { kind: 12 } })
+    expect(messageError([13])).toMatchObject({ message: 'no raft message has the kind 13', details: { kind: 13 } })
   })
 
   test('names the field of an entry', () => {

@@ -72,7 +72,7 @@ it('answers a confirmed read of what had committed when the office was lost, as 
   if (asked?.message.type !== 'heartbeat') throw new Error('it did not ask')
   const reply = { type: 'heartbeat-reply', term: 1, seq: asked.message.seq, match: 1 } as const
   expect(raft.step({ type: 'message', from: 'n2', message: reply }, 3).outcomes).toEqual([])
-  const successor = { type: 'heartbeat', term: 2, commit: 1, seq: 1, waitMs: 0 } as const
+  const successor = { type: 'heartbeat', term: 2, commit: 1, seq: 1, waitMs: 0, heir: 0 } as const
   expect(raft.step({ type: 'message', from: 'n3', message: successor }, 4).outcomes).toEqual([])
   const { outcomes } = raft.step({ type: 'persisted', write: write!.id }, 5)
   expect(outcomes).toEqual([{ type: 'readable', ref: 5, index: 1 }])

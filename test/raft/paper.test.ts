@@ -8,7 +8,7 @@ import { seededRandom } from '../../src/core/random.ts'
 import type { RaftMessage } from '../../src/raft/index.ts'
 import { log, Member, TIMING } from './member.ts'
 
-const heartbeat = (term: number): RaftMessage => ({ type: 'heartbeat', term, commit: 0, seq: 1, waitMs: 0 })
+const heartbeat = (term: number): RaftMessage => ({ type: 'heartbeat', term, commit: 0, seq: 1, waitMs: 0, heir: 0 })
 const voteFor = (term: number, lastIndex = 0, lastTerm = 0): RaftMessage => ({
   type: 'vote',
   term,

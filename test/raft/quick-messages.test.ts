@@ -8,8 +8,8 @@ import { readQuickly, writeQuickly } from '../../src/raft/quick-messages.ts'
 
 const data = Uint8Array.of(7, 8)
 const everyDay: readonly RaftMessage[] = [
-  { type: 'heartbeat', term: 3, commit: 4, seq: 5, waitMs: 6 },
-  { type: 'heartbeat', term: 1, commit: 0, seq: 0, waitMs: 0 },
+  { type: 'heartbeat', term: 3, commit: 4, seq: 5, waitMs: 6, heir: 7 },
+  { type: 'heartbeat', term: 1, commit: 0, seq: 0, waitMs: 0, heir: 0 },
   { type: 'heartbeat-reply', term: 3, seq: 5, match: 4 },
   { type: 'heartbeat-reply', term: 1, seq: 0, match: 0 },
   { type: 'append-accepted', term: 3, match: 4 },

@@ -27,7 +27,7 @@ describe('a read before the first commit of a term', () => {
 
   it('is dropped when the office is lost before that, although a quorum had confirmed it', () => {
     const member = asked()
-    member.hear('n3', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0 })
+    member.hear('n3', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0, heir: 0 })
     expect(member.outcomes).toEqual([{ type: 'dropped', ref: 5, leader: 'n3' }])
   })
 

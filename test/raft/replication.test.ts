@@ -165,7 +165,7 @@ describe('a leader that is deposed', () => {
     member.now += asleepMs
     member.tell({ type: 'tick' })
     answer('n2', 301)
-    member.hear('n3', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0 })
+    member.hear('n3', { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0, heir: 0 })
     return member.deadline! - member.now
   }
 

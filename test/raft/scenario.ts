@@ -517,6 +517,8 @@ function describeMessage(m: RaftMessage): string {
       return `pre-vote for term ${m.nextTerm} round ${m.round} last ${m.lastIndex}@${m.lastTerm}`
     case 'pre-vote-reply':
       return `pre-vote-reply ${m.granted ? 'granted' : 'refused'} round ${m.round} term ${m.term}`
+    case 'pre-vote-offer':
+      return `pre-vote-offer for term ${m.nextTerm} last ${m.lastIndex}@${m.lastTerm} seq ${m.seq}`
     case 'vote':
       return `vote term ${m.term} last ${m.lastIndex}@${m.lastTerm}${m.transfer ? ' transfer' : ''}`
     case 'vote-reply':
@@ -528,7 +530,7 @@ function describeMessage(m: RaftMessage): string {
     case 'append-rejected':
       return `append-rejected term ${m.term} prev ${m.prevIndex} hint ${m.hintIndex}@${m.hintTerm}`
     case 'heartbeat':
-      return `heartbeat term ${m.term} commit ${m.commit} seq ${m.seq} wait ${m.waitMs}`
+      return `heartbeat term ${m.term} commit ${m.commit} seq ${m.seq} wait ${m.waitMs}${m.heir === 0 ? '' : ` heir ${m.heir}`}`
     case 'heartbeat-reply':
       return `heartbeat-reply term ${m.term} seq ${m.seq} match ${m.match}`
     case 'commit':

@@ -608,6 +608,10 @@ export class Simulation {
       if (message.lastIndex > disk.entries.length) refuse()
       return
     }
+    if (message.type === 'pre-vote-offer') {
+      if (disk.hardState.term < message.nextTerm - 1) refuse()
+      return
+    }
     if (disk.hardState.term < message.term) refuse()
     if (message.type === 'vote-reply' && message.granted) {
       if (disk.hardState.term === message.term && disk.hardState.votedFor !== to) refuse()

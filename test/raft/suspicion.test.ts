@@ -73,7 +73,7 @@ describe('a follower', () => {
     let now = 0
     for (const [i, gap] of [0, ...gaps].entries()) {
       now += gap
-      const message = { type: 'heartbeat', term: 1, commit: 0, seq: i + 1, waitMs: 0 } as const
+      const message = { type: 'heartbeat', term: 1, commit: 0, seq: i + 1, waitMs: 0, heir: 0 } as const
       effects = raft.step({ type: 'message', from: 'n2', message }, now)
     }
     return { raft, now, effects, silenceMs: effects.deadline! - now }
@@ -108,7 +108,7 @@ describe('a follower', () => {
 
   test('does not measure the gap between two leaders', () => {
     const { raft, now } = follower(calm)
-    const message = { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0 } as const
+    const message = { type: 'heartbeat', term: 2, commit: 0, seq: 1, waitMs: 0, heir: 0 } as const
     raft.step({ type: 'message', from: 'n3', message }, now + 240)
     const next = raft.step({ type: 'message', from: 'n3', message: { ...message, seq: 2 } }, now + 290)
     const third = raft.step({ type: 'message', from: 'n3', message: { ...message, seq: 3 } }, now + 340)
@@ -121,7 +121,7 @@ describe('a follower', () => {
     const late = raft.step({ type: 'tick' }, now + silenceMs + 51)
     expect(late.send).toEqual([])
     expect(late.deadline).toBe(now + silenceMs + 51 + timing.rankStepMs)
-    const heard = { type: 'heartbeat', term: 1, commit: 0, seq: 2_050, waitMs: 0 } as const
+    const heard = { type: 'heartbeat', term: 1, commit: 0, seq: 2_050, waitMs: 0, heir: 0 } as const
     const effects = raft.step({ type: 'message', from: 'n2', message: heard }, late.deadline!)
     expect(raft.status().role).toBe('follower')
     // A pause of its own is not the leader's.
@@ -132,7 +132,7 @@ describe('a follower', () => {
     const { raft, now, silenceMs } = follower(calm)
     const woken = now + silenceMs + 10_000
     raft.step({ type: 'tick' }, woken)
-    const heard = { type: 'heartbeat', term: 1, commit: 0, seq: 3_000, waitMs: 0 } as const
+    const heard = { type: 'heartbeat', term: 1, commit: 0, seq: 3_000, waitMs: 0, heir: 0 } as const
     raft.step({ type: 'message', from: 'n2', message: heard }, woken + 1)
     const next = raft.step({ type: 'message', from: 'n2', message: { ...heard, seq: 3_001 } }, woken + 51)
     expect(next.deadline! - (woken + 51)).toBe(125)

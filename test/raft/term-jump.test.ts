@@ -24,7 +24,7 @@ function member(self: string, term: number) {
 const lies = (term: number): readonly RaftMessage[] => [
   { type: 'vote', term, lastIndex: 9, lastTerm: 9, transfer: true },
   { type: 'append', term, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] },
-  { type: 'heartbeat', term, commit: 0, seq: 1, waitMs: 0 },
+  { type: 'heartbeat', term, commit: 0, seq: 1, waitMs: 0, heir: 0 },
   { type: 'commit', term, commit: 0 },
   { type: 'transfer', term, lastIndex: 0, lastTerm: 0 },
   { type: 'vote-reply', term, granted: false },
@@ -62,9 +62,9 @@ describe('a term that is far ahead', () => {
 
   it('is where somebody begins that is no member yet', () => {
     const { raft, hear } = member('newcomer', 0)
-    hear({ type: 'heartbeat', term: 5 * TERM_JUMP_MAX, commit: 0, seq: 1, waitMs: 0 })
+    hear({ type: 'heartbeat', term: 5 * TERM_JUMP_MAX, commit: 0, seq: 1, waitMs: 0, heir: 0 })
     expect(raft.status()).toMatchObject({ term: 5 * TERM_JUMP_MAX, leader: 'b' })
-    hear({ type: 'heartbeat', term: Number.MAX_SAFE_INTEGER, commit: 0, seq: 1, waitMs: 0 })
+    hear({ type: 'heartbeat', term: Number.MAX_SAFE_INTEGER, commit: 0, seq: 1, waitMs: 0, heir: 0 })
     expect(raft.status().term).toBe(5 * TERM_JUMP_MAX)
   })
 })

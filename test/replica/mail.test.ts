@@ -67,7 +67,11 @@ describe('what leaves', () => {
     open('a')
     mail.heard.add('a#1')
     const append: RaftMessage = { type: 'append', term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [] }
-    for (const message of [commit, append, { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0 } as const])
+    for (const message of [
+      commit,
+      append,
+      { type: 'heartbeat', term: 1, commit: 0, seq: 1, waitMs: 0, heir: 0 } as const
+    ])
       mail.sendRaft('a#1', message, 0)
     expect(flush().sends.map(({ tells }) => tells)).toEqual(['notice', 'append', undefined])
   })

@@ -32,7 +32,8 @@ const heartbeat = fc.record({
   term,
   commit: number,
   seq: number,
-  waitMs: number
+  waitMs: number,
+  heir: number
 })
 const answer = fc.record({ type: fc.constant('heartbeat-reply' as const), term, seq: number, match: number })
 const accepted = fc.record({ type: fc.constant('append-accepted' as const), term, match: number })
@@ -117,7 +118,7 @@ test('every message is written as it is in general', () => {
 test('what is nothing but numbers is written quickly', () => {
   const pen = new CborPen()
   const daily: readonly RaftMessage[] = [
-    { type: 'heartbeat', term: 3, commit: 700, seq: 70_000, waitMs: 1 },
+    { type: 'heartbeat', term: 3, commit: 700, seq: 70_000, waitMs: 1, heir: 0 },
     { type: 'heartbeat-reply', term: 3, seq: 70_000, match: 255 },
     { type: 'append-accepted', term: 3, match: 8 },
     { type: 'commit', term: 3, commit: 8 }
@@ -185,7 +186,7 @@ test('whatever is done to a frame, it is read, or refused, as it is in general',
 test('what members say all day is read quickly', () => {
   const id = { index: 8, term: 3, type: 'command', data: new Uint8Array(200) } as const
   const daily: readonly RaftMessage[] = [
-    { type: 'heartbeat', term: 3, commit: 700, seq: 70_000, waitMs: 1 },
+    { type: 'heartbeat', term: 3, commit: 700, seq: 70_000, waitMs: 1, heir: 0 },
     { type: 'heartbeat-reply', term: 3, seq: 70_000, match: 255 },
     { type: 'append', term: 3, prevIndex: 7, prevTerm: 2, commit: 6, entries: [id] },
     { type: 'append', term: 3, prevIndex: 7, prevTerm: 2, commit: 6, entries: [] },

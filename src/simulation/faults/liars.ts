@@ -88,7 +88,8 @@ export class Liars {
     if (votes?.name !== name) {
       const messages: RaftMessage[] = [
         { type: 'vote-reply', term, granted: true },
-        { type: 'pre-vote-reply', term, round: 1, granted: true }
+        { type: 'pre-vote-reply', term, round: 1, granted: true },
+        { type: 'pre-vote-offer', nextTerm: term + 1, lastIndex: 0, lastTerm: 0, seq: Number.MAX_SAFE_INTEGER }
       ]
       if (acknowledges) {
         messages.push({ type: 'append-accepted', term, match: lastIndex })
@@ -128,11 +129,11 @@ function lie(random: Random, { term, lastIndex, leader }: RaftStatus, from: stri
     random.next() < 0.5 ? Infinity : term + TERM_JUMP_MAX + random.int(1, 1_000)
   )
   const beyond = random.next() < 0.5 ? Number.MAX_SAFE_INTEGER : lastIndex + random.int(1, 1_000)
-  switch (random.int(0, 8)) {
+  switch (random.int(0, 9)) {
     case 0:
       return { type: 'vote', term: far, lastIndex: beyond, lastTerm: far, transfer: random.next() < 0.5 }
     case 1:
-      return { type: 'heartbeat', term: far, commit: beyond, seq: 1, waitMs: 0 }
+      return { type: 'heartbeat', term: far, commit: beyond, seq: 1, waitMs: 0, heir: 1 }
     case 2:
       return { type: 'append', term: far, prevIndex: beyond, prevTerm: far, commit: beyond, entries: [] }
     case 3:
@@ -146,7 +147,9 @@ function lie(random: Random, { term, lastIndex, leader }: RaftStatus, from: stri
     case 7:
       return leader === undefined || leader === from
         ? undefined
-        : { type: 'heartbeat', term, commit: beyond, seq: 1, waitMs: 0 }
+        : { type: 'heartbeat', term, commit: beyond, seq: 1, waitMs: 0, heir: 1 }
+    case 8:
+      return { type: 'pre-vote-offer', nextTerm: far, lastIndex: beyond, lastTerm: far, seq: beyond }
     default:
       return leader === undefined || leader === from ? undefined : { type: 'commit', term, commit: beyond }
   }

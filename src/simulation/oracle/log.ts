@@ -88,8 +88,10 @@ export class LogOracle {
 
   #termMoved(process: Process, view: View, { term }: ConsensusView, input: ReplicaInput | undefined): void {
     if (term < view.term) this.#memory.fail('monotonic-term', process, `its term goes from ${view.term} to ${term}`)
-    if (input?.type === 'frame' && raftTypeOf(input.frame) === 'pre-vote') {
-      const detail = `a pre-vote moves its term from ${view.term} to ${term}`
+    const type = input?.type === 'frame' ? raftTypeOf(input.frame) : undefined
+    // An offer may be the last that a pre-candidate needs.
+    if (type === 'pre-vote' || (type === 'pre-vote-offer' && view.role !== 'pre-candidate')) {
+      const detail = `a ${type} moves its term from ${view.term} to ${term}`
       this.#memory.fail('pre-vote-is-harmless', process, detail)
     }
     view.term = term

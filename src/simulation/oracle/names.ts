@@ -5,7 +5,7 @@ export const INVARIANTS = [
   'elected-by-durable-votes', 'election-safety', 'exactly-once', 'formation-acceptance', 'formation-one-vote', 'formation-term',
   'founded-by-all', 'initial-config', 'leader-append-only', 'leader-completeness', 'leader-in-touch', 'leader-is-voter', 'linearizable',
   'log-matching', 'monotonic-commit', 'monotonic-term', 'no-exception', 'no-stranger', 'observer-never-votes', 'one-change-at-a-time',
-  'one-cluster', 'one-vote-a-machine', 'one-vote-a-term', 'pre-vote-is-harmless', 'progress', 'quiet', 'quorums-intersect',
+  'one-cluster', 'one-vote-a-machine', 'one-vote-a-term', 'pre-vote-is-earned', 'pre-vote-is-harmless', 'progress', 'quiet', 'quorums-intersect',
   'refused-by-name', 'removed-is-not-heard', 'snapshot-agreement', 'snapshot-is-committed', 'state-machine-safety', 'token-uses', 'unset-clock', 'vote-is-earned',
   'write-what-you-say'
 ] as const // prettier-ignore

@@ -100,6 +100,20 @@ export const CONSENSUS: readonly PlantedBug[] = [
     "  if (request.nextTerm > node.term) node.becomeFollower(request.nextTerm, undefined, 'asked', now)\n  const answer = (granted: boolean): void =>"
   ),
   bug(
+    'an offered pre-vote counts while the leader is heard',
+    'raft',
+    'raft/offers.ts',
+    "if (role.name === 'follower') (this.#made ??= new Map()).set(from, offer)",
+    "if (role.name === 'follower') {\n      ;(this.#made ??= new Map()).set(from, offer)\n      node.campaign('it was offered a vote', now)\n    }"
+  ),
+  bug(
+    'who hears its leader offers its vote to the heir',
+    'raft',
+    'raft/follower.ts',
+    'this.#mayOffer = message.heir > 0 && this.#node.settings.staggered\n',
+    'this.#mayOffer = message.heir > 0 && this.#node.settings.staggered\n      this.#speakUp(true)\n'
+  ),
+  bug(
     'entries are acknowledged before they are durable',
     'raft',
     'raft/follower.ts',
