@@ -19,6 +19,8 @@ export class Network {
   duplicateRate = 0
   /** A duplicate arrives up to this much later, possibly in another session. */
   duplicateLateUs = 0
+  /** When the last of the duplicates so far arrives; until then something that was asked long ago may be asked again. */
+  lastDuplicateUs = 0
   /** Frames overtake each other by up to this much; 0: a stream keeps its order. */
   reorderUs = 0
   /** Mean of an exponential addition to every delay. */

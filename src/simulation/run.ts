@@ -282,7 +282,9 @@ class Run {
       return views.some((view) => view?.writable === true) && views.every((view) => view?.term === views[0]?.term)
     }
     const isCalm = (): boolean =>
-      isLed() && core.every(({ process }) => process !== undefined && this.#isCalm(process, core))
+      isLed() &&
+      world.nowUs > world.network.lastDuplicateUs &&
+      core.every(({ process }) => process !== undefined && this.#isCalm(process, core))
     const untilUs = world.nowUs + CALM_WITHIN_MS * 1_000
     while (!isCalm()) {
       if (world.oracle.violations.length > 0) return

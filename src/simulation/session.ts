@@ -99,8 +99,10 @@ export class Session {
     }
     world.at(at, () => this.#deliver(from, to, frame, sentUs))
     const late = network.duplicate(f, t, n)
+    if (late === undefined) return
     const { incarnation } = from.machine
-    if (late !== undefined) world.at(at + late, () => this.#replay(from, incarnation, to, frame, sentUs))
+    if (at + late > network.lastDuplicateUs) network.lastDuplicateUs = at + late
+    world.at(at + late, () => this.#replay(from, incarnation, to, frame, sentUs))
   }
 
   #deliver(from: Process, to: Process, frame: Uint8Array, sentUs: number): void {

@@ -91,6 +91,10 @@ describe('seeds that were once wrong', () => {
   })
 })
 
+it('nothing is quiet while a copy of what was asked long ago is on its way (seed 305: a hand-over took place again)', async () => {
+  expect(run({ cast: await castOfSeed(5, 305), seed: 305, seconds: 12 }).violation).toBeUndefined()
+})
+
 it('machines that take each other’s address find each other there (seed 410: what had been its own address was not dialled)', () => {
   expect(run({ cast: three, seed: 410, seconds: 12 }).violation).toBeUndefined()
 })
