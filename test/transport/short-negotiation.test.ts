@@ -105,8 +105,8 @@ describe('negotiateShortly', () => {
     // Nothing has arrived yet. Opening and protocol are one frame, and what follows is another.
     expect(sides[0].end.sent).toHaveLength(2)
     expect(sides[0].end.sent[0]!.subarray(12)).toEqual(WORDS)
-    // With the windows for either of them, the first of which accepts the stream, and the words.
-    expect(await carry(sides)).toBe(5)
+    // And the answer, which accepts the stream as well.
+    expect(await carry(sides)).toBe(3)
     expect(sides[1].shown).toHaveLength(1)
     expect(sides[1].shown[0]!.protocol).toBe(PROTOCOL)
     const received = read(sides[1].shown[0]!.stream)

@@ -24,6 +24,7 @@ const ANSWER_MS_MAX = 5_000
 /** As AbstractStream of @libp2p/utils has them. */
 interface Negotiable extends Stream {
   protocol: string
+  onData(data: unknown): void
   readonly readBuffer: {
     readonly byteLength: number
     subarray(from: number, to: number): Uint8Array
@@ -59,10 +60,17 @@ export function negotiateShortly(muxer: StreamMuxer, protocol: string, clock: Cl
   const dispatch = muxer.safeDispatchEvent.bind(muxer)
   muxer.safeDispatchEvent = (type: string, init: { readonly detail: unknown }) => {
     if (type !== 'stream') return dispatch(type, init)
-    // What came with the frame that opened it is read when that frame has been handled.
+    const stream = init.detail as Stream
+    if (!isNegotiable(stream)) return dispatch(type, init)
+    // What comes with the frame that opened it is looked at when that frame is read, which is before it is answered with a window.
+    const onData = stream.onData.bind(stream)
+    stream.onData = (data) => {
+      onData(data)
+      answer(stream, protocol, words)
+    }
     queueMicrotask(() => {
-      const stream = init.detail as Stream
-      if (isNegotiable(stream)) answer(stream, protocol, words)
+      stream.onData = onData
+      answer(stream, protocol, words)
       dispatch(type, init)
     })
     return true
@@ -112,6 +120,8 @@ function answer(stream: Negotiable, protocol: string, words: Uint8Array): void {
   if (!equalBytes(readBuffer.subarray(0, words.byteLength), words)) return
   readBuffer.consume(words.byteLength)
   stream.protocol = protocol
+  // Our words say that the stream is accepted; a window says it again.
+  thriftyWindow(stream)
   try {
     stream.send(words)
   } catch (error) {
@@ -125,9 +135,10 @@ function isOpening(muxer: object): muxer is Opening {
 }
 
 function isNegotiable(stream: object): stream is Negotiable {
-  const { protocol, readBuffer } = stream as Partial<Negotiable>
+  const { protocol, onData, readBuffer } = stream as Partial<Negotiable>
   return (
     typeof protocol === 'string' &&
+    typeof onData === 'function' &&
     typeof readBuffer?.byteLength === 'number' &&
     typeof readBuffer.consume === 'function'
   )

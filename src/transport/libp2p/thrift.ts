@@ -63,10 +63,13 @@ interface YamuxWindow {
 /** StreamState.Established of yamux: opened, accepted and not paused. */
 const ESTABLISHED = 3
 
-/** On a stream that only reads: tells the sender to go on when half of the window is used up, not after each frame. */
+const thrifty = new WeakSet<Stream>()
+
+/** On a stream that only reads: tells the sender to go on when half of the window is used up, not after each frame. Idempotent. */
 export function thriftyWindow(stream: Stream): void {
   const yamux = stream as Partial<YamuxWindow>
-  if (!isYamux(yamux)) return
+  if (!isYamux(yamux) || thrifty.has(stream)) return
+  thrifty.add(stream)
   const update = yamux.sendWindowUpdate.bind(yamux)
   yamux.sendWindowUpdate = () => {
     if (yamux.state !== ESTABLISHED || yamux.recvWindowCapacity * 2 <= yamux.recvWindow) update()
