@@ -179,6 +179,17 @@ describe('negotiateShortly', () => {
     expect(received.map((all) => concat(...all))).toEqual([wordsFor('/quorate/hello/1.0.0'), WORDS])
   })
 
+  it('takes the words once: the same again is what was sent', async () => {
+    const sides = pair(false, true)
+    const stream = await sides[0].muxer.createStream()
+    stream.send(concat(WORDS, WORDS))
+    await carry(sides)
+    const received = read(sides[1].shown[0]!.stream)
+    await carry(sides)
+    expect(sides[1].shown[0]!.protocol).toBe(PROTOCOL)
+    expect(concat(...received)).toEqual(WORDS)
+  })
+
   it.each([
     ['no', Uint8Array.of(3, 110, 97, 10)],
     ['another protocol', wordsFor('/quorate/hello/1.0.0')],
