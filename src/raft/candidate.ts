@@ -134,8 +134,6 @@ export class Candidate extends Round {
   readonly #mayAskNow: boolean
   /** The leader that hands over. Its vote comes unasked. */
   readonly #patron: NodeId | undefined
-  /** Not yet where our vote and the patron's elect: nobody else has to write one, they learn of the term with its first entry. */
-  #hasAskedOthers: boolean
 
   constructor(node: RaftNode, patron: NodeId | undefined, now: number) {
     super(node, now)
@@ -143,12 +141,10 @@ export class Candidate extends Round {
     this.#patron = patron
     this.#request = { type: 'vote', term: node.term, lastIndex, lastTerm, transfer: patron !== undefined }
     this.#mayAskNow = node.logDurable
-    const elected = jointVote(node.membership, (id) => id === node.self || id === patron || undefined)
-    this.#hasAskedOthers = patron === undefined || elected !== 'won'
   }
 
   start(now: number): void {
-    if (this.#hasAskedOthers) this.askAll(this.#patron)
+    this.askAll(this.#patron)
     this.#tally(now)
   }
 
@@ -161,10 +157,6 @@ export class Candidate extends Round {
   persisted(now: number): void {
     if (this.node.disk.hardStateDurable) this.count(this.node.self, true)
     this.#tally(now)
-    // The promised vote takes longer than our own: others may be quicker.
-    if (this.#hasAskedOthers || !this.answers.has(this.node.self) || this.won) return
-    this.#hasAskedOthers = true
-    this.askAll(this.#patron)
   }
 
   #tally(now: number): void {

@@ -4,7 +4,7 @@
  * A hand-over lets the target catch up until everything has committed (proposals are refused meanwhile), then tells it to campaign
  * at once (dissertation section 3.10), and gives it its vote unasked: the leader enters the next term with a vote for the target,
  * whose log is its own to the last entry, and the grant follows the order as soon as that is durable. With three voters this vote and
- * the target's own elect, and nobody else's disk or connection is waited for (docs/decisions/0023). A target that is not there by
+ * the target's own elect, and nobody else has to be asked over a slow link (docs/decisions/0023). A target that is not there by
  * an election timeout leaves the leader as it was. One that was told and does not campaign costs a term: the others miss the leader as
  * they would any other, and it is the last to campaign again. Whom to choose is what heirs.ts says.
  */

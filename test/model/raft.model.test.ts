@@ -327,7 +327,7 @@ const PLANTED: readonly Planted[] = [
     plants: [
       {
         file: 'candidate.ts',
-        replace: '    if (this.#hasAskedOthers) this.askAll(this.#patron)',
+        replace: '    this.askAll(this.#patron)',
         by: '    this.askAll(this.#patron)\n    this.count(this.node.self, true)'
       },
       { file: 'node.ts', replace: ' && this.disk.hardStateDurable,', by: ',' }

@@ -344,7 +344,7 @@ export const CONSENSUS: readonly PlantedBug[] = [
         },
         {
           file: 'src/raft/candidate.ts',
-          find: '    if (this.#hasAskedOthers) this.askAll(this.#patron)',
+          find: '    this.askAll(this.#patron)',
           replace:
             '    if (this.node.disk.hardStateDurable) this.count(this.node.self, true)\n    this.askAll(this.#patron)'
         }
